@@ -1,0 +1,44 @@
+"""GLCIC image completion on Keras 3.
+
+Names are resolved when first used (PEP 562), so that importing the package costs neither
+TensorFlow nor Keras.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "build_completion_network": "networks.completion",
+    "build_context_discriminator": "networks.discriminators",
+    "build_global_discriminator": "networks.discriminators",
+    "build_local_discriminator": "networks.discriminators",
+    "CompletionTrainer": "training.completion",
+    "DiscriminatorTrainer": "training.discriminator",
+    "JointTrainer": "training.joint",
+    "MaskedMeanSquaredError": "training.losses",
+    "CollapseGuard": "training.callbacks",
+    "ContactSheet": "training.callbacks",
+    "train": "training.schedule",
+    "load_images": "data.sources",
+    "make_dataset": "data.pipeline",
+    "Inpainter": "inference.inpainter",
+    "export_saved_model": "exporting.saved_model",
+    "export_tflite": "exporting.tflite",
+    "evaluate": "evaluation.protocol",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,79 @@
+"""The command line: one small file a command, imported only when it is called."""
+
+import importlib
+import logging
+import os
+import sys
+
+import click
+
+import keras_inpaint
+
+_COMMANDS = {
+    "train": "Train GLCIC in three phases on a folder, a TFDS data set or the sample.",
+    "complete": "Fill the holes of a photo, or of a folder of photos.",
+    "evaluate": "Measure a completion network on photos, beside what one would use instead.",
+    "export": "Write a completion network as SavedModel or TFLite.",
+    "serve": "Answer over HTTP and gRPC.",
+    "ui": "Open a page to paint holes on.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands' names and imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        return importlib.import_module(f"{__name__}.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: keras-inpaint complete photo.jpg --mask mask.png -o out.jpg",
+)
+@click.version_option(keras_inpaint.__version__, package_name="keras-inpaint")
+@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Complete the holes of photos with GLCIC networks: train, use, measure, export, serve."""
+    ctx.obj = {"debug": debug}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.getLogger("keras_inpaint").setLevel(logging.INFO)
+    arguments = sys.argv[1:] if args is None else args
+    try:
+        code = cli.main(args=arguments, prog_name="keras-inpaint", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"Error: {describe(error)}", err=True)
+        sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def describe(error: BaseException) -> str:
+    """Return one line that says what failed, with the file where the system names one."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""What goes in: photos, holes and the tf.data pipeline that joins them."""

@@ -1,0 +1,1 @@
+"""How good a completion network is: protocol, metrics, baselines, report."""

@@ -1,0 +1,1 @@
+"""How a completion network leaves: SavedModel, TFLite, parity with Keras."""

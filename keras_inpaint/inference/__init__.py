@@ -1,0 +1,1 @@
+"""How a completion network is used: photos in, completed photos out."""

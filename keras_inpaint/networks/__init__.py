@@ -1,0 +1,1 @@
+"""What is learned: builder functions that return functional Keras models."""

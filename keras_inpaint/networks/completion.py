@@ -1,0 +1,187 @@
+"""The completion network: 17 convolutions, dilated ones in the middle.
+
+Source: S. Iizuka, E. Simo-Serra, H. Ishikawa, "Globally and Locally Consistent Image
+Completion", ACM Trans. Graph. 36(4), 107 (2017), section 3.2 and table 1,
+https://doi.org/10.1145/3072959.3073659.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from keras_inpaint.networks.layers import DilatedConv2D, FusedBatchNormalization, MeanPixelFill
+
+#: Torch's momentum of 0.1, as Keras counts it; its own default of 0.99 lags for hours.
+BATCH_NORM_MOMENTUM = 0.9
+#: The smallest that cuDNN takes.
+BATCH_NORM_EPSILON = 1.001e-5
+
+#: Heights and widths that the network takes are multiples of this.
+SIZE_MULTIPLE = 4
+
+#: One output pixel sees at most this many input pixels in each direction, before and after it.
+REACH_BEFORE, REACH_AFTER = 150, 153
+
+
+@dataclass(frozen=True)
+class _Convolution:
+    filters: int
+    kernel: int = 3
+    strides: int = 1
+    dilation: int = 1
+    transposed: bool = False
+
+
+_CONVOLUTIONS = (
+    _Convolution(64, kernel=5),
+    _Convolution(128, strides=2),
+    _Convolution(128),
+    _Convolution(256, strides=2),
+    _Convolution(256),
+    _Convolution(256),
+    _Convolution(256, dilation=2),
+    _Convolution(256, dilation=4),
+    _Convolution(256, dilation=8),
+    _Convolution(256, dilation=16),
+    _Convolution(256),
+    _Convolution(256),
+    _Convolution(128, kernel=4, strides=2, transposed=True),
+    _Convolution(128),
+    _Convolution(64, kernel=4, strides=2, transposed=True),
+    _Convolution(32),
+)
+
+
+def build_completion_network(
+    width: float = 1.0,
+    mean_pixel: Sequence[float] = (0.5, 0.5, 0.5),
+    *,
+    image_size: int | tuple[int, int] | None = None,
+    first_kernel: int = 5,
+    last_kernel: int = 3,
+    mask_channel: bool = True,
+    name: str = "completion_network",
+) -> keras.Model:
+    """Build the completion network.
+
+    Example:
+
+    >>> network = build_completion_network(width=0.5, mean_pixel=(0.47, 0.44, 0.41))
+    >>> generated = network({"image": image, "mask": mask})
+    >>> completed = image * (1 - mask) + generated * mask
+
+    Args:
+        width: Float above 0, multiplies the number of channels of every hidden layer. 1.0 is
+            the paper's network of 6,078,083 parameters (and the three of the mean pixel).
+        mean_pixel: Three floats in [0, 1], the training images' mean red, green and blue. It
+            fills the holes and is kept as a weight that is not trained.
+        image_size: Int or `(height, width)`, a multiple of 4; None takes any such size.
+        first_kernel: Odd int, kernel size of the first convolution.
+        last_kernel: Odd int, kernel size of the last convolution. Larger kernels at the top
+            keep the generated part smooth.
+        mask_channel: Bool. True feeds the mask as the fourth channel, as in the paper; False
+            is the form with three channels that some implementations use.
+        name: String, the model's name.
+
+    Returns:
+        A functional `keras.Model` from a dict of `image`, float32 `(batch, height, width, 3)`
+        in [0, 1], and `mask`, float32 `(batch, height, width, 1)`, 1 in the hole, to
+        `generated`, float32 `(batch, height, width, 3)` in [0, 1]. Whoever calls it pastes the
+        known pixels back.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+    height, width_px = check_image_size(image_size)
+    for label, kernel in (("first_kernel", first_kernel), ("last_kernel", last_kernel)):
+        if not isinstance(kernel, int) or kernel < 1 or kernel % 2 == 0:
+            raise ValueError(f"{label} must be an odd integer above 0, got {kernel!r}")
+
+    image = keras.Input((height, width_px, 3), name="image")
+    mask = keras.Input((height, width_px, 1), name="mask")
+    x = MeanPixelFill(mean_pixel, mask_channel, dtype="float32", name="mean_pixel_fill")(
+        image, mask
+    )
+    for number, spec in enumerate(_CONVOLUTIONS, start=1):
+        kernel = first_kernel if number == 1 else spec.kernel
+        x = convolution_block(
+            x,
+            scaled(spec.filters, width),
+            kernel,
+            strides=spec.strides,
+            dilation=spec.dilation,
+            transposed=spec.transposed,
+            number=number,
+        )
+    x = keras.layers.Conv2D(3, last_kernel, padding="same", dtype="float32", name="conv_17")(x)
+    generated = keras.layers.Activation("sigmoid", dtype="float32", name="generated")(x)
+    return keras.Model({"image": image, "mask": mask}, generated, name=name)
+
+
+def convolution_block(
+    x: Any,
+    filters: int,
+    kernel: int,
+    *,
+    strides: int = 1,
+    dilation: int = 1,
+    transposed: bool = False,
+    number: int,
+    prefix: str = "",
+) -> Any:
+    """Apply a convolution, batch normalisation and ReLU, in this order.
+
+    Args:
+        x: Float tensor `(batch, height, width, channels)`.
+        filters: Int, output channels.
+        kernel: Int, kernel size.
+        strides: Int, stride.
+        dilation: Int, dilation rate.
+        transposed: Bool, whether the convolution is a transposed one.
+        number: Int, the block's place; it names the layers `conv_N`, `norm_N`, `relu_N`.
+        prefix: String before these names.
+
+    Returns:
+        Float tensor `(batch, new height, new width, filters)`.
+    """
+    label = f"{prefix}conv_{number}"
+    if transposed:
+        layer = keras.layers.Conv2DTranspose(filters, kernel, strides, "same", name=label)
+    elif dilation > 1:
+        layer = DilatedConv2D(filters, kernel, strides, "same", dilation_rate=dilation, name=label)
+    else:
+        layer = keras.layers.Conv2D(filters, kernel, strides, "same", name=label)
+    x = FusedBatchNormalization(
+        momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}norm_{number}"
+    )(layer(x))
+    return keras.layers.ReLU(name=f"{prefix}relu_{number}")(x)
+
+
+def scaled(channels: int, width: float) -> int:
+    """Return a number of channels under a width multiplier, at least 4."""
+    if not 0 < width <= 16:
+        raise ValueError(f"width must be above 0 and at most 16, got {width!r}")
+    return max(4, round(channels * width))
+
+
+def check_image_size(size: int | tuple[int, int] | None) -> tuple[int | None, int | None]:
+    """Return `(height, width)` of an image size.
+
+    Raises:
+        ValueError: If a side is not a multiple of 4 above 0.
+    """
+    if size is None:
+        return None, None
+    height, width = (size, size) if isinstance(size, int) else tuple(size)
+    for side in (height, width):
+        if side < SIZE_MULTIPLE or side % SIZE_MULTIPLE:
+            raise ValueError(f"image sides must be multiples of {SIZE_MULTIPLE}, got {size!r}")
+    return height, width
+
+
+def mean_pixel_of(network: keras.Model) -> tuple[float, float, float]:
+    """Return the mean pixel that a completion network carries, three floats in [0, 1]."""
+    values = keras.ops.convert_to_numpy(network.get_layer("mean_pixel_fill").mean_pixel)
+    return float(values[0]), float(values[1]), float(values[2])

@@ -1,0 +1,1 @@
+"""How a completion network answers: HTTP, gRPC and a web page."""

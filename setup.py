@@ -1,0 +1,70 @@
+"""Package metadata; tool settings live in ``pyproject.toml``."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "([^"]+)"', (HERE / "keras_inpaint" / "__init__.py").read_text("utf-8"), re.M
+).group(1)
+
+SERVE = ["kserve>=0.21", "python-multipart>=0.0.20"]
+UI = ["gradio>=6.31"]
+EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
+TEST = [
+    "pytest>=9.0",
+    "pytest-xdist>=3.8",
+    "hypothesis>=6.150",
+    "ruff>=0.17",
+    "build>=1.2",
+    "setuptools>=80",
+]
+
+setup(
+    name="keras-inpaint",
+    version=VERSION,
+    description="GLCIC image completion on Keras 3: train, complete, serve, ship",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["keras_inpaint", "keras_inpaint.*"]),
+    include_package_data=True,
+    package_data={
+        "keras_inpaint": ["py.typed", "**/*.json", "**/*.keras", "**/*.tflite", "**/*.html"]
+    },
+    install_requires=[
+        "tensorflow>=2.21",
+        "keras>=3.15",
+        "tensorflow-datasets>=4.9.10",
+        "numpy>=2.0",
+        "pillow>=12.0",
+        "ai-edge-litert>=2.3",
+        "opencv-python-headless>=4.11",
+        "click>=8.1",
+        "rich>=14.0",
+        "protobuf>=6.31.1,<7",
+    ],
+    extras_require={
+        "evaluate": EVALUATE,
+        "serve": SERVE,
+        "ui": UI,
+        "test": TEST + EVALUATE,
+        "all": SERVE + UI + EVALUATE,
+    },
+    entry_points={"console_scripts": ["keras-inpaint = keras_inpaint.commands:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Image Processing",
+    ],
+)

@@ -1,0 +1,50 @@
+"""Fixtures that several rooms' tests share."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_network():
+    """A completion network small enough for a test, with spread-out outputs; do not change it."""
+    import keras
+
+    import keras_inpaint as ki
+
+    keras.utils.set_random_seed(7)
+    network = ki.build_completion_network(width=0.0625, mean_pixel=(0.5, 0.4, 0.3))
+    rng = np.random.default_rng(7)
+    for layer in network.layers:
+        if layer.name.startswith("norm_"):
+            channels = layer.gamma.shape[0]
+            layer.set_weights(
+                [
+                    rng.uniform(0.8, 1.6, channels),
+                    rng.uniform(-0.3, 0.5, channels),
+                    rng.uniform(-0.1, 0.1, channels),
+                    rng.uniform(0.02, 0.2, channels),
+                ]
+            )
+    return network
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tiny_network, tmp_path_factory):
+    """The tiny network as a `.keras` file."""
+    path = tmp_path_factory.mktemp("model") / "completion.keras"
+    tiny_network.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """A smooth colour picture with some texture, uint8 `(96, 120, 3)`."""
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[0:96, 0:120]
+    base = np.stack([x * 2, y * 2.5, 255 - x - y], axis=-1)
+    texture = 20 * np.sin(x / 5)[..., None] + rng.normal(0, 6, (96, 120, 3))
+    return np.clip(base + texture, 0, 255).astype("uint8")
