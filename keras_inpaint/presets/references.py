@@ -1,0 +1,103 @@
+"""From what a user calls a model to the file or folder that holds it."""
+
+import os
+from pathlib import Path
+
+from keras_inpaint.presets.registry import (
+    DEFAULT_PRESET,
+    KERAS_FILE,
+    PRESETS,
+    TFLITE_FILE,
+    Preset,
+)
+
+SAVED_MODEL_FILE = "saved_model.pb"
+MODEL_SUFFIXES = (".keras", ".tflite")
+
+
+def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".keras") -> Path:
+    """Return the model file or SavedModel folder that a reference means.
+
+    A string that is a preset's name means the preset, whatever lies in the working folder, so
+    that a command means the same everywhere; `./faces` or `Path("faces")` means the file or
+    folder of that name. Everything else is a path: a `.keras` or `.tflite` file, a SavedModel
+    folder, a folder of numbered SavedModel versions (the highest counts), or a folder that
+    holds `completion.keras` or `completion.tflite`, such as that of a training run.
+
+    Args:
+        reference: A preset's name, a path, or None for the default preset.
+        prefer: String, `".keras"` or `".tflite"`: which to take where both are there.
+
+    Returns:
+        An existing path: a `.keras` file, a `.tflite` file or a folder with `saved_model.pb`.
+
+    Raises:
+        ValueError: If nothing is found; the message names what was tried and what exists. Or if
+            `prefer` is neither of the two.
+        TypeError: If `reference` is no string, path or None.
+    """
+    if prefer not in MODEL_SUFFIXES:
+        raise ValueError(f"prefer must be one of {MODEL_SUFFIXES}, got {prefer!r}")
+    if reference is None:
+        reference = DEFAULT_PRESET
+    if not isinstance(reference, str | os.PathLike):
+        raise TypeError(f"a model is a preset's name or a path, got {reference!r}")
+    if isinstance(reference, str) and reference in PRESETS:
+        return _preset_file(PRESETS[reference], prefer)
+    path = Path(reference)
+    if not os.fspath(reference) or not path.exists():
+        raise ValueError(
+            f"no model {os.fspath(reference)!r}: no such file or folder, and no preset of that "
+            f"name (presets: {', '.join(PRESETS)})"
+        )
+    return _in_folder(path, prefer) if path.is_dir() else _checked_file(path)
+
+
+def _preset_file(preset: Preset, prefer: str) -> Path:
+    files = _preferred(preset.folder, prefer)
+    for file in files:
+        if file.is_file():
+            return file
+    bundled = [name for name, other in PRESETS.items() if other.has_weights]
+    there = f"presets with weights: {', '.join(bundled)}" if bundled else "no preset has weights"
+    local = f"; for the local {preset.name!r} write ./{preset.name}"
+    raise ValueError(
+        f"the weights of preset {preset.name!r} are not in this installation: tried "
+        f"{' and '.join(file.name for file in files)} in {preset.folder} ({there}); train it with "
+        f"`{preset.command}`{local if Path(preset.name).exists() else ''}"
+    )
+
+
+def _in_folder(folder: Path, prefer: str) -> Path:
+    if (folder / SAVED_MODEL_FILE).is_file():
+        return folder
+    for file in _preferred(folder, prefer):
+        if file.is_file():
+            return file
+    versions = [
+        child
+        for child in folder.iterdir()
+        if child.name.isdecimal() and (child / SAVED_MODEL_FILE).is_file()
+    ]
+    if versions:
+        return max(versions, key=lambda child: int(child.name))
+    models = sorted(child.name for child in folder.iterdir() if child.suffix in MODEL_SUFFIXES)
+    there = f"; it holds {', '.join(models)}: name one of them" if models else ""
+    raise ValueError(
+        f"no model in folder {folder}: tried {KERAS_FILE}, {TFLITE_FILE}, {SAVED_MODEL_FILE} and "
+        f"numbered SavedModel versions{there}"
+    )
+
+
+def _checked_file(path: Path) -> Path:
+    if path.suffix.lower() not in MODEL_SUFFIXES:
+        raise ValueError(
+            f"{path} is no model: expected a .keras or .tflite file, a SavedModel folder or a "
+            f"run's folder"
+        )
+    return path
+
+
+def _preferred(folder: Path, prefer: str) -> list[Path]:
+    files = [folder / KERAS_FILE, folder / TFLITE_FILE]
+    return files if prefer == ".keras" else files[::-1]

@@ -1,0 +1,115 @@
+"""The presets: what each is for, how it was trained, where its weights lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
+
+#: The bundled files of a preset, by what reads them.
+KERAS_FILE, TFLITE_FILE, CARD_FILE = "completion.keras", "completion.tflite", "model_card.json"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named training configuration, and the weights that it gave.
+
+    Nothing in it depends on the machine: precision and device are chosen where it is trained.
+
+    Args:
+        name: String, what `--preset` and `--model` call it.
+        description: String, one sentence on what it is for.
+        data: String, the photos that it is trained on.
+        image_size: Int, side in px of the square training crops, a multiple of 4.
+        width: Float, the width multiplier of the completion network.
+        masks: String, the kind of holes: `rectangles`, `strokes` or `mixed`.
+        hole_sizes: Two ints, shortest and longest side in px of a rectangular hole.
+        patch_size: Int, side in px of the local discriminator's patch.
+        batch_size: Int, photos in a step.
+        steps: Three ints, steps of phase 1, 2 and 3.
+        command: String, the command that trains it.
+        expected: String, the result to expect from the command; None until it was measured.
+    """
+
+    name: str
+    description: str
+    data: str
+    image_size: int
+    width: float
+    masks: str
+    hole_sizes: tuple[int, int]
+    patch_size: int
+    batch_size: int
+    steps: tuple[int, int, int]
+    command: str
+    expected: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundled files of this preset lie, whether or not they are there."""
+        return WEIGHTS_FOLDER / self.name
+
+    @property
+    def keras_file(self) -> Path:
+        """The float32 Keras file of the completion network."""
+        return self.folder / KERAS_FILE
+
+    @property
+    def tflite_file(self) -> Path:
+        """The TFLite file of the completion network."""
+        return self.folder / TFLITE_FILE
+
+    @property
+    def card_file(self) -> Path:
+        """The model card: data, licences, intended use, limits and figures."""
+        return self.folder / CARD_FILE
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the completion network is bundled, in any of its two forms."""
+        return self.keras_file.is_file() or self.tflite_file.is_file()
+
+
+_ALL = (
+    Preset(
+        name="faces",
+        description="Portraits, one face that looks into the camera.",
+        data="official portraits of 178x218 px, eyes aligned",
+        image_size=160,
+        width=0.5,
+        masks="rectangles",
+        hole_sizes=(32, 80),
+        patch_size=96,
+        batch_size=16,
+        steps=(40_000, 2_000, 20_000),
+        command="keras-inpaint train PHOTOS --preset faces --seed 0 --out runs/faces",
+    ),
+    Preset(
+        name="scenes",
+        description="Photos in general: landscapes, buildings, plants, textures.",
+        data="photos of landscapes, buildings, plants, textures and shop shelves",
+        image_size=160,
+        width=0.5,
+        masks="mixed",
+        hole_sizes=(32, 80),
+        patch_size=96,
+        batch_size=16,
+        steps=(40_000, 2_000, 20_000),
+        command="keras-inpaint train PHOTOS --preset scenes --seed 0 --out runs/scenes",
+    ),
+)
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
+
+#: What `complete`, `evaluate` and `serve` use where no model is named.
+DEFAULT_PRESET = "faces"
+
+
+def preset_named(name: str) -> Preset:
+    """Return a preset by its name.
+
+    Raises:
+        ValueError: If there is none of this name; the message lists those that exist.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"unknown preset {name!r}; presets: {', '.join(PRESETS)}")
+    return PRESETS[name]
