@@ -1,0 +1,109 @@
+"""Masked photos to calibrate a quantised network on, and to compare an export with."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+logger = logging.getLogger(__name__)
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+
+
+def read_photos(folder: str | Path, count: int) -> list[np.ndarray]:
+    """Read photos of a folder, spread evenly over its sorted names.
+
+    Args:
+        folder: Path of a folder; it is searched through all its subfolders.
+        count: Int, how many photos at most.
+
+    Returns:
+        List of uint8 arrays `(height, width, 3)`, upright.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no photo that can be read.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder of photos at {folder}")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    chosen = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths
+    photos = []
+    for path in chosen:
+        try:
+            with Image.open(path) as image:
+                photos.append(np.asarray(ImageOps.exif_transpose(image).convert("RGB")))
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            logger.warning("skipped %s: %s", path, error)
+    if not photos:
+        raise ValueError(f"{folder} holds no photo that can be read")
+    return photos
+
+
+def masked_photos(
+    photos: Sequence[np.ndarray], size: tuple[int, int], count: int, seed: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield photos of one size with holes: rectangles and brush strokes in turn.
+
+    Args:
+        photos: Uint8 arrays `(height, width, 3)` of any sizes; they are used in turn.
+        size: `(height, width)` in pixels.
+        count: Int, how many pairs.
+        seed: Int; the same seed gives the same holes.
+
+    Yields:
+        Uint8 `(height, width, 3)` and bool `(height, width)`, true in the hole.
+    """
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        photo = fit(photos[number % len(photos)], size)
+        hole = _strokes(rng, size) if number % 2 else _rectangle(rng, size)
+        yield photo, hole
+
+
+def fit(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return the middle of a photo, scaled so that it fills a size.
+
+    Args:
+        photo: Uint8 `(height, width, 3)`.
+        size: `(height, width)` in pixels.
+    """
+    height, width = size
+    image = ImageOps.fit(Image.fromarray(photo), (width, height), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def _rectangle(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    hole = np.zeros(size, bool)
+    sides = [max(1, round(side * rng.uniform(0.25, 0.5))) for side in size]
+    top, left = (rng.integers(side - cut + 1) for side, cut in zip(size, sides, strict=True))
+    hole[top : top + sides[0], left : left + sides[1]] = True
+    return hole
+
+
+def _strokes(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+    hole = np.zeros(size, np.uint8)
+    height, width = size
+    for _ in range(3):
+        points = rng.uniform(0, 1, (5, 2)) * (width - 1, height - 1)
+        thickness = max(1, round(min(size) * rng.uniform(0.04, 0.12)))
+        cv2.polylines(hole, [np.rint(points).astype(np.int32)], False, 1, thickness)
+    return hole.astype(bool)
+
+
+def sample_photos(count: int) -> list[np.ndarray]:
+    """Return drawn portraits, for want of photos.
+
+    Args:
+        count: Int, how many.
+
+    Returns:
+        List of uint8 arrays `(height, width, 3)`, the same every time.
+    """
+    from keras_inpaint.data.sample import draw_portraits
+
+    return list(draw_portraits(count))

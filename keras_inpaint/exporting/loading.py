@@ -1,0 +1,112 @@
+"""From a network or a path to the float32 network that is exported."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_inpaint import presets
+from keras_inpaint.networks.completion import REACH_AFTER, REACH_BEFORE
+from keras_inpaint.networks.layers import DilatedConv2D, with_dtype_policy
+
+
+@keras.saving.register_keras_serializable("keras_inpaint")
+class InferenceDilatedConv2D(DilatedConv2D):
+    """A dilated convolution that is one op on every machine.
+
+    `DilatedConv2D` falls back to stock Keras where TensorFlow has no gradient for the op. An
+    export needs no gradient, and must be the same whichever machine wrote it.
+    """
+
+    def _has_native_path(self) -> bool:
+        return True
+
+
+def load_network(network: keras.Model | str | Path) -> keras.Model:
+    """Return the float32 inference form of a completion network.
+
+    Args:
+        network: A completion network, the path of a `.keras` file, a run's folder (its
+            `completion.keras` is taken) or a preset's name.
+
+    Returns:
+        A new functional `keras.Model` of the same names and weights that computes in float32
+        whatever policy it was trained under.
+
+    Raises:
+        ValueError: If the reference leads to no `.keras` file, or to a network that is no
+            completion network.
+    """
+    if not isinstance(network, keras.Model):
+        network = _read(network)
+    _check_contract(network)
+    network = with_dtype_policy(network, "float32")
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = InferenceDilatedConv2D if isinstance(layer, DilatedConv2D) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def resolve_network_path(reference: str | Path) -> Path:
+    """Return the `.keras` file that a reference means.
+
+    Args:
+        reference: Path of a `.keras` file or of a run's folder, or a preset's name.
+
+    Raises:
+        ValueError: If nothing is found, or another kind of file.
+    """
+    path = presets.resolve(reference, prefer=".keras")
+    if path.suffix != ".keras":
+        raise ValueError(f"only a .keras file can be exported, got {path}")
+    return path
+
+
+def _read(reference: str | Path) -> keras.Model:
+    path = resolve_network_path(reference)
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{path} is not a Keras model that can be read: {reason}") from error
+
+
+def _check_contract(network: keras.Model) -> None:
+    inputs = {tensor.name: tuple(tensor.shape) for tensor in network.inputs}
+    outputs = [tuple(tensor.shape) for tensor in network.outputs]
+    channels = {name: shape[-1] for name, shape in inputs.items() if len(shape) == 4}
+    if channels != {"image": 3, "mask": 1} or len(outputs) != 1 or outputs[0][-1] != 3:
+        raise ValueError(
+            "a completion network takes image (batch, height, width, 3) and mask "
+            f"(batch, height, width, 1) and gives 3 channels; {network.name} takes {inputs} "
+            f"and gives {outputs}"
+        )
+
+
+def network_size(network: keras.Model) -> tuple[int | None, int | None]:
+    """Return the `(height, width)` that a network was built for; None where it takes any."""
+    shape = next(tensor.shape for tensor in network.inputs if tensor.name == "image")
+    return shape[1], shape[2]
+
+
+def reach_of(network: keras.Model) -> tuple[int, int]:
+    """Return how many input pixels before and after it one output pixel sees.
+
+    Args:
+        network: A completion network; the kernel sizes of its first and last convolution are
+            read from it.
+
+    Returns:
+        Two ints in pixels, the same for rows and columns.
+    """
+    wider = (_kernel(network, "conv_1") - 5) // 2 + (_kernel(network, "conv_17") - 3) // 2
+    return REACH_BEFORE + wider, REACH_AFTER + wider
+
+
+def _kernel(network: keras.Model, name: str) -> int:
+    return int(np.ravel(network.get_layer(name).kernel_size)[0])

@@ -1,0 +1,165 @@
+"""A completion network as a SavedModel: the whole pipeline in the graph, four signatures."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_inpaint.exporting import signatures
+from keras_inpaint.exporting.loading import load_network, network_size
+from keras_inpaint.exporting.model_card import CARD_NAME, build_card, card_of
+from keras_inpaint.exporting.warmup import write_warmup
+
+#: Side in pixels of the warm-up requests; no multiple of 4, so that padding is warm too.
+_WARMUP_SIDE = 126
+
+_SIZE = (None, None, None)
+_UINT8 = (
+    tf.TensorSpec((*_SIZE, 3), tf.uint8, "image"),
+    tf.TensorSpec((*_SIZE, 1), tf.uint8, "mask"),
+)
+_FLOAT = (
+    tf.TensorSpec((*_SIZE, 3), tf.float32, "image"),
+    tf.TensorSpec((*_SIZE, 1), tf.float32, "mask"),
+)
+_BYTES = (tf.TensorSpec((None,), tf.string, "image"), tf.TensorSpec((None,), tf.string, "mask"))
+
+
+def export_saved_model(
+    network: keras.Model | str | Path,
+    path: str | Path,
+    *,
+    version: int = 1,
+    name: str | None = None,
+    card: Mapping[str, Any] | None = None,
+    warmup: bool = True,
+    check: Callable[[Path], None] | None = None,
+) -> Path:
+    """Write a completion network as a SavedModel that takes photos of any size.
+
+    Polarity, padding to a multiple of 4, the mean pixel, the network, cutting back and pasting
+    the known pixels are in the graph, in float32. The signatures, each from `image` and `mask`
+    to `completed` (`completed_bytes` for the last), for any batch, height and width:
+
+    - `serving_default` and `complete`: uint8 `(batch, height, width, 3)` and
+      `(batch, height, width, 1)`, nonzero in the hole, to uint8.
+    - `complete_float`: float32 in [0, 1] of the same shapes; a mask from 0.5 on is the hole.
+    - `complete_bytes`: strings `(batch,)` of JPEG, PNG, GIF or BMP files, each pair of its own
+      size, a mask from half of white on being the hole, to PNG files. TensorFlow Serving's
+      REST interface sends an output as base64 only where its name ends in `_bytes`.
+
+    Outside the hole the pixels come back bit for bit.
+
+    Example:
+
+    >>> export_saved_model("runs/faces", "models/faces")
+    PosixPath('models/faces/1')
+
+    Args:
+        network: A completion network, the path of a `.keras` file or run folder, or a preset's
+            name.
+        path: Path of the model's folder; the SavedModel is written to its subfolder of the
+            version, as TensorFlow Serving wants it.
+        version: Int above 0. A version that exists is never overwritten: a server may be
+            reading it.
+        name: String, what the model is called; None takes the folder's name.
+        card: What is known about the network, for its `model_card.json`; None takes it from the
+            files beside the network. See `keras_inpaint.exporting.model_card.build_card`.
+        warmup: Bool, whether to write warm-up requests for a server to replay.
+        check: Called with the finished folder before it gets its final name; what it raises is
+            raised, and nothing is left behind.
+
+    Returns:
+        The path of the SavedModel, `path/version`.
+
+    Raises:
+        FileExistsError: If the version exists.
+        ValueError: If an argument is out of its range, or the network takes one size only.
+    """
+    if not isinstance(version, int) or version < 1:
+        raise ValueError(f"version must be an integer above 0, got {version!r}")
+    target = Path(path) / str(version)
+    if target.exists():
+        raise FileExistsError(f"{target} exists: choose another version, or remove it")
+    known = card_of(network) if card is None else card
+    network = load_network(network)
+    if network_size(network) != (None, None):
+        raise ValueError(
+            f"a SavedModel takes any size, this network {network_size(network)} only: build it "
+            f"with image_size=None"
+        )
+    name = name or Path(path).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=target.parent))
+    try:
+        _write(network, draft)
+        text = json.dumps(build_card(network, name, known), indent=2, ensure_ascii=False)
+        (draft / CARD_NAME).write_text(text + "\n", "utf-8")
+        if warmup:
+            write_warmup(draft, warmup_requests(), name)
+        if check is not None:
+            check(draft)
+        draft.chmod(0o755)
+        os.replace(draft, target)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return target
+
+
+def warmup_requests() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    """Yield one small request for each signature.
+
+    Yields:
+        Pairs of a signature's name and its inputs by name.
+    """
+    side = _WARMUP_SIDE
+    ramp = np.linspace(0, 255, side)
+    image = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :], 127.0), axis=-1)
+    image = np.rint(image).astype(np.uint8)
+    mask = np.zeros((side, side, 1), np.uint8)
+    mask[side // 4 : side // 2, side // 4 : side // 2] = 255
+    arrays = {"image": image[None], "mask": mask[None]}
+    yield "serving_default", arrays
+    yield "complete", arrays
+    yield "complete_float", {key: np.float32(value) / 255 for key, value in arrays.items()}
+    yield (
+        "complete_bytes",
+        {
+            key: np.array([tf.io.encode_png(value[0]).numpy()], object)
+            for key, value in arrays.items()
+        },
+    )
+
+
+def _write(network: keras.Model, folder: Path) -> None:
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+
+    def complete(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies(signatures.check_same_size(image, mask)):
+            hole = mask != 0
+        return {"completed": signatures.complete_uint8(network, image, hole)}
+
+    def complete_float(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies(signatures.check_same_size(image, mask)):
+            hole = mask >= signatures.HOLE_SHARE
+        return {"completed": signatures.complete_float(network, image, hole)}
+
+    def complete_bytes(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+        def one(pixels: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+            return signatures.complete_uint8(network, pixels, hole)
+
+        return {"completed_bytes": signatures.complete_bytes(one, image, mask)}
+
+    archive.add_endpoint("serving_default", complete, input_signature=_UINT8)
+    archive.add_endpoint("complete", complete, input_signature=_UINT8)
+    archive.add_endpoint("complete_float", complete_float, input_signature=_FLOAT)
+    archive.add_endpoint("complete_bytes", complete_bytes, input_signature=_BYTES)
+    archive.write_out(str(folder), verbose=False)
