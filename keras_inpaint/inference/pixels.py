@@ -1,0 +1,200 @@
+"""Stored pixels of any mode <-> the 8-bit RGB that a completion network sees.
+
+A mode is Pillow's name of it, or one of the three that Pillow reduces to 8 bits: `LA;16`,
+`RGB;16` and `RGBA;16`. Only the pixels of a hole are ever converted back, so whatever the
+conversion loses, the rest of the photo keeps its stored values.
+"""
+
+import numpy as np
+
+from keras_inpaint.inference.inks import inks_to_rgb, rgb_to_inks
+
+Transparency = int | tuple[int, ...] | bytes | None
+
+BANDS = {
+    "1": 1,
+    "L": 1,
+    "LA": 2,
+    "P": 1,
+    "PA": 2,
+    "RGB": 3,
+    "RGBA": 4,
+    "CMYK": 4,
+    "I;16": 1,
+    "I;16B": 1,
+    "LA;16": 2,
+    "RGB;16": 3,
+    "RGBA;16": 4,
+}
+"""Channels of every mode that can be completed."""
+
+GREY = {"1", "L", "LA", "I;16", "I;16B", "LA;16"}
+WITH_ALPHA = {"LA", "PA", "RGBA", "LA;16", "RGBA;16"}
+DEEP = {"I;16", "I;16B", "LA;16", "RGB;16", "RGBA;16"}
+
+_TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow's convert("L")
+
+
+def to_rgb(
+    pixels: np.ndarray, mode: str, palette: np.ndarray | None = None, icc: bytes | None = None
+) -> np.ndarray:
+    """Return stored pixels as the network sees them.
+
+    Args:
+        pixels: `(height, width)` or `(height, width, bands)`; bool for `1`, uint16 for the
+            16-bit modes, else uint8.
+        mode: A key of `BANDS`.
+        palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`; it covers every index in use.
+        icc: The photo's ICC profile, used for `CMYK` only.
+
+    Returns:
+        uint8 `(height, width, 3)`; for `RGB` the very array that was given.
+    """
+    if mode == "RGB":
+        return pixels
+    if mode in ("P", "PA"):
+        return palette[pixels if mode == "P" else pixels[..., 0], :3]
+    if mode == "CMYK":
+        return inks_to_rgb(pixels, icc)
+    values = pixels
+    if mode in WITH_ALPHA:
+        values = values[..., :-1]
+    if mode == "1":
+        values = np.where(values, np.uint8(255), np.uint8(0))
+    elif mode in DEEP:
+        values = _TO_8_BIT[values]
+    if mode in GREY:
+        values = np.repeat(values.reshape(*pixels.shape[:2], 1), 3, axis=-1)
+    return values
+
+
+def alpha_of(
+    pixels: np.ndarray,
+    mode: str,
+    palette: np.ndarray | None = None,
+    transparency: Transparency = None,
+) -> np.ndarray | None:
+    """Return the opacity of stored pixels, 0 transparent to 255 opaque.
+
+    Args:
+        pixels: As for `to_rgb`.
+        mode: A key of `BANDS`.
+        palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`; it covers every index in use.
+        transparency: The value that a file declares transparent (PNG's tRNS, GIF's index).
+
+    Returns:
+        uint8 `(height, width)`, or None where the photo has no transparency.
+    """
+    if mode in WITH_ALPHA:
+        alpha = pixels[..., -1]
+        return _TO_8_BIT[alpha] if mode in DEEP else alpha
+    if transparency is None:
+        return None
+    if mode == "P":
+        return palette[pixels, 3]
+    key = bool(transparency) if mode == "1" else np.asarray(transparency)
+    clear = pixels == key
+    return np.where(clear.all(axis=-1) if clear.ndim == 3 else clear, 0, 255).astype(np.uint8)
+
+
+def filled(
+    pixels: np.ndarray,
+    mode: str,
+    hole: np.ndarray,
+    rgb: np.ndarray,
+    *,
+    palette: np.ndarray | None = None,
+    transparency: Transparency = None,
+    icc: bytes | None = None,
+    opaque: bool = False,
+) -> np.ndarray:
+    """Return stored pixels with new colours in the hole and nothing else changed.
+
+    Args:
+        pixels: As for `to_rgb`; not changed.
+        mode: A key of `BANDS`.
+        hole: bool `(height, width)`.
+        rgb: uint8 `(height, width, 3)`; read inside the hole only.
+        palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`; it covers every index in use.
+        transparency: The value that a file declares transparent.
+        icc: The photo's ICC profile, used for `CMYK` only.
+        opaque: Make the hole opaque; otherwise every pixel keeps the opacity it has.
+
+    Returns:
+        An array like `pixels`. Grey modes take the luma of `rgb`; 16-bit modes its values
+        times 257; palette modes the nearest opaque colour of the palette, without dithering;
+        `1` is white where the luma is at least half.
+    """
+    out = pixels.copy()
+    old, new = pixels[hole], rgb[hole]
+    if not len(new):
+        return out
+    if mode == "CMYK":
+        out[hole] = rgb_to_inks(new, icc)
+    elif mode == "P":
+        out[hole] = _palette_filled(old, new, palette, opaque=opaque)
+    elif mode in WITH_ALPHA:
+        top = np.iinfo(pixels.dtype).max
+        alpha = np.full(len(new), top, pixels.dtype) if opaque else old[:, -1]
+        out[hole] = np.column_stack([_colours(new, mode, palette, pixels.dtype), alpha])
+    else:
+        colours = _colours(new, mode, palette, pixels.dtype)
+        if transparency is not None:
+            _step_off(colours, transparency)
+            if not opaque:
+                keep = alpha_of(old[None], mode, palette, transparency)[0] == 0
+                colours[keep] = old[keep]
+        out[hole] = colours
+    return out
+
+
+def _colours(rgb: np.ndarray, mode: str, palette: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
+    """Return `(n, 3)` colours in a mode's own bands, without its alpha."""
+    if mode == "PA":
+        return _nearest(rgb, palette, np.arange(len(palette)))
+    scale = 257 if mode in DEEP else 1
+    if mode not in GREY:
+        return rgb.astype(dtype) * dtype.type(scale)
+    luma = rgb @ _LUMA
+    return luma >= 127.5 if mode == "1" else np.round(luma * scale).astype(dtype)
+
+
+def _palette_filled(
+    old: np.ndarray, rgb: np.ndarray, palette: np.ndarray, *, opaque: bool
+) -> np.ndarray:
+    """Return palette indices for `(n, 3)` colours, each as opaque as the index it replaces."""
+    alpha = palette[:, 3]
+    if opaque:
+        return _nearest(rgb, palette, np.flatnonzero(alpha == alpha.max()))
+    out = old.copy()
+    for level in np.unique(alpha[old]):
+        if level:
+            here = alpha[old] == level
+            out[here] = _nearest(rgb[here], palette, np.flatnonzero(alpha == level))
+    return out
+
+
+def _nearest(rgb: np.ndarray, palette: np.ndarray, entries: np.ndarray) -> np.ndarray:
+    """Return which of a palette's `entries` is nearest to each of `(n, 3)` colours."""
+    colours = palette[entries, :3].astype(np.float32)
+    packed = rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    distinct, back = np.unique(packed, return_inverse=True)
+    wanted = np.stack([distinct >> 16, distinct >> 8 & 255, distinct & 255], -1).astype(np.float32)
+    found = np.empty(len(wanted), np.uint8)
+    for start in range(0, len(wanted), 1 << 16):
+        part = slice(start, start + (1 << 16))
+        distance = (colours**2).sum(1) - 2 * wanted[part] @ colours.T
+        found[part] = entries[distance.argmin(1)]
+    return found[back]
+
+
+def _step_off(colours: np.ndarray, key: Transparency) -> None:
+    """Move colours that equal the transparent one by one level, in place."""
+    if colours.dtype == bool:
+        return
+    hit = colours == np.asarray(key)
+    hit = hit if hit.ndim == 1 else hit.all(axis=-1)
+    last = colours if colours.ndim == 1 else colours[:, -1]
+    value = key if isinstance(key, int) else key[-1]
+    last[hit] = value - 1 if value else 1
