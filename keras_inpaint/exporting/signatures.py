@@ -98,10 +98,8 @@ def check_same_size(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
     ]
 
 
-#: What `complete_bytes` found out about one photo and its mask.
-_GOOD, _BAD_IMAGE, _BAD_MASK, _OTHER_SIZE = range(4)
+#: What may be wrong with a photo and its mask, in the order in which it is told.
 _FINDINGS = (
-    "",
     "the image is no JPEG, PNG, GIF or BMP that can be read",
     "the mask is no JPEG, PNG, GIF or BMP that can be read",
     "the mask is not as large as the image",
@@ -118,16 +116,12 @@ def complete_bytes(
     Args:
         complete: From uint8 image and bool hole, both with a batch of one, to uint8.
         images: String `(batch,)`: JPEG, PNG, GIF or BMP files.
-        masks: String `(batch,)`: files of the same sizes; a pixel is a hole where its grey
-            value is at least half of white.
+        masks: String `(batch,)`: files of the same sizes; see `decode_mask`.
 
     Returns:
         String `(batch,)` of 8-bit RGB PNG files.
     """
-    findings = tf.map_fn(
-        lambda pair: _inspect(*pair), (images, masks), fn_output_signature=tf.int32
-    )
-    with tf.control_dependencies([_report(findings)]):
+    with tf.control_dependencies(_check_files(images, masks)):
         images = tf.identity(images)
 
     def one(pair: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
@@ -137,65 +131,108 @@ def complete_bytes(
     return tf.map_fn(one, (images, masks), fn_output_signature=tf.string, parallel_iterations=1)
 
 
-def _inspect(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    photo, hole = _decoded_shape(image, decode_photo), _decoded_shape(mask, decode_mask)
-    finding = tf.where(tf.reduce_all(photo[:2] == hole[:2]), _GOOD, _OTHER_SIZE)
-    finding = tf.where(hole[0] == 0, _BAD_MASK, finding)
-    return tf.where(photo[0] == 0, _BAD_IMAGE, finding)
-
-
-def _decoded_shape(contents: tf.Tensor, decode: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """Return the shape of a decoded file; zeros where it cannot be decoded."""
-    shapes = tf.data.Dataset.from_tensors(contents).map(lambda file: tf.shape(decode(file)))
-    shapes = shapes.ignore_errors()
-    return shapes.reduce(tf.zeros(3, tf.int32), lambda _, shape: shape)
-
-
-def _report(findings: tf.Tensor) -> tf.Operation:
-    bad = tf.where(findings != _GOOD)[:, 0]
-    first = tf.concat([bad, [0]], 0)[0]
-    finding = tf.gather(tf.concat([findings, [_GOOD]], 0), first)
-    message = tf.strings.join(
-        ["index ", tf.strings.as_string(first), " of the batch: ", tf.gather(_FINDINGS, finding)]
+def _check_files(images: tf.Tensor, masks: tf.Tensor) -> list[tf.Operation]:
+    same = tf.debugging.Assert(
+        tf.size(images) == tf.size(masks),
+        [
+            tf.strings.format(
+                "there must be one mask for each image: got {} images and {} masks",
+                (tf.size(images), tf.size(masks)),
+            )
+        ],
     )
-    return tf.debugging.Assert(tf.size(bad) == 0, [message])
+    with tf.control_dependencies([same]):
+        count = tf.size(images)
+        sizes = _decoded_sizes(tf.concat([images, masks], 0))
+    photos, holes = sizes[:count], sizes[count:]
+    wrong = tf.stack(
+        [photos[:, 0] == 0, holes[:, 0] == 0, tf.reduce_any(photos != holes, axis=1)], axis=1
+    )
+    # Rows and columns of what is wrong; the last row stands in where nothing is.
+    first = tf.concat([tf.where(wrong), [[0, 0]]], 0)[0]
+    message = tf.strings.join(
+        [
+            "index ",
+            tf.strings.as_string(first[0]),
+            " of the batch: ",
+            tf.gather(_FINDINGS, first[1]),
+        ]
+    )
+    return [tf.debugging.Assert(~tf.reduce_any(wrong), [message])]
+
+
+def _decoded_sizes(files: tf.Tensor) -> tf.Tensor:
+    """Return the height and width of each file, `(files, 2)`; zeros where it cannot be decoded.
+
+    An op that fails takes the whole graph with it, but a data set can leave such elements out.
+    """
+    count = tf.size(files, tf.int64)
+
+    def size(index: tf.Tensor, file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return index, tf.shape(tf.io.decode_image(file, expand_animations=False))[:2]
+
+    found = tf.data.Dataset.from_tensor_slices(files).enumerate().map(size).ignore_errors()
+    # One element more, for the case that none is left.
+    found = found.concatenate(tf.data.Dataset.from_tensors((count, tf.zeros(2, tf.int32))))
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    indices, sizes = found.batch(count + 1).with_options(options).get_single_element()
+    return tf.scatter_nd(indices[:, None], sizes, tf.stack([count + 1, 2]))[:-1]
 
 
 def decode_photo(contents: tf.Tensor) -> tf.Tensor:
     """Return the pixels of an encoded photo, uint8 `(height, width, 3)`.
 
     Grey becomes three equal channels, alpha is dropped, 16 bits are rounded to 8. JPEG is
-    decoded as Pillow does by default.
+    decoded as Pillow does by default. Rows stay as they are stored: an EXIF orientation is not
+    applied.
     """
-    pixels = tf.case(
-        [
-            (tf.io.is_jpeg(contents), lambda: _decode_jpeg(contents)),
-            (_is_deep_png(contents), lambda: _decode_deep_png(contents)),
-        ],
-        default=lambda: tf.io.decode_image(contents, channels=3, expand_animations=False),
-    )
-    return tf.ensure_shape(pixels, (None, None, 3))
+    return _decode(contents)[..., :3]
 
 
 def decode_mask(contents: tf.Tensor) -> tf.Tensor:
-    """Return the holes of an encoded mask, bool `(height, width, 1)`; white is the hole."""
-    pixels = tf.cast(decode_photo(contents), tf.int32)
+    """Return the holes of an encoded mask, bool `(height, width, 1)`; white is the hole.
+
+    Cut at half of white. Transparent counts as black; a mask of the values 0 and 1 only is
+    taken as black and white.
+    """
+    pixels = tf.cast(_decode(contents), tf.int32)
     # ITU-R 601-2 luma in the integers that Pillow uses.
-    grey = tf.reduce_sum(pixels * [19595, 38470, 7471], axis=-1, keepdims=True)
-    return (grey + 0x8000) // 0x10000 >= round(255 * HOLE_SHARE)
+    luma = tf.reduce_sum(pixels[..., :3] * [19595, 38470, 7471], axis=-1, keepdims=True)
+    grey = (luma + 0x8000) // 0x10000
+    grey = (grey * pixels[..., 3:] + 127) // 255
+    white = tf.where(tf.reduce_max(grey) == 1, 1, round(255 * HOLE_SHARE))
+    return grey >= white
+
+
+def _decode(contents: tf.Tensor) -> tf.Tensor:
+    """Return uint8 `(height, width, 4)`, RGB and opacity."""
+    # A PNG's signature takes 8 bytes, its header's length and name 8, width and height 8.
+    start = tf.strings.substr(tf.strings.join([contents, b"\0" * 25]), 0, 25)
+    is_png = tf.strings.substr(start, 0, 4) == b"\x89PNG"
+    is_deep = tf.strings.substr(start, 24, 1) == b"\x10"
+    pixels = tf.case(
+        [
+            (tf.io.is_jpeg(contents), lambda: _opaque(_decode_jpeg(contents))),
+            (is_png & is_deep, lambda: _decode_deep_png(contents)),
+            (is_png, lambda: tf.io.decode_png(contents, channels=4)),
+        ],
+        default=lambda: _opaque(tf.io.decode_image(contents, channels=3, expand_animations=False)),
+    )
+    return tf.ensure_shape(pixels, (None, None, 4))
 
 
 def _decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
+    # The method that libjpeg, and so Pillow, takes by default; TensorFlow's own is coarser.
     return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def _is_deep_png(contents: tf.Tensor) -> tf.Tensor:
-    # The signature takes 8 bytes, the header's length and name 8, width and height 8.
-    start = tf.strings.substr(tf.strings.join([contents, b"\0" * 25]), 0, 25)
-    depth = tf.strings.substr(start, 24, 1)
-    return (tf.strings.substr(start, 0, 4) == b"\x89PNG") & (depth == b"\x10")
-
-
 def _decode_deep_png(contents: tf.Tensor) -> tf.Tensor:
-    pixels = tf.cast(tf.io.decode_png(contents, channels=3, dtype=tf.uint16), tf.int32)
+    pixels = tf.cast(tf.io.decode_png(contents, channels=4, dtype=tf.uint16), tf.int32)
     return tf.cast((pixels + 128) // 257, tf.uint8)
+
+
+def _opaque(pixels: tf.Tensor) -> tf.Tensor:
+    pixels = tf.ensure_shape(pixels, (None, None, 3))
+    return tf.pad(pixels, ((0, 0), (0, 0), (0, 1)), constant_values=255)
