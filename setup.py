@@ -12,6 +12,7 @@ VERSION = re.search(
 
 SERVE = ["kserve>=0.21", "python-multipart>=0.0.20"]
 UI = ["gradio>=6.31"]
+TENSORBOARD = ["tensorboard>=2.20"]
 EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
 TEST = [
     "pytest>=9.0",
@@ -40,6 +41,7 @@ setup(
         "tensorflow>=2.21",
         "keras>=3.15",
         "tensorflow-datasets>=4.9.10",
+        "importlib_resources>=7.1",  # tensorflow-datasets imports it and does not ask for it
         "numpy>=2.0",
         "pillow>=12.0",
         "ai-edge-litert>=2.3",
@@ -51,6 +53,7 @@ setup(
     extras_require={
         "evaluate": EVALUATE,
         "serve": SERVE,
+        "tensorboard": TENSORBOARD,
         "ui": UI,
         "test": TEST + EVALUATE,
         "all": SERVE + UI + EVALUATE,
