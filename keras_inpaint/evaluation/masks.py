@@ -1,0 +1,238 @@
+"""The protocol's holes: fixed by a seed, the same on every machine, each with its hash.
+
+Everything is integer arithmetic, so that no machine's rounding can move an edge. Mask `i`
+depends on the seed and on `i` alone, not on how many there are.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_inpaint.evaluation.draws import Draws
+from keras_inpaint.evaluation.geometry import square, suffixes
+
+KINDS = "center:N, box, rectangles, rectangles:LOW-HIGH, strokes or a folder of mask files"
+
+#: Rectangles have sides from 0.3 to 0.6 of the photo's: 48 to 96 at 160, the paper's for faces.
+RECTANGLE_TENTHS = (3, 6)
+#: Boxes keep this much of 256 away from the photo's edges, as in the common protocol.
+BOX_MARGIN = 20
+#: Strokes are added until they cover this share of the photo, in percent, drawn anew a mask.
+STROKE_PERCENT = (5, 50)
+#: Vertices of strokes lie on a grid of this many places a pixel.
+_GRID = 16
+
+
+class FixedMasks(Sequence[np.ndarray]):
+    """The masks of a protocol, as a sequence; each is made when it is asked for.
+
+    Args:
+        spec: String or path. `center:N`, a square of N px in the centre; `box`, a square of half
+            the photo's side at a random place, 20/256 of the side away from the edges;
+            `rectangles`, one with sides from 0.3 to 0.6 of the photo's, anywhere;
+            `rectangles:LOW-HIGH`, the same with sides in px; `strokes`, free-form brush strokes
+            that cover 5 to 50 %; or a folder of mask files, white is the hole, in an order that
+            the seed shuffles, again from the first when they are used up.
+        count: Int, how many.
+        size: Int, side of the square masks in px.
+        seed: Int, 0 or above.
+
+    Raises:
+        ValueError: If the spec is not known, the hole does not fit into the photo, or a folder
+            holds no mask files.
+    """
+
+    def __init__(
+        self, spec: str | os.PathLike[str], count: int, size: int = 160, seed: int = 0
+    ) -> None:
+        self.spec, self.count, self.size, self.seed = os.fspath(spec), count, size, seed
+        kind, _, argument = self.spec.partition(":")
+        self._files: list[Path] = []
+        if kind == "center":
+            side = _number(argument, self.spec)
+            _check_fits(side, size, self.spec)
+            self._make = lambda draws: _center(size, side)
+        elif self.spec == "box":
+            self._make = lambda draws: _box(size, draws)
+        elif kind == "rectangles":
+            low, high = _range(argument, self.spec) if argument else _default_range(size)
+            _check_fits(high, size, self.spec)
+            self._make = lambda draws: _rectangle(size, low, high, draws)
+        elif self.spec == "strokes":
+            self._make = lambda draws: _strokes(size, draws)
+        elif self.spec and Path(self.spec).is_dir():
+            self._files = _shuffled(_mask_files(Path(self.spec)), Draws(seed))
+        else:
+            raise ValueError(f"masks must be {KINDS}, got {self.spec!r}")
+        Draws(seed)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> np.ndarray:  # type: ignore[override]
+        """Return a mask, bool `(size, size)`, True in the hole."""
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        if self._files:
+            return read_square_mask(self._files[index % len(self._files)], self.size)
+        return self._make(Draws(self.seed, index))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(self.count))
+
+    def file_of(self, index: int) -> str | None:
+        """Return the name of the mask file, relative to its folder; None for drawn masks."""
+        if not self._files:
+            return None
+        return self._files[index % len(self._files)].relative_to(self.spec).as_posix()
+
+    @property
+    def name(self) -> str:
+        """The spec without the path of a folder, which differs from machine to machine."""
+        return f"folder:{Path(self.spec).resolve().name}" if self._files else self.spec
+
+
+def mask_hash(mask: np.ndarray) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of a mask.
+
+    Args:
+        mask: Bool `(height, width)`.
+
+    Returns:
+        The hash of `HEIGHTxWIDTH:` and the mask, row by row, a byte a pixel, 1 in the hole.
+    """
+    height, width = mask.shape
+    pixels = np.ascontiguousarray(mask, np.uint8).tobytes()
+    return hashlib.sha256(f"{height}x{width}:".encode() + pixels).hexdigest()[:16]
+
+
+def joint_hash(hashes: Sequence[str]) -> str:
+    """Return the SHA-256 of a list of hashes, in their order, joined by line feeds."""
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def read_square_mask(file: Path, size: int) -> np.ndarray:
+    """Return a mask file as bool `(size, size)`: white, 128 or above, is the hole.
+
+    It is resized and cropped like the photos, without mixing values (nearest).
+
+    Raises:
+        ValueError: If it cannot be read, or has no hole, or nothing but a hole, within the crop.
+    """
+    try:
+        with Image.open(file) as image:
+            mask = np.asarray(square(image.convert("L"), size, Image.Resampling.NEAREST)) >= 128
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f"cannot read mask {file}: {error}") from error
+    if mask.all() or not mask.any():
+        what = "nothing but a hole" if mask.all() else "no hole (white is the hole)"
+        raise ValueError(f"mask {file} has {what} in the central square of the photo")
+    return mask
+
+
+def _center(size: int, side: int) -> np.ndarray:
+    mask = np.zeros((size, size), bool)
+    start = (size - side) // 2
+    mask[start : start + side, start : start + side] = True
+    return mask
+
+
+def _box(size: int, draws: Draws) -> np.ndarray:
+    side, margin = size // 2, size * BOX_MARGIN // 256
+    mask = np.zeros((size, size), bool)
+    top = draws.between(margin, size - side - margin)
+    left = draws.between(margin, size - side - margin)
+    mask[top : top + side, left : left + side] = True
+    return mask
+
+
+def _rectangle(size: int, low: int, high: int, draws: Draws) -> np.ndarray:
+    mask = np.zeros((size, size), bool)
+    height, width = draws.between(low, high), draws.between(low, high)
+    top, left = draws.between(0, size - height), draws.between(0, size - width)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def _strokes(size: int, draws: Draws) -> np.ndarray:
+    """Draw polylines of a round brush until they cover a share of the photo."""
+    mask = np.zeros((size, size), bool)
+    wanted = size * size * draws.between(*STROKE_PERCENT) // 100
+    extent, step = size * _GRID, size * _GRID // 4
+    rows, columns = np.mgrid[0:size, 0:size].astype(np.int64) * _GRID + _GRID // 2
+    while mask.sum() < wanted:
+        radius = draws.between(extent // 50, extent // 16)
+        y, x = draws.below(extent), draws.below(extent)
+        for _ in range(draws.between(3, 10)):
+            to_y = min(max(y + draws.between(-step, step), 0), extent)
+            to_x = min(max(x + draws.between(-step, step), 0), extent)
+            mask |= _near_segment(rows, columns, (y, x), (to_y, to_x), radius)
+            y, x = to_y, to_x
+            if mask.sum() >= wanted:
+                break
+    return mask
+
+
+def _near_segment(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    start: tuple[int, int],
+    end: tuple[int, int],
+    radius: int,
+) -> np.ndarray:
+    """Return which points lie within `radius` of a segment; exact, in integers."""
+    dy, dx = end[0] - start[0], end[1] - start[1]
+    from_start_y, from_start_x = rows - start[0], columns - start[1]
+    length2 = dy * dy + dx * dx
+    along = from_start_y * dy + from_start_x * dx
+    across = from_start_y * dx - from_start_x * dy
+    near_start = from_start_y**2 + from_start_x**2 <= radius * radius
+    near_end = (rows - end[0]) ** 2 + (columns - end[1]) ** 2 <= radius * radius
+    if length2 == 0:
+        return near_start
+    beside = (along >= 0) & (along <= length2) & (across**2 <= radius * radius * length2)
+    return near_start | near_end | beside
+
+
+def _default_range(size: int) -> tuple[int, int]:
+    return size * RECTANGLE_TENTHS[0] // 10, size * RECTANGLE_TENTHS[1] // 10
+
+
+def _number(text: str, spec: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(f"masks must be {KINDS}, got {spec!r}")
+    return int(text)
+
+
+def _range(text: str, spec: str) -> tuple[int, int]:
+    low_text, _, high_text = text.partition("-")
+    low, high = _number(low_text, spec), _number(high_text, spec)
+    if low > high:
+        raise ValueError(f"masks {spec!r}: {low} is above {high}")
+    return low, high
+
+
+def _check_fits(side: int, size: int, spec: str) -> None:
+    if side >= size:
+        raise ValueError(f"masks {spec!r}: a hole of {side} px leaves nothing of {size} px")
+
+
+def _mask_files(folder: Path) -> list[Path]:
+    files = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in suffixes() and path.is_file()
+    )
+    if not files:
+        raise ValueError(f"no mask files in folder {folder}")
+    return files
+
+
+def _shuffled(files: list[Path], draws: Draws) -> list[Path]:
+    """Return the files in another order (Fisher and Yates)."""
+    for last in range(len(files) - 1, 0, -1):
+        other = draws.below(last + 1)
+        files[last], files[other] = files[other], files[last]
+    return files

@@ -1,0 +1,161 @@
+"""What a completion is measured by, photo by photo.
+
+Everything is computed on 8-bit photos, original and completed, the known pixels of the completed
+one being the original's. Errors are on a scale of [0, 1]: differences of 8-bit values divided by
+255. Sums of errors are taken in integers, so that they are exact.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_inpaint.evaluation.draws import Draws
+from keras_inpaint.evaluation.extras import scikit_image
+
+#: PSNR of a completion without any error, instead of infinity; a mean needs a number.
+PSNR_LIMIT = 100.0
+
+#: Each metric: its name, whether more is better, unit, and what it is.
+METRICS = {
+    "psnr_hole": (True, "dB", "peak signal-to-noise ratio over the pixels of the hole"),
+    "psnr_whole": (True, "dB", "peak signal-to-noise ratio over the whole completed photo"),
+    "ssim_hole": (True, "", "structural similarity, its map averaged over the hole"),
+    "ssim_whole": (True, "", "structural similarity of the whole completed photo"),
+    "l1_hole": (False, "%", "mean absolute error over the pixels of the hole, times 100"),
+    "l1_whole": (False, "%", "mean absolute error over the whole completed photo, times 100"),
+    "mse_hole": (False, "", "mean square error over the pixels of the hole"),
+    "mse_whole": (False, "", "square error of the hole, averaged over the whole photo"),
+}
+
+
+class Interval(NamedTuple):
+    """A mean and its 95 % confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def psnr(mse: float) -> float:
+    """Return the peak signal-to-noise ratio in dB of a mean square error on a scale of [0, 1]."""
+    return min(PSNR_LIMIT, -10.0 * float(np.log10(mse))) if mse > 0 else PSNR_LIMIT
+
+
+def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """Measure one completed photo.
+
+    SSIM is scikit-image's with the settings of the paper [1]: a Gaussian window with sigma 1.5,
+    population covariance, each colour on its own, then averaged. `ssim_whole` leaves out the 5
+    px at the photo's edges, where the window is cut off; `ssim_hole` is the mean of the map over
+    the hole.
+
+    Args:
+        original: uint8 `(height, width, 3)`.
+        completed: uint8 `(height, width, 3)`, equal to the original outside of the hole.
+        mask: bool `(height, width)`, True in the hole.
+
+    Returns:
+        A dict with the keys of `METRICS`.
+
+    Raises:
+        ValueError: If shapes or dtypes differ from these, the photo is smaller than 11 px, the
+            mask has no hole, or the completed photo differs from the original outside of it.
+
+    References:
+        [1] Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from
+            error visibility to structural similarity", IEEE Trans. Image Process. 13(4), 2004,
+            https://doi.org/10.1109/TIP.2003.819861
+    """
+    _check(original, completed, mask)
+    difference = completed.astype(np.int64) - original.astype(np.int64)
+    if difference[~mask].any():
+        changed = int(np.any(difference[~mask] != 0, axis=-1).sum())
+        raise ValueError(f"the completed photo differs from the original in {changed} known pixels")
+    absolute, square = int(np.abs(difference).sum()), int((difference**2).sum())
+    hole, whole = 3 * int(mask.sum()), difference.size
+    ssim_whole, ssim_map = scikit_image("metrics").structural_similarity(
+        original,
+        completed,
+        channel_axis=2,
+        data_range=255,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    mse_hole, mse_whole = (square / (255 * 255 * count) for count in (hole, whole))
+    return {
+        "psnr_hole": psnr(mse_hole),
+        "psnr_whole": psnr(mse_whole),
+        "ssim_hole": float(ssim_map[mask].mean()),
+        "ssim_whole": float(ssim_whole),
+        "l1_hole": 100 * absolute / (255 * hole),
+        "l1_whole": 100 * absolute / (255 * whole),
+        "mse_hole": mse_hole,
+        "mse_whole": mse_whole,
+    }
+
+
+class Bootstrap:
+    """Confidence intervals of means over photos, by resampling the photos.
+
+    The resamples are the same for every method, so that differences between methods are taken
+    photo by photo. They are drawn block by block, so that memory stays small.
+
+    Args:
+        count: Int, the number of photos.
+        seed: Int, 0 or above.
+        times: Int, the number of resamples.
+    """
+
+    def __init__(self, count: int, seed: int = 0, times: int = 2000) -> None:
+        self.count, self.seed, self.times = count, seed, times
+
+    def interval(self, values: Sequence[float] | np.ndarray) -> Interval:
+        """Return the mean of values, one a photo, and its 95 % interval."""
+        return self.intervals(np.asarray(values, np.float64)[:, None])[0]
+
+    def intervals(self, columns: np.ndarray) -> list[Interval]:
+        """Return the mean and the 95 % interval of each column.
+
+        Args:
+            columns: Float array `(photos, columns)`.
+
+        Returns:
+            An `Interval` a column: the mean, and the 2.5th and 97.5th percentile of the means of
+            the resamples.
+        """
+        draws, means = Draws(self.seed, 0xB007), []
+        block = max(1, 100_000 // self.count)
+        for start in range(0, self.times, block):
+            rows = min(block, self.times - start)
+            chosen = draws.indices(rows * self.count, self.count).reshape(rows, self.count)
+            means.append(columns[chosen].mean(axis=1))
+        low, high = np.percentile(np.concatenate(means), (2.5, 97.5), axis=0)
+        return [
+            Interval(float(mean), float(below), float(above))
+            for mean, below, above in zip(columns.mean(axis=0), low, high, strict=True)
+        ]
+
+
+def psnr_of(mse: Interval) -> Interval:
+    """Return the PSNR of a mean of mean square errors, with its interval."""
+    return Interval(psnr(mse.mean), psnr(mse.high), psnr(mse.low))
+
+
+def _check(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> None:
+    for label, image in (("original", original), ("completed", completed)):
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(
+                f"{label} must be uint8 (height, width, 3), got {image.dtype} {image.shape}"
+            )
+    if completed.shape != original.shape or mask.shape != original.shape[:2]:
+        raise ValueError(
+            f"sizes differ: original {original.shape}, completed {completed.shape}, mask "
+            f"{mask.shape}"
+        )
+    if mask.dtype != bool or not mask.any():
+        raise ValueError(f"mask must be bool with a hole, got {mask.dtype}, {mask.sum()} px")
+    if min(mask.shape) < 11:
+        raise ValueError(f"photos must be at least 11 px for SSIM, got {original.shape}")

@@ -1,0 +1,233 @@
+"""The photos that are measured: their order, their choice, their pixels.
+
+Photos are read with Pillow, whatever the network was trained with, so that the pixels depend on
+nothing else; their hash is in the report.
+"""
+
+import hashlib
+import io
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_inpaint.evaluation.geometry import square, suffixes
+
+logger = logging.getLogger(__name__)
+
+#: The portraits of `sample` are drawn from this seed, which no training uses unless it is told to.
+SAMPLE_SEED = 160_040
+SAMPLE_COUNT = 200
+
+
+@dataclass(frozen=True)
+class PhotoSet:
+    """Photos by number.
+
+    Attributes:
+        source: String, what they are called in a report; no absolute path.
+        names: A name a photo, in order.
+        open: Function from a number to an upright picture, mode RGB.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    open: Callable[[int], Image.Image]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def pixels(self, number: int, size: int) -> np.ndarray:
+        """Return a photo, shortest side resized to `size` with a Lanczos filter, centre cut out.
+
+        Returns:
+            uint8 `(size, size, 3)`.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
+        return np.asarray(square(self.open(number), size, Image.Resampling.LANCZOS))
+
+    def subset(self, numbers: Sequence[int]) -> "PhotoSet":
+        """Return the photos of these numbers, in this order."""
+        chosen = list(numbers)
+        return PhotoSet(
+            self.source,
+            tuple(self.names[number] for number in chosen),
+            lambda number: self.open(chosen[number]),
+        )
+
+
+def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) -> PhotoSet:
+    """List photos without reading them.
+
+    Args:
+        source: A folder's path (read recursively, in the order of the names); `sample` or
+            `sample:COUNT`, portraits that the package draws; `tfds:NAME` or `tfds:NAME@SPLIT`
+            (`test` where no split is named and there is one, else `train`); or a sequence of
+            uint8 arrays `(height, width, 3)`.
+        data_dir: Where TFDS keeps its data.
+
+    Returns:
+        A `PhotoSet` of one photo or more.
+
+    Raises:
+        ValueError: If there are no photos, or an array is no photo.
+        FileNotFoundError: If there is no such folder.
+    """
+    if not isinstance(source, str | os.PathLike):
+        return _from_arrays(source)
+    text = os.fspath(source)
+    if text.startswith("tfds:"):
+        return _from_tfds(text.removeprefix("tfds:"), data_dir)
+    if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
+        return _from_sample(text)
+    return _from_folder(Path(source))
+
+
+def choose(
+    photos: PhotoSet,
+    *,
+    only: Sequence[str] | None = None,
+    held_out: float | None = None,
+    split_seed: int = 0,
+    limit: int | None = None,
+) -> PhotoSet:
+    """Choose photos by name, by the split that training makes, and by number.
+
+    Args:
+        photos: What to choose from.
+        only: Names to keep, in the order of `photos`.
+        held_out: Float in (0, 1): keep the part that a training with this `held_out` and the
+            seed `split_seed` never sees. Photos whose names agree up to `__` stay together.
+        split_seed: Int, that training's seed.
+        limit: Int, keep at most this many, spread evenly over the list.
+
+    Returns:
+        The photos chosen, one or more.
+
+    Raises:
+        ValueError: If a name is not there, a number is out of its range, or nothing is left.
+    """
+    if only is not None:
+        missing = sorted(set(only) - set(photos.names))
+        if missing:
+            raise ValueError(f"{len(missing)} photos are not in {photos.source}: {missing[0]}")
+        wanted = set(only)
+        photos = photos.subset([i for i, name in enumerate(photos.names) if name in wanted])
+    if held_out is not None:
+        photos = photos.subset(held_out_numbers(photos.names, held_out, split_seed))
+    if limit is not None:
+        if limit < 1:
+            raise ValueError(f"limit must be 1 or more, got {limit}")
+        kept = min(limit, len(photos))
+        photos = photos.subset([i * len(photos) // kept for i in range(kept)])
+    if not len(photos):
+        raise ValueError(f"no photo of {photos.source} is left to evaluate")
+    return photos
+
+
+def held_out_numbers(names: Sequence[str], held_out: float, seed: int = 0) -> list[int]:
+    """Return the numbers of the photos that training with this part and seed holds out.
+
+    Raises:
+        ValueError: If `held_out` is not between 0 and 1, or all photos are of one group.
+    """
+    from keras_inpaint.data.sources import group_of
+
+    if not 0 < held_out < 1:
+        raise ValueError(f"held_out must be above 0 and below 1, got {held_out!r}")
+    groups = {group_of(name) for name in names}
+    if len(groups) < 2:
+        raise ValueError("the photos are of one group: nothing can be held out of them")
+    order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
+    out = set(order[: min(max(1, round(held_out * len(groups))), len(groups) - 1)])
+    return [i for i, name in enumerate(names) if group_of(name) in out]
+
+
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture turned as its EXIF data say, as 8-bit RGB; transparency is dropped."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _from_folder(folder: Path) -> PhotoSet:
+    if not folder.is_dir():
+        raise FileNotFoundError(2, "No such folder of photos", str(folder))
+    found = sorted(
+        (path.relative_to(folder).as_posix(), path)
+        for path in folder.rglob("*")
+        if path.suffix.lower() in suffixes() and path.is_file()
+    )
+    if not found:
+        raise ValueError(f"no photo in {folder}: looked for {', '.join(sorted(suffixes()))}")
+
+    def read(number: int) -> Image.Image:
+        with Image.open(found[number][1]) as image:
+            return upright_rgb(image)
+
+    return PhotoSet(folder.resolve().name, tuple(name for name, _ in found), read)
+
+
+def _from_arrays(arrays: Any) -> PhotoSet:
+    arrays = [np.asarray(array) for array in arrays]
+    for number, array in enumerate(arrays):
+        if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
+            raise ValueError(
+                f"photo {number} must be uint8 (height, width, 3), got {array.dtype} {array.shape}"
+            )
+    if not arrays:
+        raise ValueError("no photo to evaluate")
+    names = tuple(f"array-{number:06d}" for number in range(len(arrays)))
+    return PhotoSet("arrays", names, lambda number: Image.fromarray(arrays[number]))
+
+
+def _from_sample(text: str) -> PhotoSet:
+    from keras_inpaint.data.sample import draw_portrait
+
+    _, _, value = text.partition(":")
+    if value and not (value.isdecimal() and int(value) > 0):
+        raise ValueError(f"expected sample or sample:COUNT, got {text!r}")
+    count = int(value) if value else SAMPLE_COUNT
+    names = tuple(f"portrait-{SAMPLE_SEED}-{number:06d}" for number in range(count))
+    return PhotoSet(
+        "sample", names, lambda number: Image.fromarray(draw_portrait(SAMPLE_SEED, number))
+    )
+
+
+def _from_tfds(reference: str, data_dir: str | os.PathLike[str] | None) -> PhotoSet:
+    import tensorflow_datasets as tfds
+
+    name, _, split = reference.partition("@")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"TFDS has no data set {name!r} here: {first}") from error
+    builder.download_and_prepare()
+    split = split or ("test" if "test" in builder.info.splits else "train")
+    features = builder.info.features
+    keys = [key for key, kind in features.items() if isinstance(kind, tfds.features.Image)]
+    if not keys or split not in builder.info.splits:
+        have = ", ".join(builder.info.splits) if keys else "no images"
+        raise ValueError(f"the TFDS data set {name!r} has no {split!r} photos: {have}")
+    skip = {keys[0]: tfds.decode.SkipDecoding()}
+    rows = builder.as_dataset(split=split, decoders=skip, shuffle_files=False)
+    stored = [row[keys[0]] for row in rows.as_numpy_iterator()]
+
+    def read(number: int) -> Image.Image:
+        value = stored[number]
+        if not isinstance(value, bytes):
+            return upright_rgb(Image.fromarray(value))
+        with Image.open(io.BytesIO(value)) as image:
+            return upright_rgb(image)
+
+    names = tuple(f"{builder.name}-{split}-{number:07d}" for number in range(len(stored)))
+    return PhotoSet(f"tfds:{builder.name}@{split}", names, read)

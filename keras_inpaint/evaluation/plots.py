@@ -1,0 +1,139 @@
+"""The page's plots, as SVG that takes the page's colours and fonts."""
+
+import io
+import re
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from keras_inpaint.evaluation.extras import matplotlib
+from keras_inpaint.evaluation.report import Report
+
+#: Colours by method, readable on white and on near-black; networks get the first ones.
+COLOURS = ("#d1495b", "#8e5ea2", "#3a7ca5", "#e0a030", "#4f9d69", "#8a8f98")
+_INK = "#0a0b0c"  # becomes the page's text colour
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "keras-inpaint",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "grid.color": _INK,
+    "grid.alpha": 0.15,
+    "grid.linewidth": 0.6,
+}
+
+
+def colours(report: Report) -> dict[str, str]:
+    """Return a colour a method."""
+    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(report.methods)}
+
+
+def overview(report: Report) -> str:
+    """Plot PSNR in the hole and SSIM in the hole of each method, with their intervals."""
+
+    def draw(figure: Any) -> None:
+        names = report.methods
+        chosen = colours(report)
+        panels = (("psnr_hole", "PSNR in the hole, dB"), ("ssim_hole", "SSIM in the hole"))
+        for axis, (metric, label) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
+            for row, name in enumerate(names):
+                found = report.summary(name)[metric]
+                axis.barh(row, found.mean, color=chosen[name], height=0.62)
+                axis.plot([found.low, found.high], [row, row], color=_INK, linewidth=1.4)
+            axis.set_yticks(range(len(names)), names)
+            axis.set_xlabel(label)
+            axis.grid(axis="x")
+            axis.set_axisbelow(True)
+            axis.tick_params(axis="y", length=0)
+            axis.set_ylim(len(names) - 0.5, -0.5)
+
+    return _svg(draw, 8.4, 0.8 + 0.38 * len(report.methods), "Mean figures of each method")
+
+
+def distribution(report: Report) -> str:
+    """Plot how many photos fall below each PSNR in the hole, by method."""
+
+    def draw(figure: Any) -> None:
+        axis = figure.subplots()
+        parts = np.arange(1, len(report.photos) + 1) / len(report.photos) * 100
+        for name, colour in colours(report).items():
+            values = np.sort(report.values(name, "psnr_hole"))
+            axis.step(values, parts, where="post", color=colour, label=name, linewidth=1.8)
+        axis.set_xlabel("PSNR in the hole, dB")
+        axis.set_ylabel("photos at or below, %")
+        axis.set_ylim(0, 100)
+        axis.grid()
+        axis.legend(loc="lower right")
+
+    return _svg(draw, 5.2, 3.6, "Distribution of the PSNR in the hole")
+
+
+def by_area(report: Report) -> str | None:
+    """Plot the PSNR in the hole over the hole's area; None where all holes are of one size."""
+    if len(np.unique(report.areas)) < 3:
+        return None
+
+    def draw(figure: Any) -> None:
+        axis = figure.subplots()
+        for name, colour in colours(report).items():
+            points = report.values(name, "psnr_hole")
+            axis.plot(100 * report.areas, points, ".", color=colour, alpha=0.25, markersize=3)
+            bands = report.by_area(name)
+            middles = [50 * (band["above"] + band["up_to"]) for band in bands]
+            means = [band["psnr_hole"].mean for band in bands]
+            axis.plot(middles, means, "o-", color=colour, label=name, markersize=4)
+        axis.set_xlabel("area of the hole, % of the photo")
+        axis.set_ylabel("PSNR in the hole, dB")
+        axis.grid()
+        axis.legend(loc="upper right")
+
+    return _svg(draw, 5.2, 3.6, "PSNR in the hole by the area of the hole")
+
+
+def gains(report: Report) -> str | None:
+    """Plot the first network's gain over the best baseline photo by photo; None without both."""
+    best = report.best_baseline()
+    if not report.models or best is None:
+        return None
+    first = next(iter(report.models))
+
+    def draw(figure: Any) -> None:
+        axis = figure.subplots()
+        gain = np.sort(report.values(first, "psnr_hole") - report.values(best, "psnr_hole"))
+        colour = colours(report)
+        places = np.linspace(0, 100, len(gain)) if len(gain) > 1 else np.array([50.0])
+        for side, name in ((gain >= 0, first), (gain < 0, best)):
+            axis.fill_between(places, gain, where=side, color=colour[name], alpha=0.75, step="mid")
+        axis.axhline(0, color=_INK, linewidth=0.8)
+        axis.set_xlabel("photos, ordered, %")
+        axis.set_ylabel(f"dB over {best}")
+        axis.grid()
+
+    return _svg(draw, 5.2, 3.6, f"Gain of {first} over {best}, photo by photo")
+
+
+def _svg(draw: Callable[[Any], None], width: float, height: float, label: str) -> str:
+    """Return what `draw` paints as an inline SVG that scales, in the page's colours."""
+    library = matplotlib()
+    with library.rc_context(_STYLE):
+        figure = library.figure.Figure(figsize=(width, height), layout="constrained")
+        draw(figure)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    svg = stream.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    return svg.replace(_INK, "currentColor")
