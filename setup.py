@@ -10,7 +10,17 @@ VERSION = re.search(
     r'^__version__ = "([^"]+)"', (HERE / "keras_inpaint" / "__init__.py").read_text("utf-8"), re.M
 ).group(1)
 
-SERVE = ["kserve>=0.21", "python-multipart>=0.0.20"]
+SERVE = [
+    "kserve>=0.21",
+    "fastapi>=0.115",
+    "fastapi-offline>=1.7",
+    "grpcio>=1.71",
+    "orjson>=3.10",
+    "prometheus-client>=0.20",
+    "python-multipart>=0.0.20",
+    "tensorflow-serving-api>=2.21",
+    "uvicorn>=0.34",
+]
 UI = ["gradio>=6.31"]
 TENSORBOARD = ["tensorboard>=2.20"]
 EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
@@ -22,6 +32,7 @@ TEST = [
     "build>=1.2",
     "setuptools>=80",
 ]
+TEST_SERVE = ["requests>=2.32", "schemathesis>=4.30", "tritonclient[grpc,http]>=2.70"]
 
 setup(
     name="keras-inpaint",
@@ -56,6 +67,7 @@ setup(
         "tensorboard": TENSORBOARD,
         "ui": UI,
         "test": TEST + EVALUATE,
+        "test-serve": TEST + SERVE + TEST_SERVE,
         "all": SERVE + UI + EVALUATE,
     },
     entry_points={"console_scripts": ["keras-inpaint = keras_inpaint.commands:main"]},
