@@ -218,8 +218,6 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
         name = getattr(reference, "__name__", type(reference).__name__)
         return name, reference, {"file": None, "sha256": None, "options": {}}
 
-    from keras_inpaint.inference.inpainter import Inpainter
-
     about: dict[str, Any] = {"file": None, "sha256": None, "options": dict(options)}
     if is_keras:
         name = str(reference.name)
@@ -227,6 +225,8 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
         path = resolve(reference)
         name = _name_of(reference, path)
         about.update(file=path.name, sha256=model_digest(path))
+    from keras_inpaint.inference.inpainter import Inpainter
+
     return name, Inpainter(reference, **options), about
 
 

@@ -38,7 +38,7 @@ def summary_table(report: Report) -> Table:
             f"{protocol['data']}: {len(report.photos)} photos, {protocol['masks']}, "
             f"{protocol['size']} px, seed {protocol['seed']}"
         ),
-        caption="± is half of the 95 % interval; the best of each column in bold",
+        caption="± is half of the 95 % interval; of mean MSE: PSNR of the photos' mean MSE in the hole",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -69,7 +69,10 @@ def area_table(report: Report) -> Table | None:
     if len(first) < 2:
         return None
     table = Table(
-        title="PSNR in the hole by its area, dB", title_justify="left", box=box.SIMPLE_HEAD
+        title="PSNR in the hole by its area, dB",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("method", no_wrap=True)
     for band in first:

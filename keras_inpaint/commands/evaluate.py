@@ -1,0 +1,215 @@
+"""keras-inpaint evaluate: figures that anyone can run again."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
+
+_BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
+
+
+@click.command(
+    epilog="Example: keras-inpaint evaluate photos/ --model faces --masks center:40 --baselines "
+    "--json figures.json --html report.html"
+)
+@click.argument("data", metavar="DATA")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME|PATH",
+    help=f"A preset ({', '.join(PRESETS)}), a run's folder, or a .keras, .tflite or SavedModel; "
+    f"again for more than one; `none` for the baselines alone.  [default: {DEFAULT_PRESET}]",
+)
+@click.option(
+    "--masks",
+    default="center:40",
+    show_default=True,
+    metavar="SPEC",
+    help="The holes: center:N, a square of N px in the centre; box, a square of half the side; "
+    "rectangles or rectangles:LOW-HIGH; strokes; or a folder of masks, white is the hole.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(16),
+    default=160,
+    show_default=True,
+    help="Side in px of the square that is cut out of each photo.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the holes and of the confidence intervals.",
+)
+@click.option("--baselines", is_flag=True, help=f"Measure {', '.join(_BASELINES)} as well.")
+@click.option(
+    "--baseline",
+    "chosen",
+    multiple=True,
+    type=click.Choice(_BASELINES),
+    help="Measure this baseline; again for more than one.",
+)
+@click.option("--limit", type=click.IntRange(1), help="At most so many photos, spread evenly.")
+@click.option(
+    "--only",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text file with the names of the photos to measure, one a line.",
+)
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="PART",
+    help="Measure only the part that a training with this part and --split-seed held out.",
+)
+@click.option(
+    "--split-seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="The seed of that training.",
+)
+@click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
+@click.option(
+    "--runtime",
+    type=click.Choice(("auto", "keras", "saved-model", "litert")),
+    default="auto",
+    show_default=True,
+    help="What runs the network.",
+)
+@click.option(
+    "--blend",
+    type=click.Choice(("none", "feather", "poisson")),
+    default="none",
+    show_default=True,
+    help="How the completed hole is blended into the photo.",
+)
+@click.option(
+    "--features",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A .keras network from photos in [0, 1] to features: FID and KID on them.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the page.")
+def command(
+    data: str,
+    models: tuple[str, ...],
+    masks: str,
+    size: int,
+    seed: int,
+    baselines: bool,
+    chosen: tuple[str, ...],
+    limit: int | None,
+    only: Path | None,
+    held_out: float | None,
+    split_seed: int,
+    data_dir: str | None,
+    runtime: str,
+    blend: str,
+    features: Path | None,
+    json_file: Path | None,
+    html_file: Path | None,
+) -> None:
+    """Measure completion networks on the photos of DATA, beside what one would use instead.
+
+    DATA is a folder, `tfds:NAME` or `tfds:NAME@SPLIT`, or `sample` or `sample:COUNT`: portraits
+    that the package draws. The same photos, holes and network give the same figures.
+    """
+    from keras_inpaint.evaluation.extras import matplotlib, scikit_image
+    from keras_inpaint.inference.atomic import check_target
+
+    scikit_image("metrics")
+    if html_file:
+        matplotlib()
+    for file in filter(None, (json_file, html_file)):
+        check_target(file, overwrite=True)
+
+    from keras_inpaint.evaluation.protocol import evaluate
+
+    report = _with_progress(
+        evaluate,
+        photos=data,
+        model=list(models) or None,
+        masks=masks,
+        size=size,
+        seed=seed,
+        baselines=baselines or chosen,
+        limit=limit,
+        only=_names(only),
+        held_out=held_out,
+        split_seed=split_seed,
+        data_dir=data_dir,
+        features=features,
+        cases=3 if html_file else 0,
+        runtime=runtime,
+        blend=blend,
+    )
+    _show(report)
+    if json_file:
+        report.write_json(json_file)
+        click.echo(f"figures: {json_file}")
+    if html_file:
+        report.write_html(html_file)
+        click.echo(f"page: {html_file}")
+
+
+def _with_progress(evaluate: Any, **options: Any) -> Any:
+    """Run `evaluate` with a bar on a terminal, and with a line each tenth elsewhere."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        return evaluate(**options, progress=_plain_progress)
+    columns = (
+        TextColumn("measuring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("measuring", total=None)
+        return evaluate(
+            **options,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _plain_progress(done: int, total: int) -> None:
+    if done * 10 // total > (done - 1) * 10 // total:
+        click.echo(f"measured {done} of {total} photos", err=True)
+
+
+def _show(report: Any) -> None:
+    import sys
+
+    from rich.console import Console
+
+    from keras_inpaint.evaluation.table import area_table, feature_table, headline, summary_table
+
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    for table in (summary_table(report), area_table(report), feature_table(report)):
+        if table is not None:
+            console.print(table)
+    for line in headline(report):
+        click.echo(line)
+    if report.skipped:
+        click.echo(f"skipped, unreadable: {', '.join(report.skipped)}")
+
+
+def _names(file: Path | None) -> list[str] | None:
+    if file is None:
+        return None
+    names = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    if not names:
+        raise ValueError(f"no names in {file}")
+    return names
