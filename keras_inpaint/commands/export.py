@@ -1,0 +1,266 @@
+"""``keras-inpaint export``: a completion network as SavedModel or TFLite."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from keras_inpaint.exporting.parity import Report
+
+_FORMATS = ("saved-model", "tflite")
+_QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+_PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command(
+    epilog="Example: keras-inpaint export runs/faces --format tflite --quantize int8 "
+    "--calibrate photos/ --size 256 256 --size 512 512 --out faces.tflite"
+)
+@click.argument("model")
+@click.option(
+    "--format", "format_", type=click.Choice(_FORMATS), required=True, help="What to write."
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file to write; for a SavedModel the folder that holds its versions.",
+)
+@click.option("--name", help="What the model is called; by default as OUT.")
+@click.option(
+    "--quantize",
+    type=click.Choice(_QUANTIZATIONS),
+    default="none",
+    show_default=True,
+    help="TFLite: 16-bit weights, 8-bit weights, or 8-bit weights and arithmetic.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    nargs=2,
+    type=int,
+    multiple=True,
+    metavar="H W",
+    help="TFLite: a size that the file takes, multiples of 4; may be given again.  [256 256]",
+)
+@click.option("--dynamic", is_flag=True, help="TFLite: a file for any multiples of 4.")
+@click.option(
+    "--calibrate",
+    type=_PHOTOS,
+    metavar="FOLDER",
+    help="TFLite, int8: photos like those that the network will see.",
+)
+@click.option(
+    "--version",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="SavedModel: its version.",
+)
+@click.option(
+    "--warmup/--no-warmup",
+    default=True,
+    show_default=True,
+    help="SavedModel: requests that a server replays before it is ready.",
+)
+@click.option(
+    "--card",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="SavedModel: JSON of what is known about the network, for its model card.",
+)
+@click.option(
+    "--photos",
+    type=_PHOTOS,
+    metavar="FOLDER",
+    help="Photos to compare with Keras on; by default those of --calibrate, or drawn ones.",
+)
+@click.option(
+    "--photo-count",
+    type=click.IntRange(1),
+    default=8,
+    show_default=True,
+    help="How many photos to compare on, at each size.",
+)
+@click.option(
+    "--min-psnr", type=float, metavar="DB", help="Fail below this PSNR to Keras in the hole."
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the report here too.",
+)
+def command(
+    model: str,
+    format_: str,
+    out: Path,
+    name: str | None,
+    quantize: str,
+    sizes: tuple[tuple[int, int], ...],
+    dynamic: bool,
+    calibrate: Path | None,
+    version: int,
+    warmup: bool,
+    card: Path | None,
+    photos: Path | None,
+    photo_count: int,
+    min_psnr: float | None,
+    json_path: Path | None,
+) -> None:
+    """Write a completion network as SavedModel or TFLite.
+
+    MODEL is a run's folder, a .keras file or a preset's name. What was written is read back and
+    compared with Keras on photos before it gets its name; if it is not as good as it has to be,
+    nothing is left behind.
+    """
+    _check_usage(format_, quantize, sizes, dynamic, calibrate, out)
+    from keras_inpaint.exporting.calibration import read_photos, sample_photos
+    from keras_inpaint.exporting.loading import load_network
+    from keras_inpaint.exporting.model_card import card_of, read_card
+    from keras_inpaint.exporting.parity import Report, require
+
+    folder = photos or calibrate
+    compared = read_photos(folder, photo_count) if folder else sample_photos(photo_count)
+    known = read_card(card) if card else card_of(model)
+    network = load_network(model)
+    reports: list[Report] = []
+
+    def check(path: Path) -> None:
+        if format_ == "tflite":
+            from keras_inpaint.exporting.verify import verify_tflite as verify
+        else:
+            from keras_inpaint.exporting.verify import verify_saved_model as verify
+        click.echo(f"Comparing with Keras on {len(compared)} photos at each size...")
+        reports.append(verify(path, network, compared))
+        try:
+            require(reports[0], min_psnr)
+        except RuntimeError:
+            _print(reports[0])
+            raise
+
+    if format_ == "tflite":
+        from keras_inpaint.exporting.tflite import export_tflite
+
+        click.echo(f"Converting to TFLite ({quantize})...")
+        chosen = None if dynamic else sizes or ((256, 256),)
+        written = export_tflite(
+            network,
+            out,
+            quantize=quantize,
+            sizes=chosen,
+            calibration=calibrate,
+            name=name,
+            check=check,
+        )
+    else:
+        from keras_inpaint.exporting.saved_model import export_saved_model
+
+        click.echo("Writing the SavedModel...")
+        written = export_saved_model(
+            network, out, version=version, name=name, card=known, warmup=warmup, check=check
+        )
+    _print(reports[0])
+    if json_path is not None:
+        report = {**reports[0].as_dict(), "path": str(written)}
+        json_path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    click.echo(f"Wrote {written}")
+
+
+def _check_usage(
+    format_: str,
+    quantize: str,
+    sizes: tuple[tuple[int, int], ...],
+    dynamic: bool,
+    calibrate: Path | None,
+    out: Path,
+) -> None:
+    tflite_only = {
+        "--quantize": quantize != "none",
+        "--size": bool(sizes),
+        "--dynamic": dynamic,
+        "--calibrate": calibrate is not None,
+    }
+    if format_ == "saved-model":
+        for option, given in tflite_only.items():
+            if given:
+                raise click.UsageError(f"{option} belongs to --format tflite")
+        return
+    if dynamic and sizes:
+        raise click.UsageError("give either --size or --dynamic")
+    if dynamic and quantize in ("dynamic", "int8"):
+        raise click.UsageError(
+            f"--dynamic takes --quantize none or float16, not {quantize}: give --size"
+        )
+    if calibrate is not None and quantize != "int8":
+        raise click.UsageError("--calibrate belongs to --quantize int8")
+    if out.is_dir():
+        raise click.UsageError(f"--out {out} is a folder; a TFLite file goes to a file")
+    for size in sizes:
+        if min(size) < 4 or any(side % 4 for side in size):
+            raise click.BadParameter(
+                f"sides are multiples of 4, got {size[0]} {size[1]}", param_hint="--size"
+            )
+
+
+def _print(report: "Report") -> None:
+    from rich.console import Console
+
+    # Plain lines of any length where the output is no terminal.
+    console = Console(width=None if Console().is_terminal else 120)
+    console.print(_table(report))
+    for line in _op_lines(report):
+        click.echo(line)
+
+
+def _table(report: "Report") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    kind = report.format if report.format == "saved-model" else f"tflite, {report.quantization}"
+    table = Table(
+        title=f"{kind}: {report.size_on_disk / 1e6:.2f} MB on disk",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
+    table.add_column("signature", no_wrap=True)
+    for heading in ("size", "photos", "PSNR in\nthe hole", "largest\nerror", "known\npixels"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("ms", justify="right", no_wrap=True)
+    table.add_column("Keras\nms", justify="right", no_wrap=True)
+    for found in report.comparisons:
+        table.add_row(
+            found.signature,
+            f"{found.height}x{found.width}",
+            str(found.photos),
+            "identical" if math.isinf(found.psnr) else f"{found.psnr:.1f} dB",
+            f"{found.largest_error * 255:.3f}/255",
+            "kept" if found.known_pixels_kept else "CHANGED",
+            f"{found.milliseconds:.1f}",
+            f"{found.keras_milliseconds:.1f}",
+        )
+    return table
+
+
+def _op_lines(report: "Report") -> list[str]:
+    """Return the ops of each different graph, a line each."""
+    graphs: dict[str, list[str]] = {}
+    for name, ops in report.ops.items():
+        shown = {op: count for op, count in ops.items() if _is_shown(report.format, op)}
+        listed = [f"{op} {count}" for op, count in sorted(shown.items())]
+        if others := sum(ops.values()) - sum(shown.values()):
+            listed.append(f"{others} others")
+        graphs.setdefault(", ".join(listed), []).append(name)
+    return [f"Ops of {', '.join(names)}: {listed}" for listed, names in graphs.items()]
+
+
+def _is_shown(format_: str, op: str) -> bool:
+    # A SavedModel's graph is full of small ops; its convolutions and codecs tell what it does.
+    return format_ == "tflite" or op.startswith(("Conv2D", "Decode", "Encode"))
