@@ -88,6 +88,13 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
     help="How the completed hole is blended into the photo.",
 )
 @click.option(
+    "--coarse",
+    type=click.Choice(("auto", "off")),
+    default="auto",
+    show_default=True,
+    help="Whether holes larger than those of the training are filled coarsely first.",
+)
+@click.option(
     "--features",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A .keras network from photos in [0, 1] to features: FID and KID on them.",
@@ -109,6 +116,7 @@ def command(
     data_dir: str | None,
     runtime: str,
     blend: str,
+    coarse: str,
     features: Path | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -146,6 +154,7 @@ def command(
         cases=3 if html_file else 0,
         runtime=runtime,
         blend=blend,
+        coarse=coarse,
     )
     _show(report)
     if json_file:

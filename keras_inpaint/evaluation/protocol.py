@@ -218,16 +218,22 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
         name = getattr(reference, "__name__", type(reference).__name__)
         return name, reference, {"file": None, "sha256": None, "options": {}}
 
-    about: dict[str, Any] = {"file": None, "sha256": None, "options": dict(options)}
-    if is_keras:
-        name = str(reference.name)
-    else:
-        path = resolve(reference)
-        name = _name_of(reference, path)
-        about.update(file=path.name, sha256=model_digest(path))
     from keras_inpaint.inference.inpainter import Inpainter
 
-    return name, Inpainter(reference, **options), about
+    if not is_keras:
+        resolve(reference)  # so that a missing model is said before TensorFlow is loaded
+    inpainter = Inpainter(reference, **options)
+    about: dict[str, Any] = {
+        "file": None,
+        "sha256": None,
+        "options": {**options, "runtime": inpainter.runtime.name},
+    }
+    if is_keras:
+        return str(reference.name), inpainter, about
+    is_lite = inpainter.runtime.name == "litert"
+    path = resolve(reference, prefer=".tflite" if is_lite else ".keras")
+    about.update(file=path.name, sha256=model_digest(path))
+    return _name_of(reference, path), inpainter, about
 
 
 def _name_of(reference: str | os.PathLike[str] | None, path: Path) -> str:

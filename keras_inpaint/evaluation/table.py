@@ -38,7 +38,7 @@ def summary_table(report: Report) -> Table:
             f"{protocol['data']}: {len(report.photos)} photos, {protocol['masks']}, "
             f"{protocol['size']} px, seed {protocol['seed']}"
         ),
-        caption="± is half of the 95 % interval; of mean MSE: PSNR of the photos' mean MSE in the hole",
+        caption="± is half of the 95 % interval; of mean MSE: PSNR of the holes' mean MSE",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,

@@ -32,8 +32,9 @@ def model(tmp_path, monkeypatch):
     made = []
 
     class Inpainter:
-        def __init__(self, model, *, runtime="auto", blend="none"):
-            made.append((model, runtime, blend))
+        def __init__(self, model, **options):
+            made.append((model, options))
+            self.runtime = types.SimpleNamespace(name="keras")
 
         def __call__(self, image, mask):
             completed = image.copy()
@@ -55,13 +56,14 @@ def test_everything_at_once(folder, model, tmp_path):
         command,
         [
             *(str(folder), "--model", str(run), "--masks", "box", "--size", "48", "--baselines"),
-            *("--runtime", "keras", "--blend", "feather", "--limit", "4"),
+            *("--runtime", "keras", "--blend", "feather", "--coarse", "off", "--limit", "4"),
             *("--json", str(tmp_path / "f.json"), "--html", str(tmp_path / "p.html")),
         ],
         catch_exceptions=False,
     )
     assert result.exit_code == 0
-    assert made == [(str(run), "keras", "feather")]
+    options = {"runtime": "keras", "blend": "feather", "coarse": "off"}
+    assert made == [(str(run), options)]
     for name in ("run", *BASELINES):
         assert f"\n {name} " in result.output
     assert "run: " in result.output and "dB in the hole" in result.output
@@ -69,7 +71,7 @@ def test_everything_at_once(folder, model, tmp_path):
     found = json.loads((tmp_path / "f.json").read_text())
     assert found["protocol"]["photos"] == 4 and found["protocol"]["size"] == 48
     assert found["models"]["run"]["file"] == "completion.keras"
-    assert found["models"]["run"]["options"] == {"runtime": "keras", "blend": "feather"}
+    assert found["models"]["run"]["options"] == options
     page = (tmp_path / "p.html").read_text()
     assert page.startswith("<!doctype html>") and "Worst photos" in page
     assert f"{found['methods']['run']['summary']['psnr_hole']['mean']:.2f} dB" in page

@@ -128,6 +128,20 @@ def test_a_network_that_touches_known_pixels_is_refused(photos):
         evaluate(photos, lambda image, mask: image ^ 1, size=48)
 
 
+def test_a_network_from_its_file_and_from_memory(photos, tiny_network, tiny_model_path):
+    options = {"masks": "box", "size": 48, "limit": 3, "cases": 0}
+    from_file = evaluate(photos, str(tiny_model_path), **options, runtime="keras")
+    from_memory = evaluate(photos, tiny_network, **options)
+    name = tiny_model_path.parent.name
+    assert from_file.methods == (name,) and from_memory.methods == ("completion_network",)
+    for one, other in zip(from_file.photos, from_memory.photos, strict=True):
+        assert one.figures[name] == other.figures["completion_network"]
+    about = from_file.models[name]
+    assert about["file"] == "completion.keras"
+    assert about["sha256"] == hashlib.sha256(tiny_model_path.read_bytes()).hexdigest()
+    assert about["options"] == {"runtime": "keras"}
+
+
 def test_model_digest(tmp_path):
     file = tmp_path / "a.keras"
     file.write_bytes(b"weights")
