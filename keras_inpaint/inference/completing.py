@@ -1,0 +1,157 @@
+"""One photo file with its mask -> one completed file."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from keras_inpaint.inference.atomic import check_target, shown
+from keras_inpaint.inference.hole_masks import (
+    Holes,
+    alpha_mask,
+    grown,
+    measure,
+    read_mask,
+    warnings_about,
+)
+from keras_inpaint.inference.photo import fit
+from keras_inpaint.inference.photos import Photo, output_format, read_photo, write_photo
+
+Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`."""
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """How a mask is read.
+
+    Attributes:
+        polarity: `white` or `black`, whichever marks the hole.
+        grow: Pixels to widen the hole by, all around.
+        resize: Resize a mask of another size instead of refusing it.
+        without_hole: What to do where a mask has no hole: `refuse` raises ValueError, `keep`
+            writes the photo as it is.
+    """
+
+    polarity: str = "white"
+    grow: int = 0
+    resize: bool = False
+    without_hole: Literal["refuse", "keep"] = "refuse"
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What became of one photo.
+
+    Attributes:
+        output: The file that was written.
+        format: The format it was written in.
+        mode: How the photo's pixels are stored.
+        size: Width and height as shown, in pixels.
+        holes: What the mask held, after it was grown.
+        seconds: Wall time from reading to writing.
+        warnings: What may be wrong with the result, a sentence each.
+        notes: What else a user may want to know, a sentence each.
+    """
+
+    output: Path
+    format: str
+    mode: str
+    size: tuple[int, int]
+    holes: Holes
+    seconds: float
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def complete_file(
+    photo_path: str | Path,
+    mask: str | Path,
+    output: str | Path,
+    load: Callable[[], Completer],
+    *,
+    options: MaskOptions | None = None,
+    overwrite: bool = False,
+    keep_format: bool = False,
+) -> Completion:
+    """Complete the holes of a photo file.
+
+    Everything that can be refused is refused before `load` is called, which may take seconds.
+
+    Args:
+        photo_path: The photo.
+        mask: The mask file, or the word `alpha` for the photo's own transparency; a file of
+            that name is `./alpha`. A hole taken from the transparency becomes opaque.
+        output: The file to write.
+        load: Returns what fills the holes, e.g. `lambda: Inpainter("faces")`.
+        options: How the mask is read.
+        overwrite: Whether a file that exists may be replaced, the photo itself included.
+        keep_format: Write the photo's own format whatever the output is called. Otherwise the
+            format that the output's name means, or the photo's where it has no ending.
+
+    Returns:
+        What was done. Outside the (grown) hole every stored pixel of the output is the
+        photo's, unless the output is a JPEG.
+
+    Raises:
+        OSError: If a file cannot be reached or written.
+        ValueError: If a file cannot be used, or the mask has no hole and none is not allowed.
+    """
+    start = time.perf_counter()
+    options = options or MaskOptions()
+    from_alpha = str(mask) == "alpha"
+    inputs = [Path(photo_path)] if from_alpha else [Path(photo_path), Path(mask)]
+    target = check_target(output, overwrite=overwrite, inputs=inputs)
+    if not from_alpha and target.exists() and Path(mask).exists() and target.samefile(mask):
+        raise ValueError(f"{shown(output)}: the output is the mask itself")
+    photo = read_photo(photo_path)
+    if photo.frames > 1 and target.exists() and target.samefile(photo_path):
+        raise ValueError(
+            f"{shown(photo_path)}: holds several pictures, of which only the first would be left; "
+            "write to another file"
+        )
+    name = photo.format if keep_format else output_format(photo, Path(output))
+    hole, warnings = (
+        alpha_mask(photo)
+        if from_alpha
+        else read_mask(mask, photo, polarity=options.polarity, resize=options.resize)
+    )
+    hole = grown(hole, options.grow)
+    holes = measure(hole)
+    if not holes.pixels and options.without_hole == "refuse":
+        what = shown(photo_path) if from_alpha else shown(mask)
+        raise ValueError(
+            f"{what}: the mask has no hole; white is the hole unless --mask-polarity black is given"
+        )
+    warnings += warnings_about(holes)
+    _refuse_early(photo, hole, name, output, opaque=from_alpha)
+    completed = photo
+    if holes.pixels:
+        filled = load()(photo.image, hole)
+        completed = photo.completed(filled, hole, opaque=from_alpha)
+    notes = write_photo(completed, target, format=name, overwrite=overwrite)
+    return Completion(
+        output=Path(output),
+        format=name,
+        mode=photo.mode,
+        size=photo.size,
+        holes=holes,
+        seconds=time.perf_counter() - start,
+        warnings=warnings,
+        notes=photo.notes + notes,
+    )
+
+
+def _refuse_early(
+    photo: Photo, hole: np.ndarray, name: str, output: str | Path, *, opaque: bool
+) -> None:
+    """Raise what writing would raise, on a photo whose hole is filled with what is there."""
+    if name == photo.format:
+        return
+    try:
+        fit(photo.completed(photo.image, hole, opaque=opaque), name)
+    except ValueError as error:
+        raise ValueError(f"{shown(output)}: cannot be written ({error})") from error

@@ -1,0 +1,267 @@
+"""Folders of photos: find photos and their masks, complete them all, tell what became of each."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from keras_inpaint.inference.atomic import check_name, remove_leftovers, shown
+from keras_inpaint.inference.completing import Completer, MaskOptions, complete_file
+from keras_inpaint.inference.folder_report import (
+    COMPLETED,
+    FAILED,
+    SKIPPED,
+    UNCHANGED,
+    FileReport,
+    FolderReport,
+    write_report,
+)
+from keras_inpaint.inference.photo_formats import SUFFIXES
+from keras_inpaint.inference.workers import Died, run_in_processes
+
+__all__ = ["FileReport", "FolderReport", "complete_folder", "write_report"]
+
+
+def complete_folder(
+    photos: str | Path,
+    masks: str | Path,
+    output: str | Path,
+    load: Callable[[], Completer],
+    *,
+    options: MaskOptions | None = None,
+    jobs: int = 1,
+    recursive: bool = True,
+    resume: bool = False,
+    overwrite: bool = False,
+    report: FolderReport | None = None,
+    on_file: Callable[[FileReport, int, int], None] | None = None,
+) -> FolderReport:
+    """Complete every photo of a folder; one bad file never stops the rest.
+
+    A photo `photos/a/b.jpg` takes the mask `masks/a/b.*`, whatever its format, and is written
+    to `output/a/b.jpg` in its own format. Hidden files and folders are left out.
+
+    Args:
+        photos: The folder of photos.
+        masks: The folder of masks, one mask file for all photos, or `alpha`.
+        output: The folder to write to; it is created, but not its parent.
+        load: Returns what fills the holes. With processes it is called once in each and must be
+            picklable, e.g. `functools.partial(Inpainter, "faces")`.
+        options: How masks are read. A mask without a hole leaves its photo as it is.
+        jobs: Number of processes; 0 works in this one.
+        recursive: Whether folders inside `photos` are searched.
+        resume: Skip a photo whose output exists and is newer than the photo and its mask.
+        overwrite: Whether outputs that exist may be replaced.
+        report: A report to fill, so that the caller has it even if the run is interrupted.
+        on_file: Called after each photo with its report, how many are done and how many there
+            are.
+
+    Returns:
+        What became of each photo.
+
+    Raises:
+        OSError: If a folder cannot be reached or made.
+        ValueError: If there is no photo, or the folders cannot be told apart.
+        RuntimeError: If `load` fails in a process.
+    """
+    if jobs < 0:
+        raise ValueError(f"Expected 0 or more jobs. Received: jobs={jobs}")
+    start = time.perf_counter()
+    report = report if report is not None else FolderReport([])
+    options = replace(options or MaskOptions(), without_hole="keep")
+    photos, output = check_name(photos), check_name(output)
+    _check_folders(photos, masks, output, overwrite=overwrite, resume=resume)
+    found, report.masks_without_photo = _matched(photos, masks, output, recursive=recursive)
+    report.files[:] = found
+    output.mkdir(exist_ok=True)
+    places = {file.photo: index for index, file in enumerate(found)}
+    done = 0
+
+    def finish(file: FileReport) -> None:
+        nonlocal done
+        done += 1
+        report.files[places[file.photo]] = file
+        report.seconds = time.perf_counter() - start
+        if on_file is not None:
+            on_file(file, done, len(found))
+
+    todo = []
+    for file in found:
+        if file.status == FAILED:
+            finish(file)
+        elif resume and _is_done(file):
+            finish(replace(file, status=SKIPPED))
+        else:
+            todo.append(file)
+    work = partial(_worker, load, options, overwrite)
+    if jobs == 0 and todo:
+        answer = work()
+        for file in todo:
+            finish(answer(file))
+    elif todo:
+        for file, result in run_in_processes(todo, work, jobs):
+            if isinstance(result, Died):
+                remove_leftovers(Path(file.output).parent, result.pid)
+                result = replace(file, status=FAILED, error=f"{shown(file.photo)}: {result}")
+            finish(result)
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _worker(
+    load: Callable[[], Completer], options: MaskOptions, overwrite: bool
+) -> Callable[[FileReport], FileReport]:
+    completer = load()
+    return partial(_complete_one, completer, options, overwrite)
+
+
+def _complete_one(
+    completer: Completer, options: MaskOptions, overwrite: bool, file: FileReport
+) -> FileReport:
+    """Complete one photo; every failure becomes part of its report."""
+    start = time.perf_counter()
+    try:
+        Path(file.output).parent.mkdir(parents=True, exist_ok=True)
+        with _heard() as said:
+            done = complete_file(
+                file.photo,
+                file.mask,
+                file.output,
+                lambda: completer,
+                options=options,
+                overwrite=overwrite,
+                keep_format=True,
+            )
+    except Exception as error:  # one bad file never stops the rest, whatever it raises
+        seconds = round(time.perf_counter() - start, 3)
+        return replace(file, status=FAILED, seconds=seconds, error=_one_line(error))
+    return replace(
+        file,
+        status=COMPLETED if done.holes.pixels else UNCHANGED,
+        size=done.size,
+        mode=done.mode,
+        holes=done.holes.count,
+        hole_share=round(done.holes.share, 6),
+        seconds=round(done.seconds, 3),
+        warnings=done.warnings + tuple(said[logging.WARNING]),
+        notes=done.notes + tuple(said[logging.INFO]),
+    )
+
+
+@contextmanager
+def _heard() -> Iterator[dict[int, list[str]]]:
+    """Collect what the library logs meanwhile, so that the report tells it with its photo."""
+    said: dict[int, list[str]] = {logging.INFO: [], logging.WARNING: []}
+    source = logging.getLogger("keras_inpaint")
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            level = logging.WARNING if record.levelno >= logging.WARNING else logging.INFO
+            said[level].append(record.getMessage())
+
+    listener, propagate = Listener(logging.INFO), source.propagate
+    source.addHandler(listener)
+    source.propagate = False
+    try:
+        yield said
+    finally:
+        source.removeHandler(listener)
+        source.propagate = propagate
+
+
+def _check_folders(
+    photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
+) -> None:
+    if not photos.is_dir():
+        raise NotADirectoryError(f"{shown(photos)}: is no folder of photos")
+    if str(masks) != "alpha":
+        masks = check_name(masks)
+        if not masks.exists():
+            raise FileNotFoundError(f"{shown(masks)}: no such mask file or folder")
+        if masks.is_dir() and masks.samefile(photos):
+            raise ValueError(f"{shown(masks)}: photos and masks lie in one folder")
+        if masks.is_dir() and output.exists() and masks.samefile(output):
+            raise ValueError(f"{shown(output)}: the output is the folder of masks")
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{shown(output)}: is a file; name a folder to write to")
+    if not output.exists() and not output.parent.is_dir():
+        raise FileNotFoundError(f"The folder to write to does not exist: {shown(output.parent)}")
+    if output.exists() and output.samefile(photos):
+        if resume:
+            raise ValueError(
+                f"{shown(output)}: --resume cannot tell photos from outputs in one folder"
+            )
+        if not overwrite:
+            raise FileExistsError(f"{shown(output)}: is the input itself; give --overwrite")
+
+
+def _matched(
+    photos: Path, masks: str | Path, output: Path, *, recursive: bool
+) -> tuple[list[FileReport], list[str]]:
+    """Return a report for each photo, with its mask or why it has none, and the masks left."""
+    folder = None if str(masks) == "alpha" or Path(masks).is_file() else Path(masks)
+    apart = [other for other in (output, folder) if other is not None and other != photos]
+    by_stem: dict[Path, list[Path]] = {}
+    if folder is not None:
+        for mask in _photo_files(folder, recursive=recursive, apart=[]):
+            by_stem.setdefault(mask.relative_to(folder).with_suffix(""), []).append(mask)
+    found, used = [], set()
+    for photo in _photo_files(photos, recursive=recursive, apart=apart):
+        place = photo.relative_to(photos)
+        file = FileReport(str(photo), str(output / place), None)
+        if folder is None:
+            found.append(replace(file, mask=str(masks)))
+            continue
+        stem = place.with_suffix("")
+        used.add(stem)
+        there = by_stem.get(stem, [])
+        if len(there) == 1:
+            found.append(replace(file, mask=str(there[0])))
+        else:
+            why = (
+                f"has no mask {shown(folder / stem)}.*"
+                if not there
+                else (f"has several masks: {', '.join(shown(mask.name) for mask in there)}")
+            )
+            found.append(replace(file, status=FAILED, error=f"{shown(photo)}: {why}"))
+    if not found:
+        known = " ".join(sorted(SUFFIXES))
+        raise ValueError(f"{shown(photos)}: holds no photo; known endings: {known}")
+    left = [str(mask) for stem, there in by_stem.items() if stem not in used for mask in there]
+    return found, left
+
+
+def _photo_files(folder: Path, *, recursive: bool, apart: list[Path]) -> Iterator[Path]:
+    """Yield the files of a folder that are named like photos, in the order of their names."""
+    away = {os.path.realpath(other) for other in apart}
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if recursive
+            and not name.startswith(".")
+            and os.path.realpath(os.path.join(here, name)) not in away
+        )
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(here, name)
+
+
+def _is_done(file: FileReport) -> bool:
+    """Return whether a photo's output exists and is newer than what it was made from."""
+    inputs = [file.photo] if file.mask == "alpha" else [file.photo, file.mask]
+    try:
+        made = os.stat(file.output).st_mtime_ns
+        return all(os.stat(path).st_mtime_ns <= made for path in inputs)
+    except OSError:
+        return False
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{shown(error.filename)}: {error.strerror}"
+    return shown(" ".join(str(error).split()) or type(error).__name__)

@@ -1,0 +1,218 @@
+"""Mask files -> holes: one contract (white is the hole), and a warning where a mask is unclear."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_inpaint.inference.atomic import shown
+from keras_inpaint.inference.photos import Photo, read_photo
+
+POLARITIES = ("white", "black")
+"""What marks the hole in a mask file."""
+
+REACH = 151
+"""How far a completion network sees from a pixel, in pixels: 303 in all."""
+
+_SOFT = (16, 239)  # values in between are neither black nor white; JPEG blurs by less
+
+
+@dataclass(frozen=True)
+class Holes:
+    """What a mask holds, in figures.
+
+    Attributes:
+        count: Number of holes; pixels that touch at a corner belong together.
+        pixels: Number of pixels in them.
+        share: Their share of the photo, 0 to 1.
+        depth: The greatest distance of a hole's pixel from a known one, in pixels along the
+            longer of the two axes; 0 without a hole. Where nothing is known: the longer side.
+    """
+
+    count: int
+    pixels: int
+    share: float
+    depth: int
+
+
+def read_mask(
+    path: str | Path, photo: Photo, *, polarity: str = "white", resize: bool = False
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read a mask file for a photo.
+
+    Any format and mode that a photo may have; colours count by their luma, transparent pixels
+    as unpainted, EXIF orientation is applied. Cut at 50 %.
+
+    Args:
+        path: The mask file.
+        photo: The photo; the mask must have its size as shown.
+        polarity: `white` or `black`, whichever marks the hole.
+        resize: Resize a mask of another size to the photo's, by the nearest pixel.
+
+    Returns:
+        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+
+    Raises:
+        OSError: If the file cannot be reached.
+        ValueError: If it cannot be read, or has another size and `resize` is not set.
+    """
+    if polarity not in POLARITIES:
+        raise ValueError(f"Expected a polarity of {POLARITIES}. Received: polarity={polarity!r}")
+    mask = read_photo(path)
+    name = shown(path)
+    notes = [f"{name}: {note}" for note in mask.notes]
+    value = _brightness(mask, unpainted=0 if polarity == "white" else 255)
+    values = np.bincount(value.ravel(), minlength=256)
+    if values[1] and not values[2:].any():
+        value = value * np.uint8(255)
+        notes.append(f"{name}: holds the values 0 and 1 only; 1 is taken as white")
+    else:
+        soft = values[_SOFT[0] : _SOFT[1] + 1].sum() / value.size
+        if soft:
+            notes.append(
+                f"{name}: {_percent(soft)} of its pixels are neither black nor white; "
+                "they were cut at 50 %"
+            )
+    hole = value >= 128 if polarity == "white" else value < 128
+    width, height = photo.size
+    if hole.shape != (height, width):
+        if not resize:
+            raise ValueError(_other_size(name, mask, photo))
+        if abs(hole.shape[1] * height - hole.shape[0] * width) > 0.01 * hole.shape[0] * width:
+            notes.append(f"{name}: has other proportions than the photo and was stretched")
+        hole = cv2.resize(
+            hole.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        ).astype(bool)
+    return hole, tuple(notes)
+
+
+def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Take the transparent part of a photo as the hole: where it is less than half opaque.
+
+    Args:
+        photo: A photo with an alpha channel or a transparent colour.
+
+    Returns:
+        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+
+    Raises:
+        ValueError: If the photo has no transparency.
+    """
+    if photo.alpha is None:
+        raise ValueError(
+            f"{shown(photo.path)}: has no alpha channel to take as the mask (mode {photo.mode})"
+        )
+    soft = np.count_nonzero((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
+    notes = []
+    if soft:
+        share = _percent(soft / photo.alpha.size)
+        notes.append(
+            f"{shown(photo.path)}: {share} of its pixels are half transparent; "
+            "the hole was cut at 50 %"
+        )
+    return photo.alpha < 128, tuple(notes)
+
+
+def grown(hole: np.ndarray, pixels: int) -> np.ndarray:
+    """Return a hole with a rim of `pixels` more around it, round at the corners.
+
+    Args:
+        hole: bool `(height, width)`; not changed.
+        pixels: Width of the rim, at least 0.
+
+    Raises:
+        ValueError: If `pixels` is negative.
+    """
+    if pixels < 0:
+        raise ValueError(f"Expected to grow by 0 or more pixels. Received: pixels={pixels}")
+    box = _box(hole, pixels)
+    if pixels == 0 or box is None:
+        return hole
+    out = hole.copy()
+    outside = (~hole[box]).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    out[box] = distance <= pixels
+    return out
+
+
+def measure(hole: np.ndarray) -> Holes:
+    """Count and measure the holes of a mask.
+
+    Args:
+        hole: bool `(height, width)`.
+    """
+    box = _box(hole, 1)
+    if box is None:
+        return Holes(0, 0, 0.0, 0)
+    part = hole[box].astype(np.uint8)
+    count = cv2.connectedComponents(part, connectivity=8)[0] - 1
+    pixels = int(np.count_nonzero(part))
+    if part.all():
+        depth = max(hole.shape)
+    else:
+        depth = round(float(cv2.distanceTransform(part, cv2.DIST_C, 3).max()))
+    return Holes(count, pixels, pixels / hole.size, depth)
+
+
+def warnings_about(holes: Holes) -> tuple[str, ...]:
+    """Return what a user should know before holes like these are completed, a sentence each.
+
+    Args:
+        holes: As `measure` gives it.
+    """
+    notes = []
+    if holes.pixels == 0:
+        notes.append("the mask has no hole")
+    if holes.share > 0.5:
+        notes.append(
+            f"the hole is {_percent(holes.share)} of the photo; "
+            "if the mask is inverted, use --mask-polarity"
+        )
+    if holes.depth > REACH:
+        notes.append(
+            f"a hole reaches {holes.depth} px away from anything known, and the network sees "
+            f"{REACH} px (303 px in all)"
+        )
+    return tuple(notes)
+
+
+def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
+    """Return the luma of a mask as shown, uint8, with transparent pixels as `unpainted`."""
+    image = mask.image
+    if (image[..., :1] == image).all():
+        value = image[..., 0]
+    else:
+        value = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    if mask.alpha is None or mask.alpha.min() == 255:
+        return value
+    share = mask.alpha.astype(np.float32) / 255
+    return np.round(value * share + unpainted * (1 - share)).astype(np.uint8)
+
+
+def _box(hole: np.ndarray, margin: int) -> tuple[slice, slice] | None:
+    """Return the slices of the box around all holes, or None without one."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    if not len(rows):
+        return None
+    return (
+        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
+        slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
+    )
+
+
+def _other_size(name: str, mask: Photo, photo: Photo) -> str:
+    text = (
+        f"{name}: the mask is {mask.size[0]}x{mask.size[1]} and the photo "
+        f"{shown(photo.path)} is {photo.size[0]}x{photo.size[1]}"
+    )
+    if photo.size != photo.stored_size and mask.size == photo.stored_size:
+        return (
+            f"{text} as shown: the mask was drawn on the photo without its EXIF orientation; "
+            "turn the mask"
+        )
+    return f"{text}; give --resize-mask to resize it"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %") if share >= 0.001 else "less than 0.1 %"
