@@ -1,0 +1,132 @@
+"""What a training says while it runs: a bar on a terminal, plain lines elsewhere."""
+
+import time
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class TrainingProgress:
+    """A listener of `training.schedule.train`.
+
+    Args:
+        config: `TrainingConfig` of the run.
+    """
+
+    def __init__(self, config: Any) -> None:
+        self._config = config
+        self._console = Console(highlight=False)
+        self._live = self._console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._live,
+        )
+        self._task: Any = None
+        self._rate: tuple[float, int] | None = None
+
+    def __enter__(self) -> "TrainingProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._progress.stop()
+
+    def tell(self, event: str, facts: dict[str, Any]) -> None:
+        """Take an event of the training."""
+        handler = getattr(self, f"_on_{event}", None)
+        if handler is not None:
+            handler(facts)
+
+    def _say(self, text: str) -> None:
+        if self._live:
+            self._progress.console.print(text)
+        else:
+            click.echo(text)
+
+    def _on_loading(self, facts: dict[str, Any]) -> None:
+        if self._live and facts["done"] == 1:
+            self._begin("reading images", facts["total"], 0)
+        if self._live:
+            self._progress.update(self._task, completed=facts["done"])
+
+    def _on_data(self, facts: dict[str, Any]) -> None:
+        images = facts["images"]
+        pixel = ", ".join(f"{v:.3f}" for v in images.mean_pixel)
+        self._say(
+            f"{len(images)} images of {images.source}: {facts['training']} to train on, "
+            f"{facts['held_out']} held out; mean pixel {pixel}"
+            + ("" if images.cached else "; decoded as they are seen")
+        )
+        if images.skipped:
+            shown = ", ".join(list(images.skipped)[:5])
+            self._say(f"{len(images.skipped)} files cannot be read and were skipped: {shown}")
+
+    def _on_precision(self, facts: dict[str, Any]) -> None:
+        self._say(f"Precision: {facts['precision']} ({facts['reason']})")
+
+    def _on_baselines(self, facts: dict[str, Any]) -> None:
+        self._say(
+            f"On the same {facts['photos']} holes: mean pixel {facts['mean_pixel_psnr']:.2f} dB, "
+            f"OpenCV's Telea {facts['telea_psnr']:.2f} dB"
+        )
+
+    def _on_resume(self, facts: dict[str, Any]) -> None:
+        self._say(f"Going on from phase {facts['phase']}, step {facts['step']}")
+
+    def _on_phase(self, facts: dict[str, Any]) -> None:
+        label = f"phase {facts['phase']}, {facts['name']}"
+        self._say(f"{label}: {facts['steps'] - facts['step']} steps")
+        self._begin(label, facts["steps"], facts["step"])
+        self._rate = None
+
+    def _on_step(self, facts: dict[str, Any]) -> None:
+        if self._rate is None:
+            self._rate = (time.monotonic(), facts["step"])
+        self._progress.update(self._task, completed=facts["step"])
+
+    def _on_judged(self, facts: dict[str, Any]) -> None:
+        self._say(
+            f"phase {facts['phase']} step {facts['step']}: {facts['held_out_psnr']:.2f} dB in the "
+            f"holes of held-out photos"
+        )
+
+    def _on_row(self, row: dict[str, Any]) -> None:
+        if self._live:
+            return
+        names = (
+            ("loss", "loss"),
+            ("hole_mse", "hole mse"),
+            ("discriminator_loss", "D loss"),
+            ("real_score", "D(real)"),
+            ("fake_score", "D(fake)"),
+        )
+        figures = ", ".join(f"{label} {row[key]:.4g}" for key, label in names if key in row)
+        total = self._config.steps[row["phase"] - 1]
+        left = self._time_left(row["step"], total)
+        click.echo(f"phase {row['phase']} step {row['step']}/{total}: {figures}{left}")
+
+    def _begin(self, label: str, total: int, done: int) -> None:
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._task = self._progress.add_task(label, total=total, completed=done)
+
+    def _time_left(self, step: int, total: int) -> str:
+        if self._rate is None or step <= self._rate[1]:
+            return ""
+        seconds = (time.monotonic() - self._rate[0]) / (step - self._rate[1]) * (total - step)
+        minutes, rest = divmod(round(seconds), 60)
+        return f", {minutes}:{rest:02d} left in this phase" if seconds else ""

@@ -1,0 +1,295 @@
+"""Samplers of holes, inside TensorFlow's graph.
+
+A sampler is a function `(seed, size) -> mask`: `seed` an int32 tensor `(2,)` for the stateless
+generators, `size` the side of the square image in pixels, `mask` a float32 tensor
+`(size, size, 1)`, 1 in the hole and 0 elsewhere. The same seed always gives the same hole, and
+no hole is empty.
+"""
+
+import logging
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+logger = logging.getLogger(__name__)
+
+MaskSampler = Callable[[tf.Tensor, int], tf.Tensor]
+
+MASK_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
+
+
+def default_patch_size(size: int) -> int:
+    """Return the side of the local patch: 128 at 256, 96 at 160 (paper, and its faces).
+
+    Args:
+        size: Int, side of the image in pixels.
+
+    Returns:
+        Int, a multiple of 4.
+    """
+    return max(4, int(size * (0.5 if size >= 224 else 0.6)) // 4 * 4)
+
+
+def default_rectangle_sides(size: int) -> tuple[int, int]:
+    """Return the range of a rectangle's sides: 96 to 128 at 256, 48 to 96 at 160."""
+    return max(1, round(size * (0.375 if size >= 224 else 0.3))), default_patch_size(size)
+
+
+def rectangles(sides: tuple[int, int] | None = None) -> MaskSampler:
+    """Return a sampler of one rectangle at a random place inside the image.
+
+    Args:
+        sides: `(smallest, largest)` side in pixels; None takes the paper's by size.
+
+    Returns:
+        A sampler.
+
+    Raises:
+        ValueError: If the range is empty.
+    """
+    if sides is not None and not 1 <= sides[0] <= sides[1]:
+        raise ValueError(f"sides must be 1 <= smallest <= largest, got {sides!r}")
+
+    def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
+        low, high = sides or default_rectangle_sides(size)
+        if high > size:
+            raise ValueError(f"a hole of {high} px does not fit an image of {size} px")
+        uniform = tf.random.stateless_uniform((4,), seed)
+        extent = low + tf.cast(uniform[:2] * (high - low + 1), tf.int32)
+        extent = tf.minimum(extent, high)
+        origin = tf.cast(uniform[2:] * tf.cast(size - extent + 1, tf.float32), tf.int32)
+        origin = tf.minimum(origin, size - extent)
+        return _box(origin, extent, size)
+
+    return sample
+
+
+def center(side: int) -> MaskSampler:
+    """Return a sampler of the same square in the middle of every image."""
+    if side < 1:
+        raise ValueError(f"side must be above 0, got {side!r}")
+
+    def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
+        if side > size:
+            raise ValueError(f"a hole of {side} px does not fit an image of {size} px")
+        start = (size - side) // 2
+        return _box(tf.constant([start, start]), tf.constant([side, side]), size)
+
+    return sample
+
+
+def _box(origin: tf.Tensor, extent: tf.Tensor, size: int) -> tf.Tensor:
+    place = tf.range(size)
+    inside = [(place >= origin[axis]) & (place < origin[axis] + extent[axis]) for axis in range(2)]
+    return tf.cast(inside[0][:, None] & inside[1][None, :], tf.float32)[..., None]
+
+
+def strokes(area: tuple[float, float] = (0.05, 0.3), segments: int = 12) -> MaskSampler:
+    """Return a sampler of free-form brush strokes.
+
+    Strokes are random walks of several segments. The field of distances to them, each stroke
+    with a width of its own, is cut where the hole has the area that was drawn.
+
+    Args:
+        area: `(smallest, largest)` part of the image, in (0, 1).
+        segments: Int, number of segments in all.
+
+    Returns:
+        A sampler.
+
+    Raises:
+        ValueError: If the range is empty or outside (0, 1).
+    """
+    if not 0 < area[0] <= area[1] < 1:
+        raise ValueError(f"area must be 0 < smallest <= largest < 1, got {area!r}")
+
+    def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
+        uniform = tf.random.stateless_uniform((segments, 5), seed)
+        target = area[0] + (area[1] - area[0]) * uniform[0, 0]
+        # Walks: a new stroke begins at segment 0 and wherever chance says so.
+        fresh = (uniform[:, 0] < 0.25) | (tf.range(segments) == 0)
+        stroke = tf.cumsum(tf.cast(fresh, tf.int32)) - 1
+        angle = 2 * math.pi * tf.gather(uniform[:, 1], stroke) + 2.4 * (uniform[:, 2] - 0.5)
+        length = 0.08 + 0.25 * uniform[:, 3]
+        step = length[:, None] * tf.stack([tf.sin(angle), tf.cos(angle)], axis=1)
+        walked = tf.cumsum(step)
+        first = tf.gather(walked - step, tf.where(fresh)[:, 0])
+        start = tf.random.stateless_uniform((segments, 2), seed + 1, 0.1, 0.9)
+        offset = tf.gather(start, stroke) - tf.gather(first, stroke)
+        ends = _reflect(walked + offset)
+        starts = _reflect(walked - step + offset)
+        thickness = 0.5 + tf.gather(uniform[:, 4], stroke)
+        field = _distance(starts, ends, thickness, max(8, size // 2))
+        field = tf.image.resize(field[..., None], (size, size))
+        # The smallest distances make the hole: as many as the area asks for.
+        count = tf.maximum(1, tf.cast(tf.round(target * size * size), tf.int32))
+        ordered = tf.sort(tf.reshape(field, [-1]))
+        return tf.cast(field <= ordered[count - 1], tf.float32)
+
+    return sample
+
+
+def _reflect(points: tf.Tensor) -> tf.Tensor:
+    """Fold coordinates back into [0, 1], as a ball between two walls."""
+    return 1 - tf.abs(tf.math.floormod(points, 2.0) - 1)
+
+
+def _distance(starts: tf.Tensor, ends: tf.Tensor, thickness: tf.Tensor, side: int) -> tf.Tensor:
+    """Return the least distance of every pixel to a segment, over the stroke's thickness."""
+    axis = (tf.range(side, dtype=tf.float32) + 0.5) / side
+    y, x = axis[None, :, None], axis[None, None, :]
+    sy, sx = starts[:, 0, None, None], starts[:, 1, None, None]
+    dy, dx = ends[:, 0, None, None] - sy, ends[:, 1, None, None] - sx
+    along = ((y - sy) * dy + (x - sx) * dx) / tf.maximum(dy * dy + dx * dx, 1e-8)
+    along = tf.clip_by_value(along, 0.0, 1.0)
+    squared = tf.square(y - sy - along * dy) + tf.square(x - sx - along * dx)
+    return tf.reduce_min(tf.sqrt(squared) / thickness[:, None, None], axis=0)
+
+
+def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
+    """Return a sampler that draws, turns and mirrors the mask files of a folder.
+
+    Args:
+        folder: Path of a folder, read recursively. White (128 and above) is the hole.
+
+    Returns:
+        A sampler.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If no file in it can be read as a mask with a hole.
+    """
+    from PIL import Image
+
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(2, "No such folder of masks", str(root))
+    arrays, skipped = [], []
+    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in MASK_SUFFIXES):
+        try:
+            with Image.open(path) as file:
+                hole = np.asarray(file.convert("L")) >= 128
+        except (OSError, ValueError, SyntaxError) as error:
+            skipped.append(f"{path}: {error}")
+            continue
+        if hole.any() and not hole.all():
+            arrays.append(hole)
+        else:
+            skipped.append(f"{path}: {'no hole' if not hole.any() else 'nothing but hole'}")
+    if not arrays:
+        raise ValueError(f"no usable mask in {root} ({len(skipped)} skipped)")
+    for line in skipped:
+        logger.warning("mask skipped: %s", line)
+    packed = tf.constant(np.concatenate([a.ravel() for a in arrays]))
+    sizes = np.array([a.size for a in arrays], "int64")
+    starts = tf.constant(np.cumsum(sizes) - sizes)
+    shapes = tf.constant(np.array([a.shape for a in arrays], "int32"))
+
+    def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
+        chance = tf.random.stateless_uniform((3,), seed)
+        index = tf.minimum(tf.cast(chance[0] * len(arrays), tf.int32), len(arrays) - 1)
+        shape, start = shapes[index], starts[index]
+        count = tf.cast(tf.reduce_prod(shape), tf.int64)
+        hole = tf.reshape(packed[start : start + count], [shape[0], shape[1], 1])
+        hole = tf.image.rot90(tf.cast(hole, tf.float32), tf.cast(chance[1] * 4, tf.int32))
+        hole = tf.cond(chance[2] < 0.5, lambda: hole[:, ::-1], lambda: hole)
+        small = tf.image.resize(hole, (size, size), method="area")
+        # A hole thinner than a pixel must not vanish: its densest pixel always stays.
+        level = tf.minimum(0.5, tf.reduce_max(small))
+        return tf.ensure_shape(tf.cast(small >= level, tf.float32), (size, size, 1))
+
+    return sample
+
+
+def mixed(samplers: Sequence[MaskSampler], weights: Sequence[float] | None = None) -> MaskSampler:
+    """Return a sampler that draws one of several for each image.
+
+    Args:
+        samplers: Samplers to choose from.
+        weights: Floats above 0, one a sampler; None makes all as likely.
+
+    Returns:
+        A sampler.
+    """
+    parts = np.ones(len(samplers)) if weights is None else np.asarray(weights, "float64")
+    if len(samplers) == 0 or parts.shape != (len(samplers),) or not (parts > 0).all():
+        raise ValueError(f"need samplers and as many weights above 0, got weights={weights!r}")
+    edges = tf.constant(np.cumsum(parts)[:-1] / parts.sum(), tf.float32)
+
+    def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
+        chance = tf.random.stateless_uniform((), seed + 7)
+        branch = tf.reduce_sum(tf.cast(chance >= edges, tf.int32))
+        return tf.switch_case(branch, [lambda s=s: s(seed, size) for s in samplers])
+
+    return sample
+
+
+def parse_masks(spec: Any) -> MaskSampler:
+    """Return the sampler that a word on the command line names.
+
+    Args:
+        spec: `"rectangles"`, `"rectangles:LOW-HIGH"` in pixels, `"strokes"`,
+            `"strokes:LOW-HIGH"` in percent of the image, `"mixed"` (rectangles and strokes,
+            half each), `"center:SIDE"` in pixels, the path of a folder of mask files, or a
+            sampler, which is returned as it is.
+
+    Returns:
+        A sampler.
+
+    Raises:
+        ValueError: If the word names none.
+    """
+    if callable(spec):
+        return spec
+    name, _, value = str(spec).partition(":")
+    if Path(spec).is_dir():
+        return mask_files(spec)
+    try:
+        if name == "rectangles":
+            return rectangles(_interval(value, int) if value else None)
+        if name == "strokes":
+            if not value:
+                return strokes()
+            low, high = _interval(value, float)
+            return strokes((low / 100, high / 100))
+        if name == "center":
+            return center(int(value))
+    except ValueError as error:
+        raise ValueError(f"masks {spec!r}: {error}") from None
+    if spec == "mixed":
+        return mixed([rectangles(), strokes()])
+    raise ValueError(
+        f"masks must be rectangles[:LOW-HIGH], strokes[:LOW-HIGH], mixed, center:SIDE or an "
+        f"existing folder of mask files, got {spec!r}"
+    )
+
+
+def _interval(text: str, number: type) -> tuple:
+    low, dash, high = text.partition("-")
+    if not dash:
+        raise ValueError(f"expected LOW-HIGH, got {text!r}")
+    return number(low), number(high)
+
+
+def patch_origin(mask: tf.Tensor, patch_size: int) -> tf.Tensor:
+    """Return where the local patch lies: centred on the hole's bounding box, inside the image.
+
+    Args:
+        mask: Float32 tensor `(size, size, 1)`, 1 in the hole.
+        patch_size: Int, side of the patch in pixels.
+
+    Returns:
+        Int32 tensor `(2,)`: top, left.
+    """
+    size = tf.shape(mask)[0]
+    origins = []
+    for other_axis in (1, 0):
+        occupied = tf.where(tf.reduce_any(mask[..., 0] > 0.5, axis=other_axis))[:, 0]
+        middle = tf.cast(occupied[0] + occupied[-1] + 1, tf.int32)
+        origins.append(tf.clip_by_value((middle - patch_size) // 2, 0, size - patch_size))
+    return tf.stack(origins)

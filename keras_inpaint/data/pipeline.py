@@ -1,0 +1,191 @@
+"""The tf.data pipeline: photos and holes to batches of a training run.
+
+Every random choice follows from the seed and the number of the sample, so that step k of a run
+with seed s always sees the same batch, from whichever step the run is taken up.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from keras_inpaint.data.masks import MaskSampler, default_patch_size, parse_masks, patch_origin
+from keras_inpaint.data.sources import Images, load_images
+
+#: The paper resizes the shortest side to 256 to 384 before it crops 256 (section 4).
+DEFAULT_SCALE = (1.0, 1.5)
+
+
+def make_dataset(
+    images: Images | str,
+    *,
+    size: int = 128,
+    batch_size: int = 16,
+    masks: Any = "rectangles",
+    patch_size: int | None = None,
+    seed: int = 0,
+    start_step: int = 0,
+    scale: tuple[float, float] = DEFAULT_SCALE,
+    flip: bool = True,
+) -> tf.data.Dataset:
+    """Build the endless stream of training batches.
+
+    Order: index (shuffled anew in each epoch), decode or look up, resize and crop in one go,
+    mirror, hole, patches, batch, prefetch.
+
+    Args:
+        images: `Images`, or what `load_images` takes.
+        size: Int, side of the square crop in pixels, a multiple of 4.
+        batch_size: Int, images a batch; every batch is full.
+        masks: What `masks.parse_masks` takes.
+        patch_size: Int, side of the local patch in pixels, a multiple of 4; None takes the
+            paper's by size.
+        seed: Int. The same seed gives the same batches.
+        start_step: Int, number of the first batch.
+        scale: `(low, high)`, at least 1: the shortest side is resized to a random number of
+            pixels between `size * low` and `size * high`, never above its own, before the crop.
+        flip: Bool, whether half of the images are mirrored.
+
+    Returns:
+        An infinite `tf.data.Dataset` of dicts: `image` float32 `(batch, size, size, 3)` in
+        [0, 1]; `mask` float32 `(batch, size, size, 1)`, 1 in the hole; `patch` int32
+        `(batch, 2)`, top and left of the patch around the hole; `real_patch` int32
+        `(batch, 2)`, an independent place.
+
+    Raises:
+        ValueError: If an argument is out of its range, or an image is smaller than the crop.
+    """
+    if size < 4 or size % 4:
+        raise ValueError(f"size must be a multiple of 4 above 0, got {size!r}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be above 0, got {batch_size!r}")
+    if not 1 <= scale[0] <= scale[1]:
+        raise ValueError(f"scale must be 1 <= low <= high, got {scale!r}")
+    patch = default_patch_size(size) if patch_size is None else patch_size
+    if not 4 <= patch <= size or patch % 4:
+        raise ValueError(f"patch_size must be a multiple of 4 from 4 to {size}, got {patch!r}")
+    if not isinstance(images, Images):
+        images = load_images(images)
+    images.require_side(size)
+    sampler = parse_masks(masks)
+    count = len(images)
+
+    def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
+        epoch, place = number // count, number % count
+        index = place
+        if count > 1:
+            order = tf.cast(tf.stack([seed, epoch]), tf.int32)
+            index = tf.random.experimental.index_shuffle(place, order, count - 1)
+        own = tf.cast(tf.stack([seed, number]), tf.int32)
+        image = crop(images.fetch(index), size, scale, flip, fold(own, 1))
+        return with_hole(image, sampler, patch, fold(own, 2))
+
+    dataset = tf.data.Dataset.counter(start_step * batch_size)
+    dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return dataset.batch(batch_size, drop_remainder=True).prefetch(4)
+
+
+def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
+    """Return the seed `(2,)` of one purpose, independent of the others'."""
+    return tf.random.fold_in(seed, purpose)
+
+
+def crop(
+    image: tf.Tensor, size: int, scale: tuple[float, float], flip: bool, seed: tf.Tensor
+) -> tf.Tensor:
+    """Resize and crop at random, in one interpolation, and mirror half of the images.
+
+    Args:
+        image: Uint8 tensor `(height, width, 3)`, no side below `size`.
+        size: Int, side of the crop in pixels.
+        scale: `(low, high)` as in `make_dataset`.
+        flip: Bool.
+        seed: Int32 tensor `(2,)`.
+
+    Returns:
+        Float32 tensor `(size, size, 3)` in [0, 1].
+    """
+    chance = tf.random.stateless_uniform((4,), seed)
+    shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    shortest = tf.reduce_min(shape)
+    low = tf.minimum(float(scale[0] * size), shortest)
+    high = tf.minimum(float(scale[1] * size), shortest)
+    zoom = tf.round(low + chance[0] * (high - low)) / shortest
+    room = tf.maximum(tf.round(shape * zoom) - size, 0.0)
+    origin = tf.floor(chance[1:3] * (room + 1) * 0.999999)
+    return _resample(image, zoom, origin, size, flip & (chance[3] < 0.5))
+
+
+def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
+    """Resize the shortest side to `size` and take the middle.
+
+    Args:
+        image: Uint8 tensor `(height, width, 3)`.
+        size: Int, side of the crop in pixels.
+
+    Returns:
+        Float32 tensor `(size, size, 3)` in [0, 1].
+    """
+    shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    zoom = size / tf.reduce_min(shape)
+    origin = tf.floor(tf.maximum(tf.round(shape * zoom) - size, 0.0) / 2)
+    return _resample(image, zoom, origin, size, tf.constant(False))
+
+
+def _resample(
+    image: tf.Tensor, zoom: tf.Tensor, origin: tf.Tensor, size: int, mirror: tf.Tensor
+) -> tf.Tensor:
+    pixels = tf.raw_ops.ScaleAndTranslate(
+        images=image[None],
+        size=[size, size],
+        scale=tf.stack([zoom, zoom]),
+        translation=-origin,
+        kernel_type="triangle",
+        antialias=True,
+    )[0]
+    pixels = tf.cond(mirror, lambda: pixels[:, ::-1], lambda: pixels)
+    return tf.ensure_shape(tf.clip_by_value(pixels / 255.0, 0.0, 1.0), (size, size, 3))
+
+
+def with_hole(
+    image: tf.Tensor, sampler: MaskSampler, patch_size: int, seed: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Return the element of a training dataset for one image; see `make_dataset`."""
+    size = image.shape[0]
+    mask = tf.ensure_shape(sampler(fold(seed, 1), size), (size, size, 1))
+    real = tf.random.stateless_uniform(
+        (2,), fold(seed, 2), 0, size - patch_size + 1, dtype=tf.int32
+    )
+    return {
+        "image": image,
+        "mask": mask,
+        "patch": patch_origin(mask, patch_size),
+        "real_patch": real,
+    }
+
+
+def fixed_examples(
+    images: Images, *, count: int, size: int, masks: Any, patch_size: int, seed: int = 0
+) -> dict[str, tf.Tensor]:
+    """Return examples that are always the same, to judge a run by: middle crops, no chance.
+
+    Args:
+        images: `Images`, usually held out from training.
+        count: Int, how many at most.
+        size: Int, side of the crop in pixels.
+        masks: What `masks.parse_masks` takes.
+        patch_size: Int, side of the local patch in pixels.
+        seed: Int, for the holes.
+
+    Returns:
+        A dict of one batch, as `make_dataset` gives it.
+    """
+    images.require_side(size)
+    sampler = parse_masks(masks)
+
+    @tf.function
+    def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
+        own = tf.cast(tf.stack([seed, number]), tf.int32)
+        return with_hole(center_crop(images.fetch(number), size), sampler, patch_size, own)
+
+    rows = [element(tf.constant(i, tf.int64)) for i in range(min(count, len(images)))]
+    return {key: tf.stack([row[key] for row in rows]) for key in rows[0]}

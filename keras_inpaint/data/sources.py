@@ -1,0 +1,409 @@
+"""Where images come from: a folder, a TFDS data set, or the portraits that the package draws."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_inpaint.data.decoding import decode_photo, exif_orientation
+
+logger = logging.getLogger(__name__)
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
+#: Portraits in the sample unless `sample:COUNT` says otherwise.
+SAMPLE_COUNT = 2048
+#: A larger part of files that cannot be read is an error, not bad luck.
+MAX_BROKEN = 0.1
+
+
+@dataclass(frozen=True)
+class Images:
+    """A set of images that a graph can look up by number.
+
+    Attributes:
+        fetch: Function from an int64 scalar tensor, the number of an image, to a uint8 tensor
+            `(height, width, 3)`.
+        names: A name an image; what stands before `__` in it names its group (a person, a
+            scene).
+        sides: Int array `(count, 2)`, height and width in pixels.
+        sums: Float64 array `(count, 3)`, red, green and blue in [0, 1], summed over an image.
+        digests: A sha256 hex digest an image.
+        source: What the images were loaded from.
+        skipped: File name to reason, for the files that could not be read.
+        cached: Whether decoded images are held in memory.
+    """
+
+    fetch: Callable[[tf.Tensor], tf.Tensor]
+    names: tuple[str, ...]
+    sides: np.ndarray
+    sums: np.ndarray
+    digests: tuple[str, ...]
+    source: str
+    skipped: dict[str, str] = field(default_factory=dict)
+    cached: bool = True
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def mean_pixel(self) -> tuple[float, float, float]:
+        """The mean red, green and blue over all pixels, in [0, 1]."""
+        red, green, blue = self.sums.sum(0) / self.sides.prod(1, dtype="float64").sum()
+        return float(red), float(green), float(blue)
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 hex digest over the names and the contents, whatever their order on disk."""
+        lines = sorted(f"{n}\0{d}" for n, d in zip(self.names, self.digests, strict=True))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    def subset(self, numbers: Sequence[int]) -> "Images":
+        """Return the images of these numbers, in this order."""
+        chosen = np.asarray(numbers, "int64")
+        table = tf.constant(chosen)
+        return Images(
+            fetch=lambda index: self.fetch(tf.gather(table, index)),
+            names=tuple(self.names[i] for i in chosen),
+            sides=self.sides[chosen],
+            sums=self.sums[chosen],
+            digests=tuple(self.digests[i] for i in chosen),
+            source=self.source,
+            skipped=self.skipped,
+            cached=self.cached,
+        )
+
+    def split(self, held_out: float, seed: int = 0) -> tuple["Images", "Images"]:
+        """Split by group, so that no person or scene stands on both sides.
+
+        Args:
+            held_out: Float in [0, 1), the part of the groups to hold out.
+            seed: Int.
+
+        Returns:
+            The training images and the held-out ones. With two groups or more and `held_out`
+            above 0 both have at least one group.
+
+        Raises:
+            ValueError: If `held_out` is out of its range, or there is but one group to split.
+        """
+        if not 0 <= held_out < 1:
+            raise ValueError(f"held_out must be at least 0 and below 1, got {held_out!r}")
+        groups: dict[str, list[int]] = {}
+        for number, name in enumerate(self.names):
+            groups.setdefault(group_of(name), []).append(number)
+        if held_out == 0:
+            return self, self.subset([])
+        if len(groups) < 2:
+            raise ValueError(
+                f"{self.source} holds one image or group: nothing can be held out of it"
+            )
+        order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
+        count = min(max(1, round(held_out * len(groups))), len(groups) - 1)
+        out = [i for g in order[:count] for i in groups[g]]
+        kept = sorted(i for g in order[count:] for i in groups[g])
+        return self.subset(kept), self.subset(out)
+
+    def require_side(self, size: int) -> None:
+        """Raise a ValueError that names the images with a side below `size` pixels."""
+        small = np.flatnonzero(self.sides.min(axis=1) < size)
+        if len(small):
+            shown = ", ".join(
+                f"{self.names[i]} ({self.sides[i][1]}x{self.sides[i][0]})" for i in small[:3]
+            )
+            more = f" and {len(small) - 3} more" if len(small) > 3 else ""
+            raise ValueError(
+                f"smaller than the crop of {size} px: {shown}{more}; choose a smaller size or "
+                f"take these out"
+            )
+
+
+def group_of(name: str) -> str:
+    """Return what stands before `__` in the last part of a name, with its folder."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/{Path(last).stem.partition('__')[0]}"
+
+
+def load_images(
+    source: Any,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    shortest_side: int | None = None,
+    cache_bytes: int | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Images:
+    """Load images, check every one, and measure their mean pixel, in one pass.
+
+    Args:
+        source: Path of a folder (read recursively: JPEG, PNG, WebP, BMP, GIF's first frame);
+            `"tfds:NAME"` or `"tfds:NAME@SPLIT"`; a TFDS builder; `"sample"` or
+            `"sample:COUNT"`.
+        data_dir: Where TFDS keeps its data.
+        shortest_side: Int; larger images are reduced until their shortest side has this many
+            pixels. None keeps them.
+        cache_bytes: Int, most bytes of decoded images to hold in memory; None takes a quarter
+            of the machine's memory. Images that do not fit are decoded each time they are seen.
+        seed: Int, for `sample`.
+        progress: Called with the number of images read and their number in all.
+
+    Returns:
+        `Images`.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If no image can be read, or too many cannot.
+    """
+    budget = _quarter_of_memory() if cache_bytes is None else cache_bytes
+    text = str(source)
+    if not isinstance(source, str | os.PathLike):
+        return _from_tfds(source, "train", shortest_side, budget, progress)
+    if text.startswith("tfds:"):
+        name, _, split = text[len("tfds:") :].partition("@")
+        builder = _tfds_builder(name, data_dir)
+        return _from_tfds(builder, split or "train", shortest_side, budget, progress)
+    if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
+        return _from_sample(text, shortest_side, seed)
+    return _from_folder(Path(source), shortest_side, budget, progress)
+
+
+def _from_folder(
+    root: Path, shortest_side: int | None, budget: int, progress: Callable | None
+) -> Images:
+    if not root.is_dir():
+        raise FileNotFoundError(2, "No such folder of images", str(root))
+    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not paths:
+        raise ValueError(
+            f"no image in {root}: looked for {', '.join(sorted(IMAGE_SUFFIXES))}, recursively"
+        )
+    names = [p.relative_to(root).as_posix() for p in paths]
+    encoded = _Encoded(lambda i: paths[i].read_bytes(), [str(p) for p in paths])
+    return _read(names, encoded, str(root), shortest_side, budget, progress)
+
+
+def _tfds_builder(name: str, data_dir: Any) -> Any:
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"TFDS has no data set {name!r} here: {first}") from error
+    builder.download_and_prepare()
+    return builder
+
+
+def _from_tfds(
+    builder: Any, split: str, shortest_side: int | None, budget: int, progress: Callable | None
+) -> Images:
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    keys = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
+    if not keys:
+        raise ValueError(f"the TFDS data set {builder.name!r} has no image: {list(features)}")
+    if builder.info.splits and split not in builder.info.splits:
+        have = ", ".join(builder.info.splits)
+        raise ValueError(f"the TFDS data set {builder.name!r} has no split {split!r}: {have}")
+    skip = {keys[0]: tfds.decode.SkipDecoding()}
+    dataset = builder.as_dataset(split=split, decoders=skip, shuffle_files=False)
+    values = [row[keys[0]] for row in dataset.as_numpy_iterator()]
+    names = [f"{builder.name}-{split}-{i:07d}" for i in range(len(values))]
+    label = f"tfds:{builder.name}@{split}"
+    if values and not isinstance(values[0], bytes):
+        arrays = [reduced(tf.constant(v), shortest_side).numpy() for v in values]
+        return _from_arrays(names, arrays, label)
+    encoded = _Encoded(lambda i: values[i], None)
+    return _read(names, encoded, label, shortest_side, budget, progress)
+
+
+def _from_sample(text: str, shortest_side: int | None, seed: int) -> Images:
+    from keras_inpaint.data.sample import draw_portraits
+
+    _, _, value = text.partition(":")
+    if value and not (value.isdigit() and int(value) > 0):
+        raise ValueError(f"expected sample or sample:COUNT, got {text!r}")
+    count = int(value) if value else SAMPLE_COUNT
+    width = shortest_side or 178
+    arrays = list(draw_portraits(count, (round(width * 218 / 178), width), seed))
+    names = [f"portrait-{seed}-{i:06d}" for i in range(count)]
+    return _from_arrays(names, arrays, text)
+
+
+def _from_arrays(names: list[str], arrays: list[np.ndarray], source: str) -> Images:
+    digests = tuple(hashlib.sha256(a.tobytes()).hexdigest() for a in arrays)
+    return Images(
+        fetch=_memory_fetch(arrays),
+        names=tuple(names),
+        sides=np.array([a.shape[:2] for a in arrays], "int64").reshape(-1, 2),
+        sums=np.array([_sum(a) for a in arrays]).reshape(-1, 3),
+        digests=digests,
+        source=source,
+    )
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """Encoded files: how to read number i, and their paths where they are files."""
+
+    read: Callable[[int], bytes]
+    paths: list[str] | None
+
+
+def _read(
+    names: list[str],
+    encoded: _Encoded,
+    source: str,
+    shortest_side: int | None,
+    budget: int,
+    progress: Callable | None,
+) -> Images:
+    """Decode every image once: check it, measure it, keep it as far as the budget goes."""
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int32)])
+    def decode(data: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+        return reduced(decode_photo(data, orientation), shortest_side)
+
+    def load(number: int) -> tuple[Any, str, int]:
+        try:
+            data = encoded.read(number)
+            orientation = exif_orientation(data)
+            return decode(tf.constant(data), orientation).numpy(), _digest(data), orientation
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            return error, "", 1
+
+    skipped: dict[str, str] = {}
+    kept: list[int] = []
+    arrays: list[np.ndarray] | None = []
+    sides, sums, digests, orientations, held = [], [], [], [], 0
+    for number, (pixels, digest, orientation) in enumerate(_ordered(load, range(len(names)))):
+        if progress:
+            progress(number + 1, len(names))
+        if isinstance(pixels, Exception):
+            skipped[names[number]] = _reason(pixels)
+            continue
+        kept.append(number)
+        sides.append(pixels.shape[:2])
+        sums.append(_sum(pixels))
+        digests.append(digest)
+        orientations.append(orientation)
+        held += pixels.nbytes
+        if arrays is not None:
+            arrays.append(pixels)
+            if held > budget:
+                logger.info(
+                    "decoded images exceed %.1f GB: decoding as they are seen", budget / 1e9
+                )
+                arrays = None
+    _report_skipped(source, skipped, len(names))
+    if arrays is not None:
+        fetch = _memory_fetch(arrays)
+    else:
+        fetch = _decoding_fetch(encoded, kept, orientations, shortest_side)
+    return Images(
+        fetch=fetch,
+        names=tuple(names[i] for i in kept),
+        sides=np.array(sides, "int64"),
+        sums=np.array(sums),
+        digests=tuple(digests),
+        source=source,
+        skipped=skipped,
+        cached=arrays is not None,
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Return the telling line of an error, without the trace of TensorFlow's graph."""
+    lines = [line.strip() for line in str(error).splitlines() if "{{" in line or "rror" in line]
+    text = (lines or [str(error)])[-1] if isinstance(error, tf.errors.OpError) else str(error)
+    return text.split(" [Op:")[0]
+
+
+def _report_skipped(source: str, skipped: dict[str, str], total: int) -> None:
+    if len(skipped) == total:
+        name, reason = next(iter(skipped.items()))
+        raise ValueError(f"no readable image in {source}: {name}: {reason}")
+    for name, reason in skipped.items():
+        logger.warning("image skipped: %s: %s", name, reason)
+    if len(skipped) > MAX_BROKEN * total:
+        shown = ", ".join(list(skipped)[:5])
+        raise ValueError(
+            f"{len(skipped)} of {total} images in {source} cannot be read ({shown}, ...): more "
+            f"than {MAX_BROKEN:.0%}, so something is wrong with them"
+        )
+
+
+def _ordered(load: Callable[[int], Any], numbers: Iterable[int]) -> Iterator[Any]:
+    """Run `load` in threads, a bounded number ahead, and yield the results in order."""
+    pending: list[Any] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for number in numbers:
+            pending.append(pool.submit(load, number))
+            if len(pending) >= 64:
+                yield pending.pop(0).result()
+        while pending:
+            yield pending.pop(0).result()
+
+
+def _memory_fetch(arrays: list[np.ndarray]) -> Callable[[tf.Tensor], tf.Tensor]:
+    sizes = np.array([a.size for a in arrays], "int64")
+    pixels = tf.constant(np.concatenate([a.ravel() for a in arrays]) if arrays else [], tf.uint8)
+    starts = tf.constant(np.cumsum(sizes) - sizes)
+    ends = tf.constant(np.cumsum(sizes))
+    shapes = tf.constant(np.array([a.shape for a in arrays], "int32").reshape(-1, 3))
+
+    def fetch(index: tf.Tensor) -> tf.Tensor:
+        image = tf.reshape(pixels[starts[index] : ends[index]], shapes[index])
+        return tf.ensure_shape(image, (None, None, 3))
+
+    return fetch
+
+
+def _decoding_fetch(
+    encoded: _Encoded, kept: list[int], orientations: list[int], shortest_side: int | None
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    orientation = tf.constant(orientations, tf.int32)
+    if encoded.paths is not None:
+        stored = tf.constant([encoded.paths[i] for i in kept])
+    else:
+        stored = tf.constant([encoded.read(i) for i in kept])
+
+    def fetch(index: tf.Tensor) -> tf.Tensor:
+        data = stored[index] if encoded.paths is None else tf.io.read_file(stored[index])
+        return reduced(decode_photo(data, orientation[index]), shortest_side)
+
+    return fetch
+
+
+def reduced(image: tf.Tensor, shortest_side: int | None) -> tf.Tensor:
+    """Reduce a uint8 image `(height, width, 3)` until its shortest side has this many pixels."""
+    if shortest_side is None:
+        return image
+    shape = tf.cast(tf.shape(image)[:2], tf.float32)
+    zoom = shortest_side / tf.reduce_min(shape)
+
+    def smaller() -> tf.Tensor:
+        target = tf.maximum(tf.cast(tf.round(shape * zoom), tf.int32), shortest_side)
+        pixels = tf.image.resize(image, target, antialias=True)
+        return tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)
+
+    return tf.cond(zoom < 1, smaller, lambda: image)
+
+
+def _sum(pixels: np.ndarray) -> np.ndarray:
+    return pixels.reshape(-1, 3).sum(0, dtype="int64") / 255.0
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _quarter_of_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4

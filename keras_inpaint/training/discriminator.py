@@ -1,0 +1,110 @@
+"""Phase 2: the context discriminator, while the completion network stays as it is."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_inpaint.training.losses import DiscriminatorLoss
+from keras_inpaint.training.steps import (
+    Trackers,
+    composite,
+    judge,
+    replicas,
+    resolve_optimizer,
+    update,
+    verdict,
+    watch,
+)
+from keras_inpaint.training.trainer import Trainer
+
+
+@keras.saving.register_keras_serializable("keras_inpaint")
+class DiscriminatorTrainer(Trainer):
+    """Train a discriminator against a fixed completion network (paper, section 4, phase 2).
+
+    Fakes are completed images, with the known pixels pasted back, and their patches lie around
+    the hole; real patches lie at independent places. The completion network runs in inference
+    mode and does not change.
+
+    Args:
+        completion_network: `keras.Model` from `build_completion_network`.
+        discriminator: `keras.Model` from `build_context_discriminator`. It is trained in place.
+
+    Logs: `loss`, the discriminator's; `real_score` and `fake_score`, its mean probability of
+    real for real and completed images; `discriminator_accuracy`;
+    `discriminator_gradient_norm`.
+    """
+
+    _networks = ("completion_network", "discriminator")
+
+    def __init__(
+        self, completion_network: keras.Model, discriminator: keras.Model, **kwargs: Any
+    ) -> None:
+        trackers = Trackers(
+            "loss",
+            "real_score",
+            "fake_score",
+            "discriminator_accuracy",
+            "discriminator_gradient_norm",
+        )
+        networks = {"completion_network": completion_network, "discriminator": discriminator}
+        super().__init__(networks, trackers, **kwargs)
+
+    def compile(self, optimizer: Any = "adadelta", loss: Any = None, **kwargs: Any) -> None:
+        """Configure training.
+
+        Args:
+            optimizer: A Keras optimiser or its name; `"adadelta"` has the learning rate 1.0.
+            loss: `keras.losses.Loss` of `(labels, logits)`; None is binary cross-entropy.
+            **kwargs: Further arguments of `keras.Model.compile`.
+        """
+        spec = {"optimizer": resolve_optimizer(optimizer), "loss": loss}
+        self.compile_with(spec, **kwargs)
+        self.discriminator_loss = loss or DiscriminatorLoss()
+        self.optimizer.build(self.discriminator.trainable_variables)
+
+    def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        completed = composite(data["image"], data["mask"], self(data, training=False))
+        variables = self.discriminator.trainable_variables
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            watch(tape, variables)
+            loss, scores = self._compare(data, completed, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        norm = update(self.optimizer, tape, scaled, variables)
+        return self._log(loss, scores, norm)
+
+    def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        completed = composite(data["image"], data["mask"], self(data, training=False))
+        return self._log(*self._compare(data, completed, training=False))
+
+    def _compare(self, data: dict, completed: tf.Tensor, training: bool) -> tuple:
+        return compare(
+            self.discriminator, self.discriminator_loss, data, completed, training=training
+        )
+
+    def _log(self, loss: tf.Tensor, scores: dict, norm: Any = 0.0) -> dict[str, tf.Tensor]:
+        return self._trackers.update(
+            loss=loss * replicas(), discriminator_gradient_norm=norm, **scores
+        )
+
+
+def compare(
+    discriminator: keras.Model,
+    loss: keras.losses.Loss,
+    data: dict[str, tf.Tensor],
+    completed: tf.Tensor,
+    training: bool,
+) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+    """Show a discriminator the real images and the completed ones.
+
+    Real and completed images go through in a batch of their own each, so that batch
+    normalisation does not mix their statistics.
+
+    Returns:
+        The loss, and what `steps.verdict` tells.
+    """
+    real = judge(discriminator, data["image"], data["real_patch"], training)
+    fake = judge(discriminator, completed, data["patch"], training)
+    value = (loss(tf.ones_like(real), real) + loss(tf.zeros_like(fake), fake)) / 2
+    return value, verdict(real, fake)

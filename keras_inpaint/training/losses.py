@@ -1,0 +1,127 @@
+"""The losses of the three phases.
+
+Source: S. Iizuka, E. Simo-Serra, H. Ishikawa, "Globally and Locally Consistent Image
+Completion", ACM Trans. Graph. 36(4), 107 (2017), section 4, equations 2 to 4,
+https://doi.org/10.1145/3072959.3073659. The hinge form is J. H. Lim, J. C. Ye, "Geometric
+GAN", https://arxiv.org/abs/1705.02894.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+_REGISTER = keras.saving.register_keras_serializable("keras_inpaint")
+
+ADVERSARIAL_KINDS = ("bce", "hinge")
+
+
+@_REGISTER
+class MaskedMeanSquaredError(keras.losses.MeanSquaredError):
+    """Squared error inside the holes, averaged over all pixels of the images.
+
+    The average runs over all pixels, not over the holes': alpha, the weight of the adversarial
+    loss, was published for this scale. The error per hole pixel is this times the ratio of the
+    areas.
+
+    Example:
+
+    >>> loss = MaskedMeanSquaredError()
+    >>> value = loss(image, generated, mask)
+
+    Call arguments:
+        y_true: Float tensor `(batch, height, width, 3)`, the photos.
+        y_pred: Float tensor `(batch, height, width, 3)`, the generated images.
+        sample_weight: Float tensor `(batch, height, width, 1)`, the mask, 1 in the hole.
+
+    Returns:
+        Float32 scalar.
+    """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if sample_weight is None:
+            raise ValueError("MaskedMeanSquaredError needs the mask as its third argument")
+        return super().__call__(y_true, y_pred, ops.squeeze(sample_weight, -1))
+
+
+def check_adversarial(kind: str) -> str:
+    """Return the kind of an adversarial loss.
+
+    Raises:
+        ValueError: If there is no such kind.
+    """
+    if kind not in ADVERSARIAL_KINDS:
+        raise ValueError(f"adversarial must be one of {ADVERSARIAL_KINDS}, got {kind!r}")
+    return kind
+
+
+@_REGISTER
+class DiscriminatorLoss(keras.losses.Loss):
+    """How badly the discriminator tells real images from completed ones.
+
+    Args:
+        kind: `"bce"`, binary cross-entropy on the logit, as in the paper; `"hinge"`, which
+            stops caring about images that it is sure of: try it when the discriminator wins.
+        label_smoothing: Float in [0, 0.5): real images are labelled 1 minus this (`"bce"`
+            only). Try 0.1 when the discriminator's loss falls towards zero.
+
+    Call arguments:
+        y_true: Float tensor `(batch, 1)`, 1 for real and 0 for completed.
+        y_pred: Float tensor `(batch, 1)`, logits.
+
+    Returns:
+        Float32 scalar.
+    """
+
+    def __init__(
+        self,
+        kind: str = "bce",
+        label_smoothing: float = 0.0,
+        name: str = "discriminator_loss",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        if not 0 <= label_smoothing < 0.5:
+            raise ValueError(f"label_smoothing must be in [0, 0.5), got {label_smoothing!r}")
+        self.kind = check_adversarial(kind)
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if self.kind == "hinge":
+            return ops.mean(ops.relu(1 - (2 * y_true - 1) * y_pred), axis=-1)
+        labels = y_true * (1 - self.label_smoothing)
+        return keras.losses.binary_crossentropy(labels, y_pred, from_logits=True)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {**config, "kind": self.kind, "label_smoothing": self.label_smoothing}
+
+
+@_REGISTER
+class FoolingLoss(keras.losses.Loss):
+    """How badly the completion network fools the discriminator; alpha weighs it.
+
+    Args:
+        kind: `"bce"`, the cross-entropy of the completed images with the label of real ones,
+            whose gradient does not vanish while the discriminator wins; `"hinge"`, minus the
+            logit.
+
+    Call arguments:
+        y_true: Float tensor `(batch, 1)` of ones.
+        y_pred: Float tensor `(batch, 1)`, logits of completed images.
+
+    Returns:
+        Float32 scalar.
+    """
+
+    def __init__(self, kind: str = "bce", name: str = "fooling_loss", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.kind = check_adversarial(kind)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        if self.kind == "hinge":
+            return ops.mean(-y_pred, axis=-1)
+        return keras.losses.binary_crossentropy(y_true, y_pred, from_logits=True)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "kind": self.kind}

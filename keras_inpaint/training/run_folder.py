@@ -1,0 +1,171 @@
+"""A run's folder: its configuration, its metrics, and the state to go on from."""
+
+import csv
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+COLUMNS = (
+    "phase",
+    "step",
+    "loss",
+    "completion_loss",
+    "hole_mse",
+    "adversarial_loss",
+    "discriminator_loss",
+    "real_score",
+    "fake_score",
+    "discriminator_accuracy",
+    "completion_gradient_norm",
+    "discriminator_gradient_norm",
+    "alpha",
+    "held_out_hole_mse",
+    "held_out_psnr",
+)
+
+
+class RunFolder:
+    """The files of one training run; every file is written whole or not at all.
+
+    Args:
+        path: Path of the folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.state_file = self.path / "state" / "state.npz"
+        self.metrics_file = self.path / "metrics.csv"
+        self.completion_file = self.path / "completion.keras"
+        self.samples = self.path / "samples"
+        self.animation = self.path / "progress.gif"
+        self.logs = self.path / "logs"
+
+    def begin(self, fresh: bool) -> dict[str, Any] | None:
+        """Make the folder, or find a run in it.
+
+        Args:
+            fresh: Bool, whether to throw away a run that is there.
+
+        Returns:
+            The configuration of the run to go on with, or None for a new one.
+
+        Raises:
+            FileExistsError: If the folder holds something else.
+            ValueError: If its configuration cannot be read.
+        """
+        if fresh and self.config_file.exists():
+            for entry in (self.state_file.parent, self.samples, self.logs):
+                shutil.rmtree(entry, ignore_errors=True)
+            for entry in (
+                self.config_file,
+                self.metrics_file,
+                self.completion_file,
+                self.animation,
+                self.path / "held_out.json",
+            ):
+                entry.unlink(missing_ok=True)
+        if not self.config_file.exists():
+            if self.path.is_dir() and any(self.path.iterdir()):
+                raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
+            self.state_file.parent.mkdir(parents=True, exist_ok=True)
+            return None
+        try:
+            return json.loads(self.config_file.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{self.config_file} cannot be read: {error}") from error
+
+    def write_json(self, path: Path, value: dict[str, Any]) -> None:
+        """Write a JSON file."""
+        _replace(path, (json.dumps(value, indent=2, sort_keys=True) + "\n").encode())
+
+    def append_row(self, row: dict[str, Any]) -> None:
+        """Add a row to the metrics."""
+        new = not self.metrics_file.exists()
+        with self.metrics_file.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore", restval="")
+            if new:
+                writer.writeheader()
+            writer.writerow({k: _figure(v) for k, v in row.items()})
+
+    def drop_rows_after(self, phase: int, step: int) -> None:
+        """Forget the rows of steps that will be taken again."""
+        if not self.metrics_file.exists():
+            return
+        with self.metrics_file.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        kept = [r for r in rows if _place(r) is not None and _place(r) <= (phase, step)]
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(kept)
+        _replace(self.metrics_file, text.getvalue().encode())
+
+    def save_state(self, phase: int, step: int, parts: dict[str, Iterable[Any]]) -> None:
+        """Write all variables that the run goes on from.
+
+        Args:
+            phase: Int, the phase under way.
+            step: Int, its steps done.
+            parts: Name to Keras variables.
+        """
+        arrays = {"phase": np.int64(phase), "step": np.int64(step)}
+        for part, variables in parts.items():
+            for number, variable in enumerate(variables):
+                arrays[f"{part}/{number:04d}"] = np.asarray(variable)
+        temporary = self.state_file.with_name(f".{self.state_file.name}.part")
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self.state_file)
+
+    def load_place(self) -> tuple[int, int]:
+        """Return the phase and the step of the state; phase 1, step 0 without one."""
+        if not self.state_file.exists():
+            return 1, 0
+        with np.load(self.state_file) as state:
+            return int(state["phase"]), int(state["step"])
+
+    def load_state(self, parts: dict[str, Iterable[Any]]) -> None:
+        """Put the state into variables; parts that the state lacks stay as they are.
+
+        Raises:
+            ValueError: If a part has other variables than the state.
+        """
+        with np.load(self.state_file) as state:
+            for part, variables in parts.items():
+                keys = sorted(k for k in state.files if k.startswith(f"{part}/"))
+                variables = list(variables)
+                if not keys:
+                    continue
+                if len(keys) != len(variables):
+                    raise ValueError(
+                        f"{self.state_file} has {len(keys)} variables of {part}, expected "
+                        f"{len(variables)}"
+                    )
+                for key, variable in zip(keys, variables, strict=True):
+                    variable.assign(state[key])
+
+
+def _figure(value: Any) -> Any:
+    return f"{value:.7g}" if isinstance(value, float | np.floating) else value
+
+
+def _place(row: dict[str, str]) -> tuple[int, int] | None:
+    try:
+        return int(row["phase"]), int(row["step"])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)

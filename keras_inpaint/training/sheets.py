@@ -1,0 +1,97 @@
+"""Contact sheets and animations of fixed photos: the only judge of a GAN's training."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+_GAP = 4
+_INK, _PAPER = (40, 40, 44), (250, 250, 248)
+
+
+def contact_sheet(
+    columns: Sequence[np.ndarray], titles: Sequence[str], caption: str
+) -> Image.Image:
+    """Lay out photos in rows, one version of each photo a column, under their titles.
+
+    Args:
+        columns: Float arrays `(count, height, width, 3)` in [0, 1], all of one shape.
+        titles: A title a column.
+        caption: String, written above everything.
+
+    Returns:
+        A `PIL.Image.Image`.
+    """
+    count, height, width = columns[0].shape[:3]
+    zoom = max(1, round(128 / width))
+    height, width = height * zoom, width * zoom
+    sets = 1 if count <= 4 else 2
+    rows = -(-count // sets)
+    font = ImageFont.load_default(13)
+    head = 2 * 20 + _GAP
+    block = len(columns) * (width + _GAP) + 3 * _GAP
+    size = (sets * block, head + rows * (height + _GAP) + _GAP)
+    sheet = Image.new("RGB", size, _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((2 * _GAP, 3), caption, fill=_INK, font=font)
+    for part in range(sets):
+        for number, (pixels, title) in enumerate(zip(columns, titles, strict=True)):
+            left = part * block + 2 * _GAP + number * (width + _GAP)
+            draw.text((left, 23), title, fill=_INK, font=font)
+            for row, index in enumerate(range(part * rows, min(count, (part + 1) * rows))):
+                sheet.paste(to_image(pixels[index], zoom), (left, head + row * (height + _GAP)))
+    return sheet
+
+
+def grid(pixels: np.ndarray, caption: str) -> Image.Image:
+    """Lay out photos `(count, height, width, 3)` in [0, 1] in a grid: a frame of an animation."""
+    count, height, width = pixels.shape[:3]
+    zoom = max(1, round(96 / width))
+    across = min(4, count)
+    down = -(-count // across)
+    font = ImageFont.load_default(12)
+    frame = Image.new("RGB", (across * width * zoom, 18 + down * height * zoom), _PAPER)
+    ImageDraw.Draw(frame).text((4, 2), caption, fill=_INK, font=font)
+    for index in range(count):
+        row, column = divmod(index, across)
+        place = (column * width * zoom, 18 + row * height * zoom)
+        frame.paste(to_image(pixels[index], zoom), place)
+    return frame
+
+
+def to_image(pixels: np.ndarray, zoom: int = 1) -> Image.Image:
+    """Return a float array `(height, width, 3)` in [0, 1] as a picture, enlarged `zoom` times."""
+    image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype("uint8"))
+    size = (image.width * zoom, image.height * zoom)
+    return image if zoom == 1 else image.resize(size, Image.Resampling.NEAREST)
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write a picture whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    image.save(temporary, path.suffix.lstrip(".").upper())
+    os.replace(temporary, path)
+
+
+def save_animation(frames: Sequence[Path], path: Path, seconds: float = 0.35) -> None:
+    """Write an endless GIF of picture files, the last one held longer; whole or not at all.
+
+    Args:
+        frames: Paths of pictures of one size.
+        path: Path of the `.gif`.
+        seconds: Float, how long a frame is shown.
+    """
+    if not frames:
+        return
+    pictures = []
+    for frame in frames:
+        with Image.open(frame) as file:
+            pictures.append(file.convert("RGB").quantize(192, dither=Image.Dither.FLOYDSTEINBERG))
+    durations = [round(1000 * seconds)] * (len(pictures) - 1) + [2500]
+    temporary = path.with_name(f".{path.name}.part")
+    pictures[0].save(
+        temporary, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
+    )
+    os.replace(temporary, path)

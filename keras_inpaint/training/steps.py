@@ -1,0 +1,108 @@
+"""What the three trainers share: pasting known pixels back, cutting patches, applying updates."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def composite(image: tf.Tensor, mask: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
+    """Return the completed image: the photo outside the hole, the generated pixels inside."""
+    return image * (1 - mask) + generated * mask
+
+
+def cut_patches(images: tf.Tensor, origins: tf.Tensor, size: int) -> tf.Tensor:
+    """Cut one square patch out of each image.
+
+    Args:
+        images: Float tensor `(batch, height, width, channels)`.
+        origins: Int32 tensor `(batch, 2)`, top and left in pixels.
+        size: Int, side of the patch in pixels.
+
+    Returns:
+        Float tensor `(batch, size, size, channels)`.
+    """
+    places = origins[:, :, None] + tf.range(size)
+    rows = tf.gather(images, places[:, 0], axis=1, batch_dims=1)
+    columns = tf.gather(tf.transpose(rows, [0, 2, 1, 3]), places[:, 1], axis=1, batch_dims=1)
+    return tf.transpose(columns, [0, 2, 1, 3])
+
+
+def judge(
+    discriminator: keras.Model, images: tf.Tensor, origins: tf.Tensor, training: bool
+) -> tf.Tensor:
+    """Return the discriminator's logits `(batch, 1)` for images and the patches at `origins`."""
+    size = discriminator.input["patch"].shape[1]
+    patch = cut_patches(images, origins, size)
+    return discriminator({"image": images, "patch": patch}, training=training)
+
+
+def watch(tape: tf.GradientTape, variables: list[keras.Variable]) -> None:
+    """Make a tape follow these variables, and none but these."""
+    tape.watch([variable.value for variable in variables])
+
+
+def update(
+    optimizer: keras.optimizers.Optimizer, tape: tf.GradientTape, loss: tf.Tensor, variables: list
+) -> tf.Tensor:
+    """Apply one step of an optimiser and return the gradient's norm, without loss scaling.
+
+    `loss` has gone through the optimiser's `scale_loss` under the tape.
+    """
+    gradients = tape.gradient(loss, variables)
+    norm = tf.linalg.global_norm(gradients)
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        norm /= tf.cast(optimizer.dynamic_scale, norm.dtype)
+    optimizer.apply(gradients, variables)
+    return norm
+
+
+def resolve_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
+    """Return an optimiser; the word `"adadelta"` means the method's own settings.
+
+    Keras' Adadelta defaults to a learning rate of 0.001; M. D. Zeiler's
+    (https://arxiv.org/abs/1212.5701) has none, that is 1.0, as in Torch.
+    """
+    if isinstance(optimizer, str) and optimizer.lower() == "adadelta":
+        return keras.optimizers.Adadelta(learning_rate=1.0, rho=0.9, epsilon=1e-6)
+    return keras.optimizers.get(optimizer)
+
+
+def policy_of(network: keras.Model) -> keras.DTypePolicy:
+    """Return the dtype policy that a network's hidden layers compute under."""
+    for layer in network.layers:
+        if "conv_1" in layer.name:
+            return layer.dtype_policy
+    return network.dtype_policy
+
+
+class Trackers:
+    """Running means by name, logged over an epoch."""
+
+    def __init__(self, *names: str) -> None:
+        self.means = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def update(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Add one step's values and return the results so far."""
+        for name, value in values.items():
+            self.means[name].update_state(value)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    @property
+    def all(self) -> list[keras.metrics.Metric]:
+        return list(self.means.values())
+
+
+def replicas() -> int:
+    """Return the number of replicas in step; Keras' losses divide by it, logs must not."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def verdict(real: tf.Tensor, fake: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Return the discriminator's mean probability of real for both kinds, and its accuracy."""
+    right = tf.concat([real > 0, fake <= 0], axis=0)
+    return {
+        "real_score": tf.reduce_mean(tf.sigmoid(real)),
+        "fake_score": tf.reduce_mean(tf.sigmoid(fake)),
+        "discriminator_accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
+    }
