@@ -11,18 +11,15 @@ from typing import Any
 
 import keras
 
+from keras_inpaint.networks.geometry import REACH_AFTER as REACH_AFTER
+from keras_inpaint.networks.geometry import REACH_BEFORE as REACH_BEFORE
+from keras_inpaint.networks.geometry import SIZE_MULTIPLE
 from keras_inpaint.networks.layers import DilatedConv2D, FusedBatchNormalization, MeanPixelFill
 
 #: Torch's momentum of 0.1, as Keras counts it; its own default of 0.99 lags for hours.
 BATCH_NORM_MOMENTUM = 0.9
 #: The smallest that cuDNN takes.
 BATCH_NORM_EPSILON = 1.001e-5
-
-#: Heights and widths that the network takes are multiples of this.
-SIZE_MULTIPLE = 4
-
-#: One output pixel sees at most this many input pixels in each direction, before and after it.
-REACH_BEFORE, REACH_AFTER = 150, 153
 
 
 @dataclass(frozen=True)

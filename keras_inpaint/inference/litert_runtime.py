@@ -1,0 +1,134 @@
+"""An exported TFLite file run by LiteRT, without TensorFlow."""
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from keras_inpaint.exporting.tflite_metadata import read_metadata
+from keras_inpaint.inference.runtimes import Runtime, as_float
+from keras_inpaint.networks.geometry import Reach
+
+logger = logging.getLogger(__name__)
+
+
+class LiteRTRuntime(Runtime):
+    """Runs the signatures of a `.tflite` file, one for any size or one for each fixed size.
+
+    Args:
+        model: Path of the file. What it is comes from the metadata that exporting wrote into it;
+            without them, sizes and names are read off its signatures.
+        threads: Int, processor threads; None takes all that this process may use.
+
+    Raises:
+        ValueError: If the file cannot be read, or holds no completion network.
+    """
+
+    name = "litert"
+
+    def __init__(self, model: Path, threads: int | None = None) -> None:
+        self._path = Path(model)
+        metadata = _metadata(self._path)
+        try:
+            self._interpreter = Interpreter(
+                model_path=str(self._path), num_threads=threads or _processors()
+            )
+            signatures = self._interpreter.get_signature_list()
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"{self._path} is not a TFLite file that can be read: {reason}"
+            ) from error
+        self._runners = {
+            self._size(name): self._interpreter.get_signature_runner(name)
+            for name, tensors in signatures.items()
+            if set(tensors["inputs"]) == {"image", "mask"} and len(tensors["outputs"]) == 1
+        }
+        if not self._runners:
+            raise ValueError(
+                f"{self._path} is no completion network: none of its signatures "
+                f"{list(signatures)} takes image and mask and gives one picture"
+            )
+        self._lock = threading.Lock()
+        # A file with a signature for any size takes any size, whatever else it holds.
+        self.fixed_sizes = () if None in self._runners else tuple(sorted(self._runners))
+        reach = metadata.get("reach")
+        self.reach = (
+            Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()
+        )
+        pixel = metadata.get("mean_pixel")
+        self.mean_pixel = tuple(map(float, pixel)) if pixel else None
+
+    def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        size = image.shape[1:3]
+        runner = self._runners.get(size) or self._runners.get(None)
+        if runner is None:
+            raise ValueError(f"{self._path} takes sizes {self.fixed_sizes} only, got {size}")
+        with self._lock:  # an interpreter computes one picture at a time
+            return np.concatenate(
+                [self._one(runner, image[i : i + 1], mask[i : i + 1]) for i in range(len(image))]
+            )
+
+    def _one(self, runner: Any, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        details = runner.get_input_details()
+        (completed,) = runner(
+            image=_encoded(as_float(image), details["image"]),
+            mask=_encoded(mask[..., None].astype(np.float32), details["mask"]),
+        ).values()
+        if completed.shape != image.shape:
+            raise RuntimeError(
+                f"{self._path} answered {completed.shape} to a picture of {image.shape}: it was "
+                f"exported for one size without saying so"
+            )
+        (detail,) = runner.get_output_details().values()
+        return _decoded(completed, detail)
+
+    def _size(self, signature: str) -> tuple[int, int] | None:
+        details = self._interpreter.get_signature_runner(signature).get_input_details()
+        if "image" not in details:
+            return None
+        _, height, width, _ = details["image"].get("shape_signature", details["image"]["shape"])
+        return None if height < 0 or width < 0 else (int(height), int(width))
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    try:
+        return read_metadata(path)
+    except FileNotFoundError as error:
+        raise ValueError(f"no model {path}: no such file") from error
+    except ValueError as error:
+        if "carries no" not in str(error):
+            raise
+        logger.warning("%s: taking the paper's network's reach", error)
+        return {}
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _encoded(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """Return floats in [0, 1] in the dtype of an input, quantised as it says."""
+    dtype = detail["dtype"]
+    if np.issubdtype(dtype, np.floating):
+        return values.astype(dtype)
+    scale, zero = detail["quantization"]
+    if not scale:
+        scale, zero = 1 / 255, 0
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(dtype)
+
+
+def _decoded(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    if np.issubdtype(values.dtype, np.floating):
+        return values.astype(np.float32)
+    scale, zero = detail["quantization"]
+    if not scale:
+        scale, zero = 1 / 255, 0
+    return ((values.astype(np.float32) - zero) * scale).astype(np.float32)

@@ -1,0 +1,69 @@
+"""An exported SavedModel run by TensorFlow, without Keras."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_inpaint.inference.runtimes import Runtime, as_float
+from keras_inpaint.networks.geometry import Reach
+
+logger = logging.getLogger(__name__)
+
+#: The signature that takes and gives floats.
+SIGNATURE = "complete_float"
+_CARD = "model_card.json"
+
+
+class SavedModelRuntime(Runtime):
+    """Runs the signature `complete_float` of a SavedModel.
+
+    Args:
+        model: Path of the folder that holds `saved_model.pb`.
+        threads: Int, processor threads within an op; None is TensorFlow's choice.
+
+    Raises:
+        ValueError: If the folder cannot be read, or lacks the signature.
+    """
+
+    name = "saved-model"
+
+    def __init__(self, model: Path, threads: int | None = None) -> None:
+        from keras_inpaint.inference.keras_runtime import limit_threads
+
+        limit_threads(threads)
+        try:
+            self._loaded = tf.saved_model.load(str(model))
+        except (OSError, ValueError, tf.errors.OpError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(f"{model} is not a SavedModel that can be read: {reason}") from error
+        if SIGNATURE not in self._loaded.signatures:
+            names = ", ".join(self._loaded.signatures) or "none"
+            raise ValueError(f"{model} has no signature {SIGNATURE!r}: it has {names}")
+        self._complete = self._loaded.signatures[SIGNATURE]
+        card = _card(Path(model))
+        self.reach = _reach(card)
+        pixel = card.get("mean_pixel")
+        self.mean_pixel = tuple(map(float, pixel)) if pixel else None
+
+    def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        outputs = self._complete(
+            image=tf.constant(as_float(image)),
+            mask=tf.constant(mask[..., None].astype(np.float32)),
+        )
+        return outputs["completed"].numpy()
+
+
+def _card(folder: Path) -> dict:
+    for path in (folder / _CARD, folder / "assets.extra" / _CARD):
+        if path.is_file():
+            return json.loads(path.read_text("utf-8"))
+    logger.info("%s has no %s: taking the paper's network's reach", folder, _CARD)
+    return {}
+
+
+def _reach(card: dict) -> Reach:
+    reach = card.get("reach")
+    return Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()
