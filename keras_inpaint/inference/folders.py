@@ -23,7 +23,7 @@ from keras_inpaint.inference.folder_report import (
 from keras_inpaint.inference.photo_formats import SUFFIXES
 from keras_inpaint.inference.workers import Died, run_in_processes
 
-__all__ = ["FileReport", "FolderReport", "complete_folder", "write_report"]
+__all__ = ["FileReport", "FolderReport", "complete_folder", "is_done", "write_report"]
 
 
 def complete_folder(
@@ -93,7 +93,7 @@ def complete_folder(
     for file in found:
         if file.status == FAILED:
             finish(file)
-        elif resume and _is_done(file):
+        elif resume and is_done(file.photo, file.mask, file.output):
             finish(replace(file, status=SKIPPED))
         else:
             todo.append(file)
@@ -251,13 +251,19 @@ def _photo_files(folder: Path, *, recursive: bool, apart: list[Path]) -> Iterato
                 yield Path(here, name)
 
 
-def _is_done(file: FileReport) -> bool:
-    """Return whether a photo's output exists and is newer than what it was made from."""
-    inputs = [file.photo] if file.mask == "alpha" else [file.photo, file.mask]
+def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:
+    """Return whether an output exists and is newer than what it was made from.
+
+    Args:
+        photo: The photo's file.
+        mask: The mask's file, or `alpha`.
+        output: The file that may be there.
+    """
+    inputs = [photo] if str(mask) == "alpha" else [photo, mask]
     try:
-        made = os.stat(file.output).st_mtime_ns
+        made = os.stat(output).st_mtime_ns
         return all(os.stat(path).st_mtime_ns <= made for path in inputs)
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
