@@ -1,7 +1,7 @@
 """Named configurations, and the weights that come with the package.
 
     >>> from keras_inpaint.presets import PRESETS, resolve
-    >>> PRESETS["faces"].image_size
+    >>> PRESETS["faces"].training["size"]
     160
     >>> path = resolve("faces")
 

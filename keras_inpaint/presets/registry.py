@@ -1,7 +1,10 @@
 """The presets: what each is for, how it was trained, where its weights lie."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
 
@@ -19,13 +22,8 @@ class Preset:
         name: String, what `--preset` and `--model` call it.
         description: String, one sentence on what it is for.
         data: String, the photos that it is trained on.
-        image_size: Int, side in px of the square training crops, a multiple of 4.
-        width: Float, the width multiplier of the completion network.
-        masks: String, the kind of holes: `rectangles`, `strokes` or `mixed`.
-        hole_sizes: Two ints, shortest and longest side in px of a rectangular hole.
-        patch_size: Int, side in px of the local discriminator's patch.
-        batch_size: Int, photos in a step.
-        steps: Three ints, steps of phase 1, 2 and 3.
+        training: The settings that `keras-inpaint train --preset` starts from: attributes of
+            `training.config.TrainingConfig` to their values, read-only.
         command: String, the command that trains it.
         expected: String, the result to expect from the command; None until it was measured.
     """
@@ -33,15 +31,12 @@ class Preset:
     name: str
     description: str
     data: str
-    image_size: int
-    width: float
-    masks: str
-    hole_sizes: tuple[int, int]
-    patch_size: int
-    batch_size: int
-    steps: tuple[int, int, int]
+    training: Mapping[str, Any]
     command: str
     expected: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "training", MappingProxyType(dict(self.training)))
 
     @property
     def folder(self) -> Path:
@@ -74,27 +69,31 @@ _ALL = (
         name="faces",
         description="Portraits, one face that looks into the camera.",
         data="official portraits of 178x218 px, eyes aligned",
-        image_size=160,
-        width=0.5,
-        masks="rectangles",
-        hole_sizes=(32, 80),
-        patch_size=96,
-        batch_size=16,
-        steps=(40_000, 2_000, 20_000),
-        command="keras-inpaint train PHOTOS --preset faces --seed 0 --out runs/faces",
+        training={
+            "size": 160,
+            "width": 0.5,
+            "masks": "rectangles:32-80",
+            "patch_size": 96,
+            "batch_size": 16,
+            "steps": (40_000, 2_000, 20_000),
+            "seed": 0,
+        },
+        command="keras-inpaint train PHOTOS --preset faces --out runs/faces",
     ),
     Preset(
         name="scenes",
         description="Photos in general: landscapes, buildings, plants, textures.",
         data="photos of landscapes, buildings, plants, textures and shop shelves",
-        image_size=160,
-        width=0.5,
-        masks="mixed",
-        hole_sizes=(32, 80),
-        patch_size=96,
-        batch_size=16,
-        steps=(40_000, 2_000, 20_000),
-        command="keras-inpaint train PHOTOS --preset scenes --seed 0 --out runs/scenes",
+        training={
+            "size": 160,
+            "width": 0.5,
+            "masks": "mixed",
+            "patch_size": 96,
+            "batch_size": 16,
+            "steps": (40_000, 2_000, 20_000),
+            "seed": 0,
+        },
+        command="keras-inpaint train PHOTOS --preset scenes --out runs/scenes",
     ),
 )
 

@@ -11,14 +11,17 @@ from keras_inpaint.presets import DEFAULT_PRESET, PRESETS, preset_named
 def test_settings_fit_together(name):
     preset = PRESETS[name]
     assert preset.name == name
-    assert preset.image_size % 4 == 0
-    smallest, largest = preset.hole_sizes
-    assert 0 < smallest <= largest <= preset.patch_size <= preset.image_size
-    assert preset.masks in ("rectangles", "strokes", "mixed")
-    assert len(preset.steps) == 3 and min(preset.steps) > 0
+    from keras_inpaint.data.masks import parse_masks
+    from keras_inpaint.training.config import TrainingConfig
+
+    config = TrainingConfig(**preset.training)
+    assert config.size % 4 == 0 and config.patch_size <= config.size
+    parse_masks(config.masks)
     assert f"--preset {name}" in preset.command
     with pytest.raises(dataclasses.FrozenInstanceError):
-        preset.width = 1.0
+        preset.name = "other"
+    with pytest.raises(TypeError):
+        preset.training["width"] = 1.0
 
 
 def test_default_exists():
