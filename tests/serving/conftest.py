@@ -1,0 +1,236 @@
+"""One server for all tests, with small limits, an API key and three models."""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+KEY = "correct-horse-battery-staple"
+ORIGIN = "https://pages.example"
+MAX_BODY = 4 * 2**20
+MAX_TENSOR_PIXELS = 320 * 320
+MAX_PHOTO_PIXELS = 600 * 600
+
+_START_SECONDS = 240
+_STOP_SECONDS = 60
+
+
+class ServerProcess:
+    """A `keras-inpaint serve` on free loopback ports.
+
+    Args:
+        *arguments: Further arguments of the command.
+        log: File that its log goes to.
+        key: API key, or None.
+    """
+
+    def __init__(self, *arguments, log, key=None):
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+        environment.pop("KERAS_INPAINT_API_KEY", None)
+        if key:
+            environment["KERAS_INPAINT_API_KEY"] = key
+        self.key = key
+        self.log_path = Path(log)
+        self._events = queue.Queue()
+        self._errors = self.log_path.with_suffix(".err").open("wb")
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "keras_inpaint", "serve"),
+                *("--port", "0", "--grpc-port", "0"),
+                *map(str, arguments),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=environment,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            ready = self._await("ready")
+        except BaseException:
+            self.kill()
+            raise
+        self.url, self.grpc = ready["http"], ready["grpc"]
+        self.address = self.url.removeprefix("http://")
+
+    def _read(self):
+        with self.log_path.open("wb") as log:
+            for line in self.process.stdout:
+                log.write(line)
+                log.flush()
+                if b'"message": "ready"' in line:
+                    self._events.put(json.loads(line))
+        self._events.put(None)
+
+    def _await(self, message):
+        try:
+            event = self._events.get(timeout=_START_SECONDS)
+        except queue.Empty:
+            raise TimeoutError(f"no {message!r} in the log: {self.tail()}") from None
+        if event is None:
+            raise RuntimeError(f"the server ended: {self.tail()}")
+        return event
+
+    def tail(self):
+        """Return the end of the log and of standard error."""
+        self._errors.flush()
+        errors = self.log_path.with_suffix(".err").read_text("utf-8", "replace")
+        log = self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
+        return f"{log[-3000:]}\n{errors[-3000:]}"
+
+    def lines(self):
+        """Return the log so far, a dict a line."""
+        return [json.loads(line) for line in self.log_path.read_text("utf-8").splitlines()]
+
+    @property
+    def is_alive(self):
+        return self.process.poll() is None
+
+    @property
+    def headers(self):
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
+    def resident_bytes(self):
+        """Return the memory that the process holds."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def stop(self):
+        """Tell the server to stop and return its exit code."""
+        if self.is_alive:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        self._reader.join(10)
+        self._errors.close()
+        return code
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+
+def need(*modules):
+    """Skip where packages of the extra `test-serve` are missing."""
+    for module in modules:
+        pytest.importorskip(module, reason="pip install 'keras-inpaint[test-serve]'")
+
+
+@pytest.fixture(scope="session")
+def model_folders(tiny_network, tmp_path_factory):
+    """A folder of models as TensorFlow Serving wants it: tiny/1, tiny/2 and other/7.
+
+    Version 2 of tiny has another mean pixel, so that its answers differ; other is tiny/1.
+    """
+    need("tensorflow_serving")
+    import keras
+
+    import keras_inpaint as ki
+
+    root = tmp_path_factory.mktemp("models")
+    ki.export_saved_model(tiny_network, root / "tiny")
+    changed = keras.models.clone_model(tiny_network)
+    changed.set_weights([1.25 * weight for weight in tiny_network.get_weights()])
+    ki.export_saved_model(changed, root / "tiny", version=2)
+    shutil.copytree(root / "tiny" / "1", root / "other" / "7")
+    return root
+
+
+@pytest.fixture(scope="session")
+def server(model_folders, tmp_path_factory):
+    """The server that tests share; it must end with code 0 and leave nothing behind."""
+    need("kserve", "multipart", "fastapi_offline", "requests")
+    scratch = tmp_path_factory.mktemp("scratch")
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(scratch)
+    try:
+        process = ServerProcess(
+            *("--model", model_folders, "--poll", 0.3, "--drain", 0.2),
+            *("--max-body", MAX_BODY / 2**20, "--grpc-max-message", 2),
+            *("--max-tensor-pixels", MAX_TENSOR_PIXELS, "--max-photo-pixels", MAX_PHOTO_PIXELS),
+            *("--max-concurrency", 8, "--max-queue", 8, "--timeout", 60),
+            *("--allow-origin", ORIGIN),
+            log=tmp_path_factory.mktemp("log") / "server.jsonl",
+            key=KEY,
+        )
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
+    process.scratch = scratch
+    try:
+        yield process
+    finally:
+        code = process.stop()
+    assert code == 0, process.tail()
+    assert process.lines()[-1]["message"] == "stopped"
+    assert process.lines()[-1]["unanswered"] == 0
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.fixture(scope="session")
+def http(server):
+    """A requests session that carries the API key."""
+    import requests
+
+    with requests.Session() as session:
+        session.headers.update(server.headers)
+        yield session
+
+
+@pytest.fixture(scope="session")
+def pair():
+    """A batch of two photos and masks: uint8 `(2, 50, 68, 3)` and `(2, 50, 68, 1)`."""
+    rng = np.random.default_rng(5)
+    y, x = np.mgrid[0:50, 0:68]
+    base = np.stack([3 * x, 4 * y, 255 - 2 * x], axis=-1)
+    noise = rng.normal(0, 10, (2, 50, 68, 3))
+    image = np.clip(base + noise, 0, 255).astype(np.uint8)
+    mask = np.zeros((2, 50, 68, 1), np.uint8)
+    mask[0, 10:30, 20:45] = 255
+    mask[1, 25:50, 0:18] = 255
+    return image, mask
+
+
+@pytest.fixture(scope="session")
+def completed(pair, model_folders):
+    """What `Inpainter` makes of `pair`, by version of the model tiny."""
+    import keras_inpaint as ki
+
+    image, mask = pair
+    answers = {}
+    for version in (1, 2):
+        inpainter = ki.Inpainter(model_folders / "tiny" / str(version), runtime="saved-model")
+        answers[version] = np.stack(
+            [inpainter(one, hole[..., 0]) for one, hole in zip(image, mask, strict=True)]
+        )
+    assert (answers[1] != answers[2]).any()
+    return answers
+
+
+@pytest.fixture
+def eventually():
+    """A function that waits until a condition holds."""
+
+    def wait(condition, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if condition():
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"not within {seconds} s")
+
+    return wait
