@@ -119,27 +119,47 @@ def cut(array: np.ndarray, box: Box) -> np.ndarray:
     return np.pad(inside, missing + [(0, 0)] * (array.ndim - 2), mode="reflect")
 
 
-def hole_boxes(mask: np.ndarray) -> list[Box]:
-    """Return boxes that hold all holes: one for every patch of holes close to each other.
+def hole_groups(mask: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yield the groups of holes close to each other; each hole pixel belongs to one group.
 
     Args:
         mask: Bool `(height, width)`, true in the hole.
 
-    Returns:
-        Boxes, each tight around its holes; they may overlap.
+    Yields:
+        A box, tight around the group, and bool `(box height, box width)`, true in the group's
+        holes. Boxes may overlap; pixels of different groups are more than 32 pixels apart.
     """
     if 0 in mask.shape:
-        return []
+        return
     rows = np.logical_or.reduceat(mask, np.arange(0, mask.shape[0], _CELL), axis=0)
     cells = np.logical_or.reduceat(rows, np.arange(0, mask.shape[1], _CELL), axis=1)
-    count, _, stats, _ = cv2.connectedComponentsWithStats(cells.astype(np.uint8), connectivity=8)
-    boxes = []
-    for left, top, width, height, _ in stats[1:count].tolist():
-        cell_box = Box(top, left, top + height, left + width)
-        box = tightened(mask, Box(*(side * _CELL for side in cell_box)))
-        if box is not None:
-            boxes.append(box)
-    return boxes
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(
+        cells.astype(np.uint8), connectivity=8
+    )
+    for label in range(1, count):
+        left, top, width, height, _ = stats[label].tolist()
+        place = Box(top, left, top + height, left + width)
+        own = labels[place.slices] == label
+        around = Box(*(side * _CELL for side in place))
+        part = mask[around.slices]
+        if not own.all():
+            own = np.kron(own, np.ones((_CELL, _CELL), bool))
+            part = part & own[: part.shape[0], : part.shape[1]]
+        box = tightened(part, Box(0, 0, *part.shape))
+        yield (
+            Box(
+                box.top + around.top,
+                box.left + around.left,
+                box.bottom + around.top,
+                box.right + around.left,
+            ),
+            part[box.slices],
+        )
+
+
+def hole_boxes(mask: np.ndarray) -> list[Box]:
+    """Return the boxes of the groups of holes close to each other; see `hole_groups`."""
+    return [box for box, _ in hole_groups(mask)]
 
 
 def tightened(mask: np.ndarray, box: Box) -> Box | None:
