@@ -18,17 +18,18 @@ def tiny_network():
     keras.utils.set_random_seed(7)
     network = ki.build_completion_network(width=0.0625, mean_pixel=(0.5, 0.4, 0.3))
     rng = np.random.default_rng(7)
-    for layer in network.layers:
-        if layer.name.startswith("norm_"):
-            channels = layer.gamma.shape[0]
-            layer.set_weights(
-                [
-                    rng.uniform(0.8, 1.6, channels),
-                    rng.uniform(-0.3, 0.5, channels),
-                    rng.uniform(-0.1, 0.1, channels),
-                    rng.uniform(0.02, 0.2, channels),
-                ]
-            )
+    norms = [layer for layer in network.layers if layer.name.startswith("norm_")]
+    for norm in norms:
+        norm.gamma.assign(rng.uniform(0.7, 1.3, norm.gamma.shape))
+        norm.beta.assign(rng.uniform(-0.3, 0.5, norm.beta.shape))
+        norm.momentum = 0.0
+    coarse = rng.random((2, 8, 8, 3), "float32")
+    image = np.repeat(np.repeat(coarse, 8, axis=1), 8, axis=2)
+    mask = np.zeros((2, 64, 64, 1), "float32")
+    mask[:, 16:40, 20:50] = 1
+    network({"image": image, "mask": mask}, training=True)
+    for norm in norms:
+        norm.momentum = 0.9
     return network
 
 

@@ -7,14 +7,14 @@ import numpy as np
 
 from keras_inpaint import presets
 from keras_inpaint.networks.completion import REACH_AFTER, REACH_BEFORE
-from keras_inpaint.networks.layers import DilatedConv2D, with_dtype_policy
+from keras_inpaint.networks.layers import Conv2D, with_dtype_policy
 
 
 @keras.saving.register_keras_serializable("keras_inpaint")
-class InferenceDilatedConv2D(DilatedConv2D):
+class InferenceConv2D(Conv2D):
     """A dilated convolution that is one op on every machine.
 
-    `DilatedConv2D` falls back to stock Keras where TensorFlow has no gradient for the op. An
+    `Conv2D` falls back to stock Keras where TensorFlow has no gradient for the op. An
     export needs no gradient, and must be the same whichever machine wrote it.
     """
 
@@ -43,7 +43,7 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
     network = with_dtype_policy(network, "float32")
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = InferenceDilatedConv2D if isinstance(layer, DilatedConv2D) else type(layer)
+        kind = InferenceConv2D if isinstance(layer, Conv2D) else type(layer)
         return kind.from_config(layer.get_config())
 
     copy = keras.models.clone_model(network, clone_function=clone)

@@ -14,7 +14,7 @@ import keras
 from keras_inpaint.networks.geometry import REACH_AFTER as REACH_AFTER
 from keras_inpaint.networks.geometry import REACH_BEFORE as REACH_BEFORE
 from keras_inpaint.networks.geometry import SIZE_MULTIPLE
-from keras_inpaint.networks.layers import DilatedConv2D, FusedBatchNormalization, MeanPixelFill
+from keras_inpaint.networks.layers import BatchNormalization, Conv2D, MeanPixelFill
 
 #: Torch's momentum of 0.1, as Keras counts it; its own default of 0.99 lags for hours.
 BATCH_NORM_MOMENTUM = 0.9
@@ -147,10 +147,10 @@ def convolution_block(
     if transposed:
         layer = keras.layers.Conv2DTranspose(filters, kernel, strides, "same", name=label)
     elif dilation > 1:
-        layer = DilatedConv2D(filters, kernel, strides, "same", dilation_rate=dilation, name=label)
+        layer = Conv2D(filters, kernel, strides, "same", dilation_rate=dilation, name=label)
     else:
         layer = keras.layers.Conv2D(filters, kernel, strides, "same", name=label)
-    x = FusedBatchNormalization(
+    x = BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}norm_{number}"
     )(layer(x))
     return keras.layers.ReLU(name=f"{prefix}relu_{number}")(x)

@@ -10,7 +10,7 @@ that stays, and on the processors tried it is faster besides.
 import keras
 import numpy as np
 
-from keras_inpaint.networks.layers import DilatedConv2D
+from keras_inpaint.networks.layers import Conv2D
 
 
 class SubPixelConv2D(keras.layers.Conv2D):
@@ -26,7 +26,7 @@ class SubPixelConv2D(keras.layers.Conv2D):
         return batch, height and 2 * height, width and 2 * width, channels // 4
 
 
-class NativeDilatedConv2D(DilatedConv2D):
+class NativeConv2D(Conv2D):
     """A dilated convolution that is one op on every machine: inference needs no gradient."""
 
     def _has_native_path(self) -> bool:
@@ -58,8 +58,8 @@ def size_independent(network: keras.Model) -> keras.Model:
                 dtype="float32",
                 name=layer.name,
             )
-        if isinstance(layer, DilatedConv2D):
-            return NativeDilatedConv2D.from_config(config)
+        if isinstance(layer, Conv2D):
+            return NativeConv2D.from_config(config)
         return type(layer).from_config(config)
 
     copy = keras.models.clone_model(network, clone_function=clone)

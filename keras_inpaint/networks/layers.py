@@ -70,7 +70,7 @@ class MeanPixelFill(keras.layers.Layer):
 
 
 @_REGISTER
-class FusedBatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation in one fused op, forward and backward (cuDNN's on a GPU).
 
     Weights, configuration and results are those of `keras.layers.BatchNormalization`, whose
@@ -116,7 +116,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
 
 
 @_REGISTER
-class DilatedConv2D(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """A dilated convolution in one op, where stock Keras rearranges space to batch and back.
 
     Weights, configuration and results are those of `keras.layers.Conv2D`. It also keeps
@@ -168,8 +168,8 @@ def _native_dilation_has_gradient() -> bool:
 
 
 _STOCK = {
-    FusedBatchNormalization: keras.layers.BatchNormalization,
-    DilatedConv2D: keras.layers.Conv2D,
+    BatchNormalization: keras.layers.BatchNormalization,
+    Conv2D: keras.layers.Conv2D,
 }
 
 

@@ -1,0 +1,120 @@
+"""The fast layers are the stock layers, but for the time they take."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_inpaint as ki
+from keras_inpaint.networks import layers
+from keras_inpaint.networks.layers import (
+    BatchNormalization,
+    Conv2D,
+    with_dtype_policy,
+    with_stock_layers,
+)
+
+
+def run(layer, x, training=True):
+    """Return the output, the gradients of input and weights, and the weights after the call."""
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=training) if hasattr(layer, "gamma") else layer(x)
+        loss = tf.reduce_sum(tf.cast(y, tf.float32) * tf.cos(tf.range(y.shape[-1] * 1.0)))
+        loss += tf.reduce_sum(tf.square(tf.cast(y, tf.float32)))
+    weights = [w.value for w in layer.trainable_weights]
+    gradients = tape.gradient(loss, [x, *weights])
+    return [np.asarray(tf.cast(v, tf.float32)) for v in (y, *gradients, *layer.weights)]
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 2e-4), ("mixed_bfloat16", 0.06)])
+@pytest.mark.parametrize("training", [True, False])
+def test_fused_batch_normalisation_is_the_stock_layer(dtype, tolerance, training):
+    rng = np.random.default_rng(0)
+    x = rng.normal(0.3, 2.0, (4, 6, 5, 3)).astype("float32")
+    pair = []
+    for cls in (BatchNormalization, keras.layers.BatchNormalization):
+        layer = cls(momentum=0.9, epsilon=1.001e-5, dtype=dtype)
+        layer.build(x.shape)
+        weights = [[1.5, 0.5, 2.0], [0.1, -0.2, 0.3], [0.2, 0.1, 0.0], [3.0, 4.0, 5.0]]
+        layer.set_weights(np.array(weights))
+        pair.append(run(layer, x, training))
+    for ours, stock in zip(*pair, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    "options", [{"scale": False}, {"center": False}, {"axis": 1}, {"synchronized": True}]
+)
+def test_unusual_settings_fall_back_to_the_stock_layer(options):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 3, 5, 3)).astype("float32")
+    ours, stock = (
+        run(cls(**options), x, True)
+        for cls in (BatchNormalization, keras.layers.BatchNormalization)
+    )
+    for a, b in zip(ours, stock, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dilation", [2, 4, 16])
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 0.1)])
+def test_dilated_convolution_is_the_stock_layer(dilation, dtype, tolerance):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 12, 20, 4)).astype("float32")
+    pair = []
+    for cls in (Conv2D, keras.layers.Conv2D):
+        keras.utils.set_random_seed(1)
+        layer = cls(5, 3, padding="same", dilation_rate=dilation, dtype=dtype)
+        pair.append(run(layer, x, True))
+    for ours, stock in zip(*pair, strict=True):
+        scale = max(np.abs(stock).max(), 1e-6)
+        np.testing.assert_allclose(ours / scale, stock / scale, atol=tolerance)
+
+
+def test_without_a_native_gradient_the_stock_path_is_taken(monkeypatch):
+    monkeypatch.setattr(layers, "_native_dilation_has_gradient", lambda: False)
+    called = []
+    stock = keras.layers.Conv2D.convolution_op
+    monkeypatch.setattr(
+        keras.layers.Conv2D,
+        "convolution_op",
+        lambda self, x, k: called.append(1) or stock(self, x, k),
+    )
+    Conv2D(2, 3, padding="same", dilation_rate=2)(np.zeros((1, 8, 8, 1), "float32"))
+    assert called
+
+
+@pytest.fixture(scope="module")
+def pair():
+    rng = np.random.default_rng(5)
+    mask = np.zeros((2, 32, 32, 1), "float32")
+    mask[:, 8:20, 4:16] = 1
+    return {"image": rng.random((2, 32, 32, 3), "float32"), "mask": mask}
+
+
+def test_a_network_goes_into_stock_layers_and_back(tiny_network, pair, tmp_path):
+    stock = with_stock_layers(tiny_network)
+    kinds = {type(layer).__module__ for layer in stock.layers if "norm" in layer.name}
+    assert not any(kind.startswith("keras_inpaint") for kind in kinds)
+    expected = np.asarray(tiny_network(pair))
+    np.testing.assert_allclose(np.asarray(stock(pair)), expected, atol=1e-5)
+    tiny_network.save_weights(tmp_path / "ours.weights.h5")
+    fresh = with_stock_layers(ki.build_completion_network(0.0625))
+    fresh.load_weights(tmp_path / "ours.weights.h5")
+    np.testing.assert_allclose(np.asarray(fresh(pair)), expected, atol=1e-5)
+    fresh.save_weights(tmp_path / "stock.weights.h5")
+    back = ki.build_completion_network(0.0625)
+    back.load_weights(tmp_path / "stock.weights.h5")
+    np.testing.assert_array_equal(np.asarray(back(pair)), expected)
+
+
+def test_the_dtype_policy_of_a_copy(tiny_network, pair):
+    low = with_dtype_policy(tiny_network, "mixed_bfloat16")
+    assert low.get_layer("conv_5").compute_dtype == "bfloat16"
+    for name in layers.FLOAT32_LAYERS - {"logit"}:
+        assert low.get_layer(name).compute_dtype == "float32"
+    back = with_dtype_policy(low, "float32")
+    np.testing.assert_array_equal(np.asarray(back(pair)), np.asarray(tiny_network(pair)))
+    np.testing.assert_allclose(np.asarray(low(pair)), np.asarray(tiny_network(pair)), atol=0.05)
