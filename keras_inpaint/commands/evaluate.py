@@ -29,7 +29,8 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
     show_default=True,
     metavar="SPEC",
     help="The holes: center:N, a square of N px in the centre; box, a square of half the side; "
-    "rectangles or rectangles:LOW-HIGH; strokes; or a folder of masks, white is the hole.",
+    "rectangles[:LOW-HIGH] (pixels); strokes[:LOW-HIGH] (percent); or a folder of masks, white "
+    "is the hole.",
 )
 @click.option(
     "--size",
@@ -61,9 +62,10 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
 )
 @click.option(
     "--held-out",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="PART",
-    help="Measure only the part that a training with this part and --split-seed held out.",
+    metavar="RUN|PART",
+    callback=lambda ctx, param, value: _run_or_part(value),
+    help="Measure only the photos that a training held out: the folder of the run, or its "
+    "--held-out, with its --seed as --split-seed.",
 )
 @click.option(
     "--split-seed",
@@ -111,7 +113,7 @@ def command(
     chosen: tuple[str, ...],
     limit: int | None,
     only: Path | None,
-    held_out: float | None,
+    held_out: float | Path | None,
     split_seed: int,
     data_dir: str | None,
     runtime: str,
@@ -163,6 +165,16 @@ def command(
     if html_file:
         report.write_html(html_file)
         click.echo(f"page: {html_file}")
+
+
+def _run_or_part(value: str | None) -> float | Path | None:
+    try:
+        part = float(value) if value is not None else None
+    except ValueError:
+        return Path(value)
+    if part is not None and not 0 < part < 1:
+        raise click.BadParameter(f"a part is above 0 and below 1, got {value}")
+    return part
 
 
 def _with_progress(evaluate: Any, **options: Any) -> Any:

@@ -15,13 +15,11 @@ from PIL import Image
 from keras_inpaint.evaluation.draws import Draws
 from keras_inpaint.evaluation.geometry import square, suffixes
 
-KINDS = "center:N, box, rectangles, rectangles:LOW-HIGH, strokes or a folder of mask files"
+KINDS = "center:N, box, rectangles[:LOW-HIGH], strokes[:LOW-HIGH] or a folder of mask files"
 
-#: Rectangles have sides from 0.3 to 0.6 of the photo's: 48 to 96 at 160, the paper's for faces.
-RECTANGLE_TENTHS = (3, 6)
 #: Boxes keep this much of 256 away from the photo's edges, as in the common protocol.
 BOX_MARGIN = 20
-#: Strokes are added until they cover this share of the photo, in percent, drawn anew a mask.
+#: Strokes are added until they cover a share of the photo within these, in percent.
 STROKE_PERCENT = (5, 50)
 #: Vertices of strokes lie on a grid of this many places a pixel.
 _GRID = 16
@@ -33,9 +31,10 @@ class FixedMasks(Sequence[np.ndarray]):
     Args:
         spec: String or path. `center:N`, a square of N px in the centre; `box`, a square of half
             the photo's side at a random place, 20/256 of the side away from the edges;
-            `rectangles`, one with sides from 0.3 to 0.6 of the photo's, anywhere;
+            `rectangles`, one anywhere with the sides of `rectangle_sides`, the paper's;
             `rectangles:LOW-HIGH`, the same with sides in px; `strokes`, free-form brush strokes
-            that cover 5 to 50 %; or a folder of mask files, white is the hole, in an order that
+            that cover 5 to 50 % of the photo; `strokes:LOW-HIGH`, the same with a share in
+            percent; or a folder of mask files, white is the hole, in an order that
             the seed shuffles, again from the first when they are used up.
         count: Int, how many.
         size: Int, side of the square masks in px.
@@ -59,11 +58,14 @@ class FixedMasks(Sequence[np.ndarray]):
         elif self.spec == "box":
             self._make = lambda draws: _box(size, draws)
         elif kind == "rectangles":
-            low, high = _range(argument, self.spec) if argument else _default_range(size)
+            low, high = _range(argument, self.spec) if argument else rectangle_sides(size)
             _check_fits(high, size, self.spec)
             self._make = lambda draws: _rectangle(size, low, high, draws)
-        elif self.spec == "strokes":
-            self._make = lambda draws: _strokes(size, draws)
+        elif kind == "strokes":
+            share = _range(argument, self.spec) if argument else STROKE_PERCENT
+            if share[1] > 90:
+                raise ValueError(f"masks {self.spec!r}: strokes cover at most 90 % of a photo")
+            self._make = lambda draws: _strokes(size, share, draws)
         elif self.spec and Path(self.spec).is_dir():
             self._files = _shuffled(_mask_files(Path(self.spec)), Draws(seed))
         else:
@@ -94,6 +96,16 @@ class FixedMasks(Sequence[np.ndarray]):
     def name(self) -> str:
         """The spec without the path of a folder, which differs from machine to machine."""
         return f"folder:{Path(self.spec).resolve().name}" if self._files else self.spec
+
+
+def rectangle_sides(size: int) -> tuple[int, int]:
+    """Return the range of a rectangle's sides in px: 96 to 128 at 256, 48 to 96 at 160.
+
+    Source: the paper's holes at 256 px, and those of its faces at 160 px, by the size.
+    """
+    if size >= 224:
+        return size * 3 // 8, size // 2
+    return size * 3 // 10, size * 6 // 10
 
 
 def mask_hash(mask: np.ndarray) -> str:
@@ -158,10 +170,10 @@ def _rectangle(size: int, low: int, high: int, draws: Draws) -> np.ndarray:
     return mask
 
 
-def _strokes(size: int, draws: Draws) -> np.ndarray:
+def _strokes(size: int, share: tuple[int, int], draws: Draws) -> np.ndarray:
     """Draw polylines of a round brush until they cover a share of the photo."""
     mask = np.zeros((size, size), bool)
-    wanted = size * size * draws.between(*STROKE_PERCENT) // 100
+    wanted = size * size * draws.between(*share) // 100
     extent, step = size * _GRID, size * _GRID // 4
     rows, columns = np.mgrid[0:size, 0:size].astype(np.int64) * _GRID + _GRID // 2
     while mask.sum() < wanted:
@@ -196,10 +208,6 @@ def _near_segment(
         return near_start
     beside = (along >= 0) & (along <= length2) & (across**2 <= radius * radius * length2)
     return near_start | near_end | beside
-
-
-def _default_range(size: int) -> tuple[int, int]:
-    return size * RECTANGLE_TENTHS[0] // 10, size * RECTANGLE_TENTHS[1] // 10
 
 
 def _number(text: str, spec: str) -> int:

@@ -6,6 +6,7 @@ nothing else; their hash is in the report.
 
 import hashlib
 import io
+import json
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -148,6 +149,22 @@ def held_out_numbers(names: Sequence[str], held_out: float, seed: int = 0) -> li
     order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
     out = set(order[: min(max(1, round(held_out * len(groups))), len(groups) - 1)])
     return [i for i, name in enumerate(names) if group_of(name) in out]
+
+
+def split_of_run(run: Path) -> tuple[float, int]:
+    """Return the part that a training run held out, and its seed, from the run's folder.
+
+    Raises:
+        ValueError: If there is no such run, or it held nothing out.
+    """
+    try:
+        config = json.loads((run / "config.json").read_text("utf-8"))["config"]
+        part, seed = float(config["held_out"]), int(config["seed"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{run} is no folder of a training run: {error!r}") from error
+    if part == 0:
+        raise ValueError(f"the run {run} held no photos out")
+    return part, seed
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

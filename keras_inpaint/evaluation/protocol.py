@@ -20,7 +20,7 @@ from keras_inpaint.evaluation.features import (
 )
 from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import PSNR_LIMIT, measure
-from keras_inpaint.evaluation.photos import PhotoSet, choose, open_photos
+from keras_inpaint.evaluation.photos import PhotoSet, choose, open_photos, split_of_run
 from keras_inpaint.evaluation.report import Case, Measured, Report
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS, resolve
 from keras_inpaint.presets.registry import KERAS_FILE, TFLITE_FILE
@@ -52,7 +52,7 @@ def evaluate(
     baselines: bool | Sequence[str] = False,
     limit: int | None = None,
     only: Sequence[str] | None = None,
-    held_out: float | None = None,
+    held_out: float | str | os.PathLike[str] | None = None,
     split_seed: int = 0,
     data_dir: str | os.PathLike[str] | None = None,
     features: Any = None,
@@ -79,7 +79,8 @@ def evaluate(
         baselines: True for all, or names from `BASELINES`.
         limit: Int, at most this many photos, spread evenly.
         only: Names of the photos to measure.
-        held_out: Float, the part that training with this value and `split_seed` holds out.
+        held_out: Measure only the photos that a training held out: its run's folder, or its
+            `held_out`, a float, where its seed was `split_seed`.
         split_seed: Int, that training's seed.
         data_dir: Where TFDS keeps its data.
         features: A `.keras` file or Keras model that gives features of photos, for FID and KID.
@@ -101,6 +102,8 @@ def evaluate(
     unknown = [name for name in names if name not in BASELINES]
     if unknown:
         raise ValueError(f"unknown baseline {unknown[0]!r}; baselines: {', '.join(BASELINES)}")
+    if held_out is not None and not isinstance(held_out, int | float):
+        held_out, split_seed = split_of_run(Path(held_out))
     chosen = choose(
         open_photos(photos, data_dir=data_dir),
         only=only,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from keras_inpaint.evaluation.masks import FixedMasks, joint_hash, mask_hash
+from keras_inpaint.evaluation.masks import FixedMasks, joint_hash, mask_hash, rectangle_sides
 
 GOLDEN = [
     ("center:40", 160, "c2b728b173f8baab"),
@@ -79,6 +79,20 @@ def test_rectangles_reach_every_edge_and_side():
     assert union[0].any() and union[-1].any() and union[:, 0].any() and union[:, -1].any()
 
 
+def test_rectangles_are_those_of_the_training():
+    from keras_inpaint.data.masks import default_rectangle_sides
+
+    assert rectangle_sides(256) == (96, 128) and rectangle_sides(160) == (48, 96)
+    for size in (96, 128, 160, 200, 224, 256, 320, 512):
+        ours, theirs = rectangle_sides(size), default_rectangle_sides(size)
+        assert abs(ours[0] - theirs[0]) <= 1 and abs(ours[1] - theirs[1]) <= 1
+
+
+def test_strokes_cover_the_share_asked_for():
+    for mask in FixedMasks("strokes:10-12", 20, 128):
+        assert 0.1 <= mask.mean() < 0.25
+
+
 def test_strokes_cover_the_share_drawn():
     areas = np.array([mask.mean() for mask in FixedMasks("strokes", 150, 96)])
     assert areas.min() >= 0.05 and areas.max() < 0.62
@@ -142,7 +156,7 @@ def test_mask_files_that_cannot_be_used(tmp_path):
 @pytest.mark.parametrize(
     "spec",
     [
-        *("circle", "", "box:3", "strokes:2", "nowhere/"),
+        *("circle", "", "box:3", "strokes:2", "strokes:9-8", "strokes:5-95", "nowhere/"),
         *("center", "center:0", "center:x", "center:-4", "center:160"),
         *("rectangles:9-5", "rectangles:5", "rectangles:10-160"),
     ],

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_inpaint.evaluation.photos import choose, held_out_numbers, open_photos, upright_rgb
+from keras_inpaint.evaluation.photos import (
+    choose,
+    held_out_numbers,
+    open_photos,
+    split_of_run,
+    upright_rgb,
+)
 
 
 def test_folder_in_the_order_of_its_names(folder, photos):
@@ -92,6 +98,16 @@ def test_held_out_photos_are_those_of_training():
         kept, out = images.split(part, seed)
         assert found == set(out.names) and found.isdisjoint(kept.names)
         assert {name[:4] for name in found}.isdisjoint(name[:4] for name in kept.names)
+
+
+def test_split_of_a_run(tmp_path):
+    for text in (None, "{}", "no json", '{"config": {"held_out": 0, "seed": 1}}'):
+        if text is not None:
+            (tmp_path / "config.json").write_text(text)
+        with pytest.raises(ValueError, match=r"no folder of a training run|held no photos out"):
+            split_of_run(tmp_path)
+    (tmp_path / "config.json").write_text('{"config": {"held_out": 0.25, "seed": 3, "size": 9}}')
+    assert split_of_run(tmp_path) == (0.25, 3)
 
 
 @pytest.mark.parametrize("part", [0, 1, -0.1])

@@ -105,6 +105,16 @@ def test_progress(photos, network):
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_held_out_photos_of_a_run(photos, network, tmp_path):
+    (tmp_path / "config.json").write_text('{"config": {"held_out": 0.3, "seed": 5}}')
+    options = {"size": 48, "masks": "box", "cases": 0}
+    by_run = evaluate(photos, network, held_out=tmp_path, **options)
+    by_part = evaluate(photos, network, held_out=0.3, split_seed=5, **options)
+    assert by_run.to_json() == by_part.to_json()
+    assert len(by_run.photos) == 3
+    assert by_run.protocol["held_out"] == {"part": 0.3, "seed": 5}
+
+
 def test_several_networks_get_several_names(photos, network):
     report = evaluate(photos, [network, network], size=48, masks="box", limit=2)
     assert report.methods == ("blurred", "blurred'")
