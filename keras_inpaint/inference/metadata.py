@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from PIL import ExifTags, Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
@@ -52,15 +52,6 @@ class Metadata:
     chunks: tuple[tuple[Chunk, ...], tuple[Chunk, ...]] | None = None
     tiff: ImageFileDirectory_v2 | None = None
     compression: str | None = None
-
-    def without_orientation(self) -> "Metadata":
-        """Return the same for pixels that are written as they are shown."""
-        if not self.exif:
-            return self
-        exif = Image.Exif()
-        exif.load(self.exif)
-        exif.pop(ExifTags.Base.Orientation, None)
-        return replace(self, exif=EXIF_PREFIX + exif.tobytes()[len(EXIF_PREFIX) :], tiff=None)
 
 
 def metadata_of(image: Image.Image, data: bytes | None = None) -> tuple[Metadata, list[str]]:
@@ -167,6 +158,19 @@ def without_thumbnail(exif: bytes) -> tuple[bytes, bool]:
     except struct.error:
         return exif, False
     return EXIF_PREFIX + bytes(body), True
+
+
+def is_sound(exif: bytes) -> bool:
+    """Return whether EXIF can be taken apart and put together again."""
+    try:
+        found = Image.Exif()
+        found.load(exif)
+        for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+            found.get_ifd(group)
+        found.tobytes()
+    except Exception:  # damaged EXIF raises nearly anything
+        return False
+    return True
 
 
 def _exif_of(image: Image.Image) -> tuple[bytes | None, bool]:

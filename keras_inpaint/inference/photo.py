@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_inpaint.inference.inks import colour_space
-from keras_inpaint.inference.metadata import Metadata
+from keras_inpaint.inference.metadata import Metadata, is_sound
 from keras_inpaint.inference.orientation import as_shown, as_stored
 from keras_inpaint.inference.photo_formats import FORMATS, holds
 from keras_inpaint.inference.pixels import (
@@ -123,11 +123,15 @@ def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
             photo,
             pixels=as_shown(photo.pixels, photo.orientation),
             orientation=1,
-            metadata=photo.metadata.without_orientation(),
+            metadata=replace(photo.metadata, exif=None, tiff=None),
         )
         notes.append(f"{format} cannot say how a photo is turned: written as it is shown")
     if format != photo.format:
-        photo = replace(photo, metadata=replace(photo.metadata, chunks=None, compression=None))
+        metadata = replace(photo.metadata, chunks=None, compression=None)
+        if format == "TIFF" and metadata.exif and not is_sound(metadata.exif):
+            metadata = replace(metadata, exif=None)
+            notes.append("its EXIF is damaged and is not kept")
+        photo = replace(photo, metadata=metadata)
     if holds(format, photo.mode, photo.transparency):
         return photo, notes
     alpha = alpha_of(photo.pixels, photo.mode, photo.palette, photo.transparency)

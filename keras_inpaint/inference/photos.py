@@ -1,6 +1,5 @@
 """Photo files <-> arrays, with everything kept that a completion has no reason to change."""
 
-import struct
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -114,7 +113,7 @@ def write_photo(
             palette=fitting.palette,
             transparency=fitting.transparency,
         )
-    except (ValueError, OSError, struct.error) as error:
+    except Exception as error:  # encoders of odd metadata raise nearly anything
         raise ValueError(f"{shown(path)}: cannot be written ({_line(error)})") from error
     write_atomically(target, data, overwrite=overwrite)
     return tuple(notes + more)

@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -130,7 +131,8 @@ def _send(connection: Connection, task: Any) -> None:
 
 def _work(connection: Connection, start: Callable[[], Callable[[Any], Any]]) -> None:
     """Answer tasks until None comes; runs in the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops us, and we tidy up
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         answer = start()
     except Exception as error:

@@ -1,5 +1,8 @@
 import json
 import os
+import signal
+import subprocess
+import sys
 import textwrap
 import time
 from functools import partial
@@ -138,6 +141,45 @@ def test_a_process_that_dies_fails_its_photo_only(folder, fake):
             "killed (out of memory?)" in file.error and os.path.basename(file.photo) in file.error
         )
     assert {os.path.basename(file.photo) for file in report.failed} == {"p2.png", "p5.png"}
+
+
+SCRIPT = """
+    import os, signal, sys, time
+    from keras_inpaint.inference import atomic, folders
+
+    def slow_disk(descriptor):
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+
+    def load():
+        os.fsync = slow_disk
+        return lambda image, mask: image
+
+    if __name__ == "__main__":
+        folders.complete_folder("photos", "masks", "out", load, jobs=2)
+"""
+
+
+def test_an_interruption_stops_every_process_and_leaves_nothing(folder):
+    for number in range(3):
+        add(folder, f"p{number}.png")
+    (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
+    with subprocess.Popen(
+        [sys.executable, "script.py"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run_by_user:
+        pids = [int(run_by_user.stdout.readline()) for _ in range(2)]
+        assert len(list((folder / "out").glob(".*.part"))) == 2
+        run_by_user.send_signal(signal.SIGINT)
+        errors = run_by_user.communicate(timeout=30)[1]
+    assert "KeyboardInterrupt" in errors
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    assert list((folder / "out").iterdir()) == []
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder, fake):

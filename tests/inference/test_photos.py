@@ -471,6 +471,27 @@ def test_content_decides_on_the_format(tmp_path):
     assert photo.notes == ("is named .jpg and holds a PNG",)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_damaged_exif_does_not_stop_a_photo(tmp_path, suffix):
+    rng = np.random.default_rng(2)
+    sound = exif_bytes(6, thumbnail=True)
+    for number in range(25):
+        exif = bytearray(sound)
+        for _ in range(4):
+            exif[rng.integers(6, 120)] = rng.integers(256)
+        if number % 5 == 0:
+            exif = exif[: rng.integers(6, 60)]
+        path = tmp_path / f"a{suffix}"
+        Image.fromarray(stored_pixels("RGB")).save(path, exif=bytes(exif))
+        photo = read_photo(path)
+        for other in (suffix, ".tif", ".bmp"):
+            out = tmp_path / f"out{other}"
+            notes = write_photo(photo, out, overwrite=True)
+            assert read_photo(out).size[0] in photo.size
+            if exif[6:10] not in (b"II*\0", b"MM\0*") and other == ".tif":
+                assert "its EXIF is damaged and is not kept" in notes
+
+
 @pytest.mark.parametrize("mode", ["I", "F", "LAB"])
 def test_what_cannot_be_kept_is_refused(tmp_path, mode):
     path = tmp_path / "a.tif"
