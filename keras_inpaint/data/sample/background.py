@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from keras_inpaint.data.sample.canvas import blurred
 from keras_inpaint.data.sample.parameters import Scene
 
 # The backdrop is painted once on a small square of this many face units and enlarged, so that it
@@ -16,7 +17,7 @@ def _blend(image: np.ndarray, colour, alpha: np.ndarray) -> None:
 
 
 def _soft(mask: np.ndarray, sigma: float) -> np.ndarray:
-    return cv2.GaussianBlur(mask, (0, 0), sigma).astype(np.float32) / 255
+    return blurred(mask, sigma, 1 / 255)
 
 
 def _blobs(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> None:

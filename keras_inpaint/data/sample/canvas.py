@@ -1,5 +1,6 @@
 """A picture under the brush: soft, anti-aliased shapes blended into float planes."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -49,6 +50,27 @@ def fixed_point(points: np.ndarray) -> np.ndarray:
     return np.rint(np.asarray(points) * _SUBPIXEL).astype(np.int32)
 
 
+@functools.lru_cache(maxsize=256)
+def _kernel(sigma: float, scale: float) -> np.ndarray:
+    reach = math.ceil(2.7 * sigma)
+    return cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F) * np.float32(math.sqrt(scale))
+
+
+def blurred(mask: np.ndarray, sigma: float, scale: float = 1.0) -> np.ndarray:
+    """Blurs an 8-bit plane.
+
+    Args:
+        mask: uint8 `(rows, columns)`.
+        sigma: Float, standard deviation in pixels, above 0.
+        scale: Float, a factor for the result.
+
+    Returns:
+        float32 `(rows, columns)`. (`cv2.GaussianBlur` is five times as slow on 8 bits.)
+    """
+    kernel = _kernel(round(sigma, 3), scale)
+    return cv2.sepFilter2D(mask, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
+
+
 class Canvas:
     """Three float32 planes, red, green and blue in [0, 1], to paint on.
 
@@ -91,17 +113,23 @@ class Canvas:
         if isinstance(shapes, np.ndarray) and shapes.ndim == 2:
             shapes = shapes[None]
         sigma = soft * self.unit
-        every = np.concatenate(shapes)
+        every = shapes.reshape(-1, 2) if isinstance(shapes, np.ndarray) else np.concatenate(shapes)
         margin = 2.8 * sigma + 2 + (lines or 0) * self.unit
-        left, top = (math.floor(v - margin) for v in every.min(axis=0).tolist())
-        right, bottom = (math.ceil(v + margin) for v in every.max(axis=0).tolist())
-        height, width = self.size
-        limits = (0, 0, height, width)
-        if clip is not None:
-            rows, columns = clip.window
-            limits = (rows.start, columns.start, rows.stop, columns.stop)
-        top, left = max(top, limits[0]), max(left, limits[1])
-        bottom, right = min(bottom, limits[2]), min(right, limits[3])
+        left, top = np.minimum.reduce(every).tolist()
+        right, bottom = np.maximum.reduce(every).tolist()
+        if clip is None:
+            first_row, first_column, (last_row, last_column) = 0, 0, self.size
+        else:
+            first_row, first_column = clip.top, clip.left
+            last_row, last_column = first_row + len(clip.alpha), first_column + clip.alpha.shape[1]
+        left, top = (
+            max(math.floor(left - margin), first_column),
+            max(math.floor(top - margin), first_row),
+        )
+        right, bottom = (
+            min(math.ceil(right + margin), last_column),
+            min(math.ceil(bottom + margin), last_row),
+        )
         if bottom <= top or right <= left:
             return Region(0, 0, np.zeros((0, 0), np.float32))
 
@@ -122,13 +150,16 @@ class Canvas:
         else:
             thickness = max(1, round(lines * self.unit / step))
             cv2.polylines(mask, fixed, False, 255, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
-        if sigma > 0.35:
-            mask = cv2.GaussianBlur(mask, (0, 0), sigma / step, borderType=cv2.BORDER_REPLICATE)
+        hard = sigma <= 0.35  # pixels: no more than anti-aliasing
+        alpha = mask * np.float32(1 / 255) if hard else blurred(mask, sigma / step, 1 / 255)
         if step > 1:
-            mask = cv2.resize(mask, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
-            mask = mask[: bottom - top, : right - left]
-        region = Region(top, left, mask * np.float32(1 / 255))
-        return region if clip is None else region.clipped(clip)
+            alpha = cv2.resize(alpha, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
+            alpha = alpha[: bottom - top, : right - left]
+        if clip is not None:  # the rectangle already lies within the clip's
+            alpha *= clip.alpha[
+                top - clip.top : bottom - clip.top, left - clip.left : right - clip.left
+            ]
+        return Region(top, left, alpha)
 
     def paint(self, region: Region, colour, opacity: float = 1.0) -> None:
         """Blends a colour, `(3,)`, or a picture, `(3, rows, columns)`, into a region."""

@@ -135,16 +135,17 @@ def light_on(portrait: Portrait, facing: np.ndarray | float) -> np.ndarray:
     Returns:
         float32 `(3, ...)` factors of the surface's colour.
     """
-    facing = np.asarray(facing, np.float32)
     scene = portrait.scene
-    wrapped = np.clip((facing + 0.35) / 1.35, 0, 1)
-    shape = (3, *([1] * facing.ndim))
-    return scene.ambient.reshape(shape) + scene.key.reshape(shape) * wrapped * 0.99
+    if isinstance(facing, np.ndarray):
+        wrapped = np.clip((facing + np.float32(0.35)) / np.float32(1.35), 0, 1)
+        shape = (3, *([1] * facing.ndim))
+        return scene.ambient.reshape(shape) + scene.key.reshape(shape) * wrapped * np.float32(0.99)
+    return scene.ambient + scene.key * (0.99 * min(max((facing + 0.35) / 1.35, 0.0), 1.0))
 
 
 def skin_colour(portrait: Portrait, factor: float = 1.0) -> np.ndarray:
     """Colour of skin that faces the viewer; float32 `(3,)`."""
-    return portrait.head.skin * light_on(portrait, portrait.scene.light[2]) * np.float32(factor)
+    return portrait.head.skin * light_on(portrait, float(portrait.scene.light[2])) * factor
 
 
 def _skin_map(portrait: Portrait, pose: Pose) -> np.ndarray:

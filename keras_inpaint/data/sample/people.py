@@ -1,5 +1,8 @@
 """Who sits for a portrait: its parameters, drawn from two numbers before any pixel is."""
 
+import bisect
+import itertools
+
 import numpy as np
 
 from keras_inpaint.data.sample.parameters import (
@@ -59,8 +62,8 @@ _IRIS = {
 
 def _choose(rng: np.random.Generator, weights: dict[str, float]) -> str:
     """Picks a key by its weight."""
-    edges = np.cumsum(list(weights.values()))
-    return list(weights)[int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))]
+    edges = list(itertools.accumulate(weights.values()))
+    return list(weights)[bisect.bisect_right(edges, rng.random() * edges[-1])]
 
 
 def _jitter(rng: np.random.Generator, colour, amount: float) -> Colour:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from keras_inpaint.data.sample.canvas import Canvas, Region, fixed_point
+from keras_inpaint.data.sample.canvas import Canvas, Region, blurred, fixed_point
 from keras_inpaint.data.sample.head import light_on
 from keras_inpaint.data.sample.parameters import Portrait
 
@@ -45,9 +45,9 @@ def _gloss(
         last = round((shine[1] + rng.normal(0, 0.05)) * points)
         if last - first > 1:
             cv2.polylines(band, [line[first:last] // step], False, 255, 1, cv2.LINE_AA, 4)
-    band = cv2.GaussianBlur(band, (0, 0), 1.5)
+    band = blurred(band, 1.5, 1 / 255)
     band = cv2.resize(band, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
-    return band[: shape[0], : shape[1]].astype(np.float32) / 255
+    return band[: shape[0], : shape[1]]
 
 
 def paint_strands(
@@ -91,8 +91,7 @@ def paint_strands(
         if len(chosen):
             level = _MIDDLE + depth * (_TONES[kind] - _MIDDLE)
             cv2.polylines(tone, list(chosen), False, level, thickness, cv2.LINE_AA, 4)
-    tone = cv2.GaussianBlur(tone, (0, 0), max(0.4, 0.55 * canvas.unit * width))
-    level = tone.astype(np.float32) * np.float32(1 / _MIDDLE)
+    level = blurred(tone, max(0.4, 0.55 * canvas.unit * width), 1 / _MIDDLE)
     if shine is not None:
         level *= 1 + 0.5 * _gloss(local, tone.shape, shine, canvas.unit, rng)
     lx, ly, _ = portrait.scene.light
