@@ -40,13 +40,14 @@ class Reach:
     def of_pixels(cls, before: int, after: int) -> "Reach":
         """Return the reach where only the two distances are known, as exported files tell them.
 
+        The halo is then at most 4 pixels larger than it has to be.
+
         Raises:
             ValueError: If one is negative.
         """
         if before < 0 or after < 0:
             raise ValueError(f"a reach is not negative, got before={before}, after={after}")
-        # What sees farthest after it is no block's last pixel: see `receptive_reach`.
-        return cls(before, after, round_up(max(before, after - 1)))
+        return cls(before, after, round_up(max(before, after)))
 
 
 @dataclass(frozen=True)
