@@ -15,6 +15,7 @@ from keras_inpaint.evaluation.metrics import METRICS, Interval
 from keras_inpaint.evaluation.report import Case, Report
 from keras_inpaint.evaluation.table import COLUMNS, best_method
 
+_PSNR, _SSIM = "PSNR in the hole, dB", "SSIM in the hole"
 _HOLE_COLOUR = (128, 128, 132)
 
 _KINDS = {
@@ -137,15 +138,14 @@ def _features(report: Report) -> str:
 
 def _plots(report: Report) -> str:
     drawn = (
-        ("Mean of each method, with the 95 % interval.", plots.overview(report), True),
-        ("Photos at or below a PSNR.", plots.distribution(report), False),
-        ("Each dot is a photo, each line the mean of a band.", plots.by_area(report), False),
-        ("Gain over the best baseline, photo by photo.", plots.gains(report), False),
+        ("Means with their 95 % intervals.", plots.means(report, "psnr_hole", _PSNR)),
+        ("Means with their 95 % intervals.", plots.means(report, "ssim_hole", _SSIM)),
+        ("Photos at or below a PSNR.", plots.distribution(report)),
+        ("Each dot is a photo, each line the mean of a band.", plots.by_area(report)),
+        ("Gain over the best baseline, photo by photo.", plots.gains(report)),
     )
     return "\n".join(
-        f"<figure{' class=wide' if wide else ''}>{svg}<figcaption>{caption}</figcaption></figure>"
-        for caption, svg, wide in drawn
-        if svg
+        f"<figure>{svg}<figcaption>{caption}</figcaption></figure>" for caption, svg in drawn if svg
     )
 
 

@@ -38,26 +38,29 @@ def colours(report: Report) -> dict[str, str]:
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(report.methods)}
 
 
-def overview(report: Report) -> str:
-    """Plot PSNR in the hole and SSIM in the hole of each method, with their intervals."""
+def means(report: Report, metric: str, label: str) -> str:
+    """Plot a metric's mean for each method, with its interval.
+
+    Args:
+        report: The report.
+        metric: String, one of the metrics.
+        label: String, what the axis says.
+    """
 
     def draw(figure: Any) -> None:
-        names = report.methods
-        chosen = colours(report)
-        panels = (("psnr_hole", "PSNR in the hole, dB"), ("ssim_hole", "SSIM in the hole"))
-        for axis, (metric, label) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
-            for row, name in enumerate(names):
-                found = report.summary(name)[metric]
-                axis.barh(row, found.mean, color=chosen[name], height=0.62)
-                axis.plot([found.low, found.high], [row, row], color=_INK, linewidth=1.4)
-            axis.set_yticks(range(len(names)), names)
-            axis.set_xlabel(label)
-            axis.grid(axis="x")
-            axis.set_axisbelow(True)
-            axis.tick_params(axis="y", length=0)
-            axis.set_ylim(len(names) - 0.5, -0.5)
+        axis = figure.subplots()
+        for row, (name, colour) in enumerate(colours(report).items()):
+            found = report.summary(name)[metric]
+            axis.barh(row, found.mean, color=colour, height=0.62)
+            axis.plot([found.low, found.high], [row, row], color=_INK, linewidth=1.4)
+        axis.set_yticks(range(len(report.methods)), report.methods)
+        axis.set_ylim(len(report.methods) - 0.5, -0.5)
+        axis.set_xlabel(label)
+        axis.grid(axis="x")
+        axis.set_axisbelow(True)
+        axis.tick_params(axis="y", length=0)
 
-    return _svg(draw, 8.4, 0.8 + 0.38 * len(report.methods), "Mean figures of each method")
+    return _svg(draw, 5.2, 0.8 + 0.38 * len(report.methods), f"{label}: mean of each method")
 
 
 def distribution(report: Report) -> str:

@@ -1,0 +1,150 @@
+"""For those who maintain the presets: a run's network, with its card, into the package.
+
+    python -m keras_inpaint.commands.bundle_preset runs/faces faces --notes notes.json \
+        --evaluation center.json --evaluation box.json
+
+`notes.json` says what no file of the run knows: `intended_use`, `limits`, `licence`,
+`training_data` (a list of `source`, `photos`, `licence`, `attribution`) and, in `training`,
+whatever is to be said about the run itself, such as the hours and the machine.
+"""
+
+import csv
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("name")
+@click.option(
+    "--notes", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True
+)
+@click.option(
+    "--evaluation",
+    "evaluations",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    required=True,
+    help="What `keras-inpaint evaluate RUN --json` wrote; again for more than one.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Another folder than the package's.")
+def command(
+    run: Path, name: str, notes: Path, evaluations: tuple[Path, ...], out: Path | None
+) -> None:
+    """Put the network of the folder RUN into the package as the weights of preset NAME."""
+    from keras_inpaint.presets import preset_named
+
+    preset = preset_named(name)
+    folder = bundle(run, name, _object(notes), [_object(file) for file in evaluations], out)
+    for file in sorted(folder.iterdir()):
+        click.echo(f"{file.stat().st_size:>10,} bytes  {file}")
+    if preset.expected is None:
+        click.echo(f"Write the result to expect into presets/registry.py: {name}")
+
+
+def bundle(
+    run: Path,
+    name: str,
+    notes: dict[str, Any],
+    evaluations: list[dict[str, Any]],
+    out: Path | None = None,
+) -> Path:
+    """Write a preset's `completion.keras`, `completion.tflite` and `model_card.json`.
+
+    Args:
+        run: Path of the run's folder.
+        name: String, the preset's name.
+        notes: Dict, what no file of the run knows.
+        evaluations: Dicts, contents of evaluations of this very network.
+        out: Path of the folder to write; None is the package's own.
+
+    Returns:
+        The path of the folder.
+
+    Raises:
+        ValueError: If an evaluation is of another network, or the card would lack something.
+    """
+    from keras_inpaint.exporting.tflite import export_tflite
+    from keras_inpaint.presets import preset_named
+    from keras_inpaint.presets.cards import CARD_FORMAT, check_card, figures_of, files_of
+    from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE, TFLITE_FILE
+
+    preset = preset_named(name)
+    folder = preset.folder if out is None else out
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
+        new = Path(temporary) / name
+        new.mkdir()
+        shutil.copyfile(run / KERAS_FILE, new / KERAS_FILE)
+        if (run / TFLITE_FILE).is_file():
+            shutil.copyfile(run / TFLITE_FILE, new / TFLITE_FILE)
+        else:
+            export_tflite(new / KERAS_FILE, new / TFLITE_FILE, sizes=None, name=name)
+        files = files_of(new, (KERAS_FILE, TFLITE_FILE))
+        figures = [figures_of(evaluation) for evaluation in evaluations]
+        _check_same(figures, files)
+        card = {
+            "format": CARD_FORMAT,
+            "name": name,
+            "description": preset.description,
+            **notes,
+            "training": {"command": preset.command, **_of_run(run), **notes.get("training", {})},
+            "figures": figures,
+            "files": files,
+        }
+        check_card(card)
+        text = json.dumps(card, indent=1, sort_keys=True, allow_nan=False)
+        (new / CARD_FILE).write_text(text + "\n", "utf-8")
+        folder.mkdir(exist_ok=True)
+        for file in new.iterdir():
+            file.replace(folder / file.name)
+    return folder
+
+
+def _check_same(figures: list[dict[str, Any]], files: dict[str, dict[str, Any]]) -> None:
+    known = {about["sha256"] for about in files.values()}
+    for found in figures:
+        if found["model"]["sha256"] not in known:
+            raise ValueError(
+                f"the evaluation on {found['data']} with {found['masks']} is of another network: "
+                f"{found['model']['file']} {found['model']['sha256']}"
+            )
+
+
+def _of_run(run: Path) -> dict[str, Any]:
+    """Return the run's configuration, and its held-out figures step by step."""
+    found = _object(run / "config.json")
+    curve = []
+    metrics = run / "metrics.csv"
+    if metrics.is_file():
+        with metrics.open(newline="", encoding="utf-8") as stream:
+            curve = [
+                [int(row["phase"]), int(row["step"]), float(row["held_out_psnr"])]
+                for row in csv.DictReader(stream)
+                if row.get("held_out_psnr")
+            ]
+    kept = {key: found[key] for key in ("config", "precision", "versions") if key in found}
+    data = {k: v for k, v in found.get("data", {}).items() if k not in ("source", "skipped")}
+    if "config" in kept:  # where the photos lay on the machine is nobody's business
+        private = ("data", "data_dir")
+        kept["config"] = {k: v for k, v in kept["config"].items() if k not in private}
+    return {**kept, "photos": data, "held_out_psnr": curve}
+
+
+def _object(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} holds no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} holds no JSON object")
+    return content
+
+
+if __name__ == "__main__":
+    command()

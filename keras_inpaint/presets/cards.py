@@ -1,0 +1,165 @@
+"""Model cards: what a preset's weights are, where they come from, how good they are."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+CARD_FORMAT = "keras-inpaint-model-card/1"
+
+#: What every card of a preset says, and the type that it has.
+REQUIRED: dict[str, type] = {
+    "format": str,
+    "name": str,
+    "description": str,
+    "intended_use": str,
+    "limits": list,
+    "licence": str,
+    "training_data": list,
+    "training": dict,
+    "figures": list,
+    "files": dict,
+}
+
+#: Metrics by which a card compares the network with the best baseline; more is better.
+COMPARED = ("psnr_hole", "psnr_whole", "ssim_hole", "ssim_whole")
+
+#: What is said about each part of the training data.
+DATA_KEYS = ("source", "photos", "licence", "attribution")
+
+
+def figures_of(evaluation: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
+    """Return what a card says about an evaluation.
+
+    Args:
+        evaluation: The JSON that `keras-inpaint evaluate --json` wrote.
+        model: String, the network's name in it; None is its only one.
+
+    Returns:
+        Dict with the protocol in short, the model, each metric's mean and interval, and, where
+        baselines were measured, for the metrics of `COMPARED` the best baseline and the gain
+        over it.
+
+    Raises:
+        ValueError: If the evaluation holds no such network.
+    """
+    names = list(evaluation["models"])
+    if model is None and len(names) == 1:
+        model = names[0]
+    if model not in names:
+        raise ValueError(f"expected one of the networks {names}, got {model!r}")
+    protocol = evaluation["protocol"]
+    kept = ("data", "photos", "masks", "size", "seed", "masks_sha256", "photos_sha256", "held_out")
+    result = {key: protocol[key] for key in kept}
+    result["metrics"] = evaluation["methods"][model]["summary"]
+    result["model"] = evaluation["models"][model]
+    gaps = {
+        name: gap
+        for name, gap in evaluation["differences"][model].items()
+        if name not in evaluation["models"]
+    }
+    if gaps:
+        result["best_baselines"] = {}
+        for metric in COMPARED:
+            name = min(gaps, key=lambda other: gaps[other][metric]["mean"])
+            result["best_baselines"][metric] = {"name": name, "gain": gaps[name][metric]}
+    return result
+
+
+def files_of(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the size in bytes and the SHA-256 of files in a folder."""
+    found = {}
+    for name in names:
+        data = (folder / name).read_bytes()
+        found[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return found
+
+
+def read_card(file: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a model card and check that it says what a card must.
+
+    Args:
+        file: A `model_card.json`.
+
+    Returns:
+        The card.
+
+    Raises:
+        ValueError: If it is no JSON object, or something is missing or of another type.
+        FileNotFoundError: If there is no such file.
+    """
+    try:
+        card = json.loads(Path(file).read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} holds no JSON: {error}") from error
+    check_card(card, str(file))
+    return card
+
+
+def check_card(card: Any, where: str = "the model card") -> None:
+    """Raise a ValueError that names what a card lacks."""
+    if not isinstance(card, dict):
+        raise ValueError(f"{where} is no JSON object")
+    for key, kind in REQUIRED.items():
+        if not isinstance(card.get(key), kind) or not card[key]:
+            raise ValueError(f"{where}: {key!r} must be a {kind.__name__}, got {card.get(key)!r}")
+    if card["format"] != CARD_FORMAT:
+        raise ValueError(f"{where}: format must be {CARD_FORMAT!r}, got {card['format']!r}")
+    for part in card["training_data"]:
+        missing = [key for key in DATA_KEYS if not part.get(key)]
+        if missing:
+            raise ValueError(f"{where}: training data {part!r} lacks {', '.join(missing)}")
+    if not card["training"].get("command"):
+        raise ValueError(f"{where}: training lacks its command")
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """Return a model card as Markdown."""
+    lines = [f"# {card['name']}", "", card["description"], "", "## Intended use", ""]
+    lines += [card["intended_use"], "", "## Limits", ""]
+    lines += [f"- {limit}" for limit in card["limits"]]
+    lines += ["", "## Training", ""]
+    lines += [f"- {key.replace('_', ' ')}: {_plain(v)}" for key, v in card["training"].items()]
+    lines += ["", "## Training data", "", "| source | photos | licence | attribution |"]
+    lines += ["|---|---|---|---|"]
+    lines += [
+        "| " + " | ".join(str(part[key]) for key in DATA_KEYS) + " |"
+        for part in card["training_data"]
+    ]
+    lines += ["", "## Figures", ""]
+    for found in card["figures"]:
+        lines.append(f"- {_figure_line(found)}")
+    lines += ["", "## Files", "", "| file | bytes | SHA-256 |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {about['bytes']} | `{about['sha256']}` |"
+        for name, about in card["files"].items()
+    ]
+    return "\n".join([*lines, "", f"Licence of the weights: {card['licence']}", ""])
+
+
+def _figure_line(found: Mapping[str, Any]) -> str:
+    metrics = found["metrics"]
+    psnr, ssim = metrics["psnr_hole"], metrics["ssim_whole"]
+    line = (
+        f"{found['data']}, {found['photos']} photos, {found['masks']} at {found['size']} px, seed "
+        f"{found['seed']}: {psnr['mean']:.2f} dB [{psnr['low']:.2f}, {psnr['high']:.2f}] in the "
+        f"hole ({metrics['psnr_hole_of_mean_mse']['mean']:.2f} dB of the mean MSE, whole-photo MSE "
+        f"{metrics['mse_whole']['mean']:.2e}), SSIM {ssim['mean']:.4f}"
+    )
+    if "best_baselines" in found:
+        psnr_best, ssim_best = (
+            found["best_baselines"][metric] for metric in ("psnr_hole", "ssim_whole")
+        )
+        line += (
+            f"; against the best baselines {psnr_best['gain']['mean']:+.2f} dB "
+            f"({psnr_best['name']}) and {ssim_best['gain']['mean']:+.4f} ({ssim_best['name']})"
+        )
+    return line
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return f"`{value}`" if value.startswith("keras-inpaint") else value
+    return json.dumps(value)
