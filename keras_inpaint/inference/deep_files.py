@@ -64,7 +64,7 @@ def encode_deep_png(pixels: np.ndarray, mode: str, transparency: tuple[int, ...]
             PNG_SIGNATURE,
             png_chunk(b"IHDR", header),
             png_chunk(b"tRNS", clear) if clear else b"",
-            png_chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)),
+            png_chunk(b"IDAT", zlib.compress(lines.tobytes(), 3)),
             png_chunk(b"IEND", b""),
         ]
     )

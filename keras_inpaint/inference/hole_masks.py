@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 
 from keras_inpaint.inference.atomic import shown
+from keras_inpaint.inference.orientation import as_shown
 from keras_inpaint.inference.photos import Photo, read_photo
+from keras_inpaint.inference.pixels import brightness
 
 POLARITIES = ("white", "black")
 """What marks the hole in a mask file."""
@@ -63,7 +65,7 @@ def read_mask(
     name = shown(path)
     notes = [f"{name}: {note}" for note in mask.notes]
     value = _brightness(mask, unpainted=0 if polarity == "white" else 255)
-    values = np.bincount(value.ravel(), minlength=256)
+    values = cv2.calcHist([value], [0], None, [256], [0, 256]).ravel()
     if values[1] and not values[2:].any():
         value = value * np.uint8(255)
         notes.append(f"{name}: holds the values 0 and 1 only; 1 is taken as white")
@@ -179,11 +181,8 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
 
 def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
     """Return the luma of a mask as shown, uint8, with transparent pixels as `unpainted`."""
-    image = mask.image
-    if (image[..., :1] == image).all():
-        value = image[..., 0]
-    else:
-        value = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    stored = brightness(mask.pixels, mask.mode, mask.palette, mask.metadata.icc)
+    value = as_shown(stored, mask.orientation)
     if mask.alpha is None or mask.alpha.min() == 255:
         return value
     share = mask.alpha.astype(np.float32) / 255

@@ -5,6 +5,7 @@ A mode is Pillow's name of it, or one of the three that Pillow reduces to 8 bits
 conversion loses, the rest of the photo keeps its stored values.
 """
 
+import cv2
 import numpy as np
 
 from keras_inpaint.inference.inks import inks_to_rgb, rgb_to_inks
@@ -57,16 +58,32 @@ def to_rgb(
         return palette[pixels if mode == "P" else pixels[..., 0], :3]
     if mode == "CMYK":
         return inks_to_rgb(pixels, icc)
-    values = pixels
-    if mode in WITH_ALPHA:
-        values = values[..., :-1]
-    if mode == "1":
-        values = np.where(values, np.uint8(255), np.uint8(0))
-    elif mode in DEEP:
-        values = _TO_8_BIT[values]
     if mode in GREY:
-        values = np.repeat(values.reshape(*pixels.shape[:2], 1), 3, axis=-1)
-    return values
+        return np.repeat(brightness(pixels, mode)[..., None], 3, axis=-1)
+    values = pixels[..., :3]
+    return _TO_8_BIT[values] if mode in DEEP else values
+
+
+def brightness(
+    pixels: np.ndarray, mode: str, palette: np.ndarray | None = None, icc: bytes | None = None
+) -> np.ndarray:
+    """Return the luma of stored pixels.
+
+    Args:
+        pixels: As for `to_rgb`.
+        mode: A key of `BANDS`.
+        palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`.
+        icc: The photo's ICC profile, used for `CMYK` only.
+
+    Returns:
+        uint8 `(height, width)`, 0 black to 255 white.
+    """
+    if mode not in GREY:
+        return cv2.cvtColor(to_rgb(pixels, mode, palette, icc), cv2.COLOR_RGB2GRAY)
+    values = pixels[..., 0] if mode in WITH_ALPHA else pixels
+    if mode == "1":
+        return np.where(values, np.uint8(255), np.uint8(0))
+    return _TO_8_BIT[values] if mode in DEEP else values
 
 
 def alpha_of(
