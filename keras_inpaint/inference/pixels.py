@@ -34,6 +34,10 @@ WITH_ALPHA = {"LA", "PA", "RGBA", "LA;16", "RGBA;16"}
 DEEP = {"I;16", "I;16B", "LA;16", "RGB;16", "RGBA;16"}
 
 _TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+_BAYER = np.zeros((1, 1))
+for _ in range(3):
+    _BAYER = np.block([[4 * _BAYER, 4 * _BAYER + 2], [4 * _BAYER + 3, 4 * _BAYER + 1]])
+_BAYER = (_BAYER + 0.5) * 255 / 64  # thresholds, each between black and white
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow's convert("L")
 
 
@@ -140,8 +144,8 @@ def filled(
 
     Returns:
         An array like `pixels`. Grey modes take the luma of `rgb`; 16-bit modes its values
-        times 257; palette modes the nearest opaque colour of the palette, without dithering;
-        `1` is white where the luma is at least half.
+        times 257; palette modes the nearest colour of the palette, without dithering; `1` is
+        dithered by an 8x8 matrix, so that grey stays grey on the whole.
     """
     out = pixels.copy()
     old, new = pixels[hole], rgb[hole]
@@ -156,7 +160,11 @@ def filled(
         alpha = np.full(len(new), top, pixels.dtype) if opaque else old[:, -1]
         out[hole] = np.column_stack([_colours(new, mode, palette, pixels.dtype), alpha])
     else:
-        colours = _colours(new, mode, palette, pixels.dtype)
+        colours = (
+            _dithered(new @ _LUMA, hole)
+            if mode == "1"
+            else _colours(new, mode, palette, pixels.dtype)
+        )
         if transparency is not None:
             _step_off(colours, transparency)
             if not opaque:
@@ -173,8 +181,13 @@ def _colours(rgb: np.ndarray, mode: str, palette: np.ndarray | None, dtype: np.d
     scale = 257 if mode in DEEP else 1
     if mode not in GREY:
         return rgb.astype(dtype) * dtype.type(scale)
-    luma = rgb @ _LUMA
-    return luma >= 127.5 if mode == "1" else np.round(luma * scale).astype(dtype)
+    return np.round(rgb @ _LUMA * scale).astype(dtype)
+
+
+def _dithered(luma: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Return `(n,)` lumas as black or white, by where in the picture each pixel lies."""
+    rows, columns = np.nonzero(hole)
+    return luma > _BAYER[rows % 8, columns % 8]
 
 
 def _palette_filled(
@@ -209,6 +222,7 @@ def _nearest(rgb: np.ndarray, palette: np.ndarray, entries: np.ndarray) -> np.nd
 def _step_off(colours: np.ndarray, key: Transparency) -> None:
     """Move colours that equal the transparent one by one level, in place."""
     if colours.dtype == bool:
+        colours[:] = not key  # the only opaque colour there is
         return
     hit = colours == np.asarray(key)
     hit = hit if hit.ndim == 1 else hit.all(axis=-1)
