@@ -1,7 +1,7 @@
 """Pixels that Pillow cannot write or reads at 8 bits only: 16-bit colour, BMP with alpha.
 
-OpenCV decodes 16-bit colour and writes BMP with alpha. It writes no PNG of 16-bit grey with
-alpha, so 16-bit PNG is put together here around zlib's compression.
+OpenCV decodes 16-bit colour. It writes no PNG of 16-bit grey with alpha, and BMP with alpha in
+its later versions only, so both are put together here, PNG around zlib's compression.
 """
 
 import struct
@@ -12,6 +12,8 @@ import numpy as np
 
 from keras_inpaint.inference.metadata import PNG_SIGNATURE, png_chunk
 
+_BMP_HEADER = 108  # the fourth version, the first with alpha
+_BMP_BIT_FIELDS = 3
 _PNG_COLOUR_TYPE = {"RGB;16": 2, "LA;16": 4, "RGBA;16": 6}
 
 
@@ -77,10 +79,16 @@ def encode_alpha_bmp(rgba: np.ndarray, dpi: tuple[float, float] | None) -> bytes
         rgba: The pixels.
         dpi: Pixels per inch, or None.
     """
-    done, data = cv2.imencode(".bmp", np.ascontiguousarray(rgba[..., [2, 1, 0, 3]]))
-    if not done:
-        raise ValueError("OpenCV cannot encode this BMP")
-    out = bytearray(data.tobytes())
-    if dpi:
-        struct.pack_into("<II", out, 38, *(round(value * 39.3701) for value in dpi))
-    return bytes(out)
+    height, width = rgba.shape[:2]
+    pixels = np.ascontiguousarray(rgba[::-1, :, [2, 1, 0, 3]])
+    per_metre = [round(value * 39.3701) for value in dpi or (0, 0)]
+    masks = (0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000)
+    header = struct.pack(
+        "<IiiHHIIIIII4I4s48x",
+        *(_BMP_HEADER, width, height, 1, 32, _BMP_BIT_FIELDS, pixels.nbytes),
+        *(*per_metre, 0, 0),
+        *masks,
+        b"BGRs",
+    )
+    start = 14 + _BMP_HEADER
+    return struct.pack("<2sIII", b"BM", start + pixels.nbytes, 0, start) + header + pixels.tobytes()

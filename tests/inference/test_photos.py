@@ -105,7 +105,9 @@ def make_file(folder, format, case, orientation=1, seed=0):
         if orientation % 2 == 0 and mode != "I;16B":  # Pillow then cannot write EXIF's directory
             options |= {"compression": "tiff_lzw", "exif": exif_bytes(orientation, group=False)}
     if format == "BMP" and mode == "RGBA":
-        path.write_bytes(cv2.imencode(".bmp", pixels[..., [2, 1, 0, 3]])[1].tobytes())
+        path.write_bytes(deep_files.encode_alpha_bmp(pixels, (240, 240)))
+        back = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(back, pixels[..., [2, 1, 0, 3]])
         return path, pixels
     if kind == "index":
         options["transparency"] = 7
