@@ -83,9 +83,7 @@ def bundle(
         shutil.copyfile(run / KERAS_FILE, new / KERAS_FILE)
         if (run / TFLITE_FILE).is_file():
             shutil.copyfile(run / TFLITE_FILE, new / TFLITE_FILE)
-        else:
-            export_tflite(new / KERAS_FILE, new / TFLITE_FILE, sizes=None, name=name)
-        files = files_of(new, (KERAS_FILE, TFLITE_FILE))
+        files = files_of(new, [file.name for file in new.iterdir()])
         figures = [figures_of(evaluation) for evaluation in evaluations]
         _check_same(figures, files)
         card = {
@@ -98,6 +96,9 @@ def bundle(
             "files": files,
         }
         check_card(card)
+        if TFLITE_FILE not in files:
+            export_tflite(new / KERAS_FILE, new / TFLITE_FILE, sizes=None, name=name)
+            card["files"] = files_of(new, (KERAS_FILE, TFLITE_FILE))
         text = json.dumps(card, indent=1, sort_keys=True, allow_nan=False)
         (new / CARD_FILE).write_text(text + "\n", "utf-8")
         folder.mkdir(exist_ok=True)
