@@ -63,9 +63,9 @@ def card_of(reference: Any) -> dict[str, Any]:
         return {}
     folder = resolve_network_path(reference).parent
     if (folder / CARD_NAME).is_file():
-        return _read_object(folder / CARD_NAME)
+        return read_card(folder / CARD_NAME)
     if (folder / "config.json").is_file():
-        return {"training": _read_object(folder / "config.json")}
+        return {"training": read_card(folder / "config.json")}
     return {}
 
 
@@ -103,7 +103,15 @@ def build_card(
     }
 
 
-def _read_object(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
+    """Return the contents of a JSON file that holds one object.
+
+    Args:
+        path: Path of the file.
+
+    Raises:
+        ValueError: If it holds something else.
+    """
     try:
         content = json.loads(path.read_text("utf-8"))
     except ValueError as error:

@@ -1,0 +1,216 @@
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from keras_inpaint.exporting.parity import require
+from keras_inpaint.exporting.tflite import (
+    ALLOWED_DYNAMIC_OPS,
+    ALLOWED_OPS,
+    QUANTIZATIONS,
+    calibration_photos,
+    check_ops,
+    export_tflite,
+)
+from keras_inpaint.exporting.tflite_metadata import count_ops, read_metadata
+from keras_inpaint.exporting.verify import verify_tflite
+
+SIZE = (64, 64)
+
+
+@pytest.fixture(scope="module")
+def calm_network(tiny_network):
+    """The tiny network with small last weights: its outputs are grey, as after training."""
+    from keras_inpaint.exporting.loading import load_network
+
+    network = load_network(tiny_network)
+    last = network.get_layer("conv_17")
+    last.kernel.assign(last.kernel * 0.05)
+    return network
+
+
+@pytest.fixture(scope="module")
+def files(calm_network, photos, tmp_path_factory):
+    """A TFLite file of each quantisation, and the report on it."""
+    folder = tmp_path_factory.mktemp("tflite")
+    exported = {}
+    for quantize in QUANTIZATIONS:
+        path = export_tflite(
+            calm_network,
+            folder / f"{quantize}.tflite",
+            quantize=quantize,
+            sizes=[SIZE],
+            calibration=photos,
+            calibration_count=8,
+        )
+        exported[quantize] = path, verify_tflite(path, calm_network, photos)
+    return exported
+
+
+@pytest.fixture(scope="module")
+def dynamic_path(calm_network, tmp_path_factory):
+    """A TFLite file for any size."""
+    path = tmp_path_factory.mktemp("tflite") / "dynamic.tflite"
+    return export_tflite(calm_network, path, sizes=None)
+
+
+@pytest.mark.parametrize("quantize", QUANTIZATIONS)
+def test_it_does_what_the_network_does(files, quantize):
+    _, report = files[quantize]
+    least = {"none": 90, "float16": 50, "dynamic": 35, "int8": 35}[quantize]
+    require(report, least)
+    (found,) = report.comparisons
+    assert found.known_pixels_kept and found.photos == 4
+
+
+@pytest.mark.parametrize("quantize", QUANTIZATIONS)
+def test_every_op_is_one_that_consumers_have(files, quantize):
+    ops = count_ops(files[quantize][0].read_bytes())
+    assert ops.keys() == {"complete_64x64"}
+    counts = ops["complete_64x64"]
+    assert counts.keys() <= ALLOWED_OPS
+    assert counts["CONV_2D"] == 15 and counts["TRANSPOSE_CONV"] == 2
+    assert not [op for op in counts if "SPACE" in op or op.startswith(("CUSTOM", "FLEX"))]
+    # Weights of 16 bits are widened where they are used; full int8 converts at its two ends.
+    converted = {"none": (0, 0), "dynamic": (0, 0), "float16": (0, 36), "int8": (1, 1)}
+    assert (counts["QUANTIZE"], counts["DEQUANTIZE"]) == converted[quantize]
+
+
+def test_quantising_makes_files_smaller(files):
+    sizes = {quantize: path.stat().st_size for quantize, (path, _) in files.items()}
+    assert sizes["float16"] < 0.7 * sizes["none"]
+    assert sizes["int8"] < sizes["none"] and sizes["dynamic"] < sizes["none"]
+
+
+@pytest.mark.parametrize("quantize", QUANTIZATIONS)
+def test_names_and_types_of_inputs_and_output(files, quantize):
+    interpreter = Interpreter(str(files[quantize][0]))
+    assert interpreter.get_signature_list() == {
+        "complete_64x64": {"inputs": ["image", "mask"], "outputs": ["completed"]}
+    }
+    runner = interpreter.get_signature_runner("complete_64x64")
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    shapes = {name: tuple(detail["shape"]) for name, detail in (inputs | outputs).items()}
+    assert shapes == {
+        "image": (1, 64, 64, 3),
+        "mask": (1, 64, 64, 1),
+        "completed": (1, 64, 64, 3),
+    }
+    assert {detail["dtype"] for detail in (inputs | outputs).values()} == {np.float32}
+
+
+def test_the_metadata(files, dynamic_path, calm_network):
+    from keras_inpaint.exporting.model_card import weights_sha256
+
+    for quantize, (path, _) in files.items():
+        metadata = read_metadata(path)
+        assert metadata["name"] == quantize == metadata["quantization"]
+        assert metadata["signatures"] == {"complete_64x64": {"height": 64, "width": 64}}
+        assert metadata["mean_pixel"] == pytest.approx([0.5, 0.4, 0.3])
+        assert metadata["inputs"]["mask"]["hole"] == 1 and metadata["inputs"]["mask"]["known"] == 0
+        assert metadata["inputs"]["image"]["range"] == [0, 1]
+        assert metadata["reach"] == {"before": 150, "after": 153}
+        assert metadata["weights_sha256"] == weights_sha256(calm_network)
+    assert read_metadata(dynamic_path)["signatures"] == {
+        "complete": {"height": None, "width": None}
+    }
+
+
+def test_any_size_from_one_file(dynamic_path, calm_network, photos):
+    sizes = ((64, 64), (96, 40), (4, 8), (64, 64))
+    report = verify_tflite(dynamic_path, calm_network, photos[:2], sizes=sizes)
+    assert [(found.height, found.width) for found in report.comparisons] == list(sizes)
+    require(report, 90)
+    assert report.ops["complete"].keys() <= ALLOWED_DYNAMIC_OPS
+
+
+def weight_bytes(path):
+    """Return the bytes of all buffers of a file."""
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+    return sum(model.Buffers(i).DataLength() for i in range(model.BuffersLength()))
+
+
+@pytest.mark.parametrize("quantize", ("none", pytest.param("int8", marks=pytest.mark.slow)))
+def test_several_sizes_share_their_weights(calm_network, photos, files, tmp_path, quantize):
+    path = export_tflite(
+        calm_network,
+        tmp_path / "both.tflite",
+        quantize=quantize,
+        sizes=((64, 64), (32, 48)),
+        calibration=photos,
+        calibration_count=4,
+    )
+    report = verify_tflite(path, calm_network, photos)
+    found = {(row.signature, row.height, row.width) for row in report.comparisons}
+    assert found == {("complete_64x64", 64, 64), ("complete_32x48", 32, 48)}
+    require(report, 30)
+    # int8 biases follow the activations' scales, so that each size has its own.
+    assert weight_bytes(path) < 1.2 * weight_bytes(files[quantize][0])
+
+
+def test_fixed_files_have_a_batch_of_one(files):
+    interpreter = Interpreter(str(files["none"][0]))
+    runner = interpreter.get_signature_runner("complete_64x64")
+    details = runner.get_input_details()
+    assert [list(detail["shape_signature"]) for detail in details.values()] == [
+        [1, 64, 64, 3],
+        [1, 64, 64, 1],
+    ]
+
+
+def test_int8_without_photos_says_so(caplog):
+    photos = calibration_photos(None, 2)
+    assert len(photos) == 2 and photos[0].dtype == np.uint8
+    assert "sample portraits" in caplog.text
+
+
+def test_what_does_not_pass_its_check_leaves_nothing(calm_network, tmp_path, files, monkeypatch):
+    model = files["none"][0].read_bytes()
+    monkeypatch.setattr("keras_inpaint.exporting.tflite._convert", lambda *_: model)
+    target = tmp_path / "model.tflite"
+    target.write_bytes(b"the one before")
+
+    def check(path):
+        assert path != target and read_metadata(path)["name"] == "model"
+        raise RuntimeError("not good enough")
+
+    with pytest.raises(RuntimeError, match="not good enough"):
+        export_tflite(calm_network, target, sizes=[SIZE], check=check)
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
+    assert target.read_bytes() == b"the one before"
+    export_tflite(calm_network, target, sizes=[SIZE])
+    assert read_metadata(target)["name"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    (
+        ({"quantize": "int4"}, "quantize must be one of"),
+        ({"sizes": None, "quantize": "int8"}, "for any size is float32 or float16"),
+        ({"sizes": []}, "at least one"),
+        ({"sizes": [(30, 32)]}, "multiples of 4"),
+        ({"calibration_count": 0}, "calibration_count must be at least 1, got 0"),
+        ({"quantize": "int8", "calibration": []}, "needs photos to calibrate on"),
+    ),
+)
+def test_arguments_out_of_range(calm_network, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        export_tflite(calm_network, tmp_path / "x.tflite", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_op_that_is_not_allowed_is_named(monkeypatch, files):
+    monkeypatch.setattr(
+        "keras_inpaint.exporting.tflite.ALLOWED_OPS", ALLOWED_OPS - {"TRANSPOSE_CONV"}
+    )
+    with pytest.raises(RuntimeError, match="complete_64x64 holds TRANSPOSE_CONV"):
+        check_ops(files["none"][0].read_bytes())
+
+
+@pytest.mark.slow
+def test_float32_on_twenty_real_photos_at_three_sizes(tiny_network, real_photos, tmp_path):
+    sizes = ((128, 128), (160, 208), (256, 256))
+    path = export_tflite(tiny_network, tmp_path / "x.tflite", sizes=sizes)
+    report = verify_tflite(path, tiny_network, real_photos[:20])
+    assert [found.photos for found in report.comparisons] == [20, 20, 20]
+    require(report, 80)
