@@ -54,6 +54,11 @@ _MIB = 2**20
     help="Calls of networks at a time.",
 )
 @click.option(
+    "--processor-threads",
+    type=click.IntRange(1, 1024),
+    help="Threads that share one operation of a call [default: one a processor].",
+)
+@click.option(
     "--max-body",
     type=click.FloatRange(0.001, 4096),
     default=32.0,
@@ -165,6 +170,7 @@ def command(**options: Any) -> None:
             max_batch_size=options["max_batch_size"],
             batch_window_seconds=options["batch_window"] / 1000,
             inference_threads=options["inference_threads"],
+            processor_threads=options["processor_threads"],
             max_body_bytes=round(options["max_body"] * _MIB),
             max_photo_pixels=options["max_photo_pixels"],
             max_tensor_pixels=options["max_tensor_pixels"],

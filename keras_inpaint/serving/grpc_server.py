@@ -40,8 +40,11 @@ class Servicer(InferenceServicer):
         self._services = services
 
     async def ModelReady(self, request: Any, context: Any) -> Any:
-        """Tell whether a model, or a version of it, is served."""
-        ready = await self._services.dataplane.model_ready(_key(request.name, request.version))
+        """Tell whether a model, or a version of it, is served; an unknown one is not."""
+        try:
+            ready = await self._services.dataplane.model_ready(_key(request.name, request.version))
+        except NotFound:
+            ready = False
         return oip_pb2.ModelReadyResponse(ready=ready)
 
     async def ModelMetadata(self, request: Any, context: Any) -> Any:

@@ -25,6 +25,7 @@ class Loader:
         scratch: Folder for SavedModels that are exported at the start.
         executor: One thread, in which models are loaded.
         build: From name, version and loaded model to what is served.
+        processor_threads: Int, threads that share one operation, or None for TensorFlow's choice.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Loader:
         scratch: Path,
         executor: Executor,
         build: Callable[[str, int, LoadedModel], CompletionModel],
+        processor_threads: int | None = None,
     ) -> None:
         self._registry = registry
         self._sources = sources
@@ -43,6 +45,7 @@ class Loader:
         self._scratch = scratch
         self._executor = executor
         self._build = build
+        self._processor_threads = processor_threads
         self._failed: dict[tuple[str, int], int] = {}
         for source in sources:
             registry.expect(source.name)
@@ -103,7 +106,9 @@ class Loader:
         loop = asyncio.get_running_loop()
         self._registry.set_state(name, version, LOADING)
         try:
-            loaded, replayed = await loop.run_in_executor(self._executor, _load, path)
+            loaded, replayed = await loop.run_in_executor(
+                self._executor, _load, path, self._processor_threads
+            )
             self._registry.add(self._build(name, version, loaded))
         except Exception as error:
             self._failed[name, version] = stamp
@@ -124,9 +129,21 @@ def _export(source: ModelSource, scratch: Path) -> ModelSource:
     return ModelSource(source.name, base)
 
 
-def _load(path: Path) -> tuple[LoadedModel, int]:
+def _load(path: Path, processor_threads: int | None) -> tuple[LoadedModel, int]:
+    if processor_threads is not None:
+        _limit(processor_threads)
     loaded = LoadedModel(path)
     return loaded, replay(loaded)
+
+
+def _limit(threads: int) -> None:
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+    except RuntimeError:  # the first model has started TensorFlow's threads already
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            logger.warning("TensorFlow already runs: its threads stay as they are")
 
 
 def _stamp(path: Path) -> int:

@@ -122,6 +122,7 @@ class _Server:
             scratch=self._scratch / "models",
             executor=executor,
             build=parts.served,
+            processor_threads=self._settings.processor_threads,
         )
         stopping = asyncio.create_task(self._stop.wait())
         loading = asyncio.create_task(loader.load_all())

@@ -36,6 +36,8 @@ class Settings:
             batching off.
         batch_window_seconds: Float, how long the first of a batch waits for others.
         inference_threads: Int, calls of networks at a time.
+        processor_threads: Int, threads that share one operation of a call, or None for
+            TensorFlow's choice: as many as the machine has processors.
         max_body_bytes: Int, largest HTTP request body.
         max_photo_pixels: Int, largest photo that `/complete` takes.
         max_tensor_pixels: Int, most pixels (batch times height times width) of one tensor
@@ -62,6 +64,7 @@ class Settings:
     max_batch_size: int = 8
     batch_window_seconds: float = 0.005
     inference_threads: int = 1
+    processor_threads: int | None = None
     max_body_bytes: int = 32 * 2**20
     max_photo_pixels: int = 40_000_000
     max_tensor_pixels: int = 4 * 2**20
@@ -83,6 +86,8 @@ class Settings:
             if not math.isfinite(value) or value < 0 or (value == 0 and name in _POSITIVE):
                 bound = "above 0" if name in _POSITIVE else "0 or more"
                 raise ValueError(f"{name} must be {bound}, got {value}")
+        if self.processor_threads is not None and self.processor_threads < 1:
+            raise ValueError(f"processor_threads must be above 0, got {self.processor_threads}")
         if self.max_concurrency < self.max_batch_size:
             raise ValueError(
                 f"max_concurrency ({self.max_concurrency}) must not be less than max_batch_size "

@@ -1,5 +1,6 @@
 """One server for all tests, with small limits, an API key and three models."""
 
+import importlib.util
 import json
 import os
 import queue
@@ -20,7 +21,7 @@ MAX_BODY = 4 * 2**20
 MAX_TENSOR_PIXELS = 320 * 320
 MAX_PHOTO_PIXELS = 600 * 600
 
-_START_SECONDS = 240
+_START_SECONDS = 600
 _STOP_SECONDS = 60
 
 
@@ -114,6 +115,7 @@ class ServerProcess:
             self.kill()
             raise
         self._reader.join(10)
+        self.process.stdout.close()
         self._errors.close()
         return code
 
@@ -123,16 +125,22 @@ class ServerProcess:
 
 
 def need(*modules):
-    """Skip where packages of the extra `test-serve` are missing."""
+    """Skip where packages of the extra `test-serve` are missing; imports none of them.
+
+    KServe and tritonclient each register the protocol's messages, so that one process can
+    import only one of them; here it is the client.
+    """
     for module in modules:
-        pytest.importorskip(module, reason="pip install 'keras-inpaint[test-serve]'")
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"no {module}: pip install 'keras-inpaint[test-serve]'")
 
 
 @pytest.fixture(scope="session")
 def model_folders(tiny_network, tmp_path_factory):
     """A folder of models as TensorFlow Serving wants it: tiny/1, tiny/2 and other/7.
 
-    Version 2 of tiny has another mean pixel, so that its answers differ; other is tiny/1.
+    Version 2 of tiny has another mean pixel, so that its answers differ; other is tiny/1
+    without its warm-up requests.
     """
     need("tensorflow_serving")
     import keras
@@ -144,7 +152,8 @@ def model_folders(tiny_network, tmp_path_factory):
     changed = keras.models.clone_model(tiny_network)
     changed.set_weights([1.25 * weight for weight in tiny_network.get_weights()])
     ki.export_saved_model(changed, root / "tiny", version=2)
-    shutil.copytree(root / "tiny" / "1", root / "other" / "7")
+    without_warmup = shutil.ignore_patterns("assets.extra")
+    shutil.copytree(root / "tiny" / "1", root / "other" / "7", ignore=without_warmup)
     return root
 
 
@@ -170,7 +179,7 @@ def server(model_folders, tmp_path_factory):
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = before
-    process.scratch = scratch
+    process.scratch, process.origin, process.max_body = scratch, ORIGIN, MAX_BODY
     try:
         yield process
     finally:
