@@ -3,7 +3,7 @@
 import os
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -225,7 +225,7 @@ def _many(
     load: "Callable[[], Completer]",
     settings: dict,
     report_path: Path | None,
-    **how: object,
+    **how: Any,
 ) -> "FolderReport":
     from rich.console import Console
 

@@ -93,7 +93,7 @@ def complete_folder(
     for file in found:
         if file.status == FAILED:
             finish(file)
-        elif resume and is_done(file.photo, file.mask, file.output):
+        elif resume and is_done(file.photo, str(file.mask), file.output):
             finish(replace(file, status=SKIPPED))
         else:
             todo.append(file)
@@ -129,7 +129,7 @@ def _complete_one(
         with _heard() as said:
             done = complete_file(
                 file.photo,
-                file.mask,
+                str(file.mask),
                 file.output,
                 lambda: completer,
                 options=options,

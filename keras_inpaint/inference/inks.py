@@ -55,7 +55,7 @@ def _convert(values: np.ndarray, source: str, target: str, icc: bytes | None) ->
     if not len(flat):
         return np.zeros((*values.shape[:-1], len(target)), np.uint8)
     strip = Image.frombytes(source, (len(flat), 1), flat.tobytes())
-    transform = _transform(source, target, icc) if colour_space(icc) == "CMYK" else None
+    transform = _transform(source, target, icc) if icc and colour_space(icc) == "CMYK" else None
     converted = strip.convert(target) if transform is None else transform.apply(strip)
     return np.asarray(converted).reshape(*values.shape[:-1], len(target))
 
@@ -64,9 +64,10 @@ def _transform(source: str, target: str, icc: bytes) -> ImageCms.ImageCmsTransfo
     try:
         profile = ImageCms.getOpenProfile(io.BytesIO(icc))
         screen = ImageCms.createProfile("sRGB")
-        ends = (profile, screen) if source == "CMYK" else (screen, profile)
+        first, last = (profile, screen) if source == "CMYK" else (screen, profile)
         return ImageCms.buildTransform(
-            *ends,
+            first,
+            last,
             source,
             target,
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,

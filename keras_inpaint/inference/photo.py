@@ -151,7 +151,7 @@ def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
     pixels = to_rgb(photo.pixels, photo.mode, photo.palette, photo.metadata.icc)
     if mode in GREY:
         pixels = np.ascontiguousarray(pixels[..., 0])
-    if mode in WITH_ALPHA:
+    if mode in WITH_ALPHA and alpha is not None:
         pixels = np.dstack([pixels, alpha])
     notes.append(f"{format} cannot hold pixels of mode {photo.mode}: written as {mode}")
     metadata = photo.metadata

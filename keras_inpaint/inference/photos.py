@@ -138,7 +138,7 @@ def _read(path: Path) -> Photo:
     notes: list[str] = []
     with open(path, "rb") as stream:
         image = Image.open(stream, formats=_OPENED)
-        kind = _PILLOW_NAMES[image.format]
+        kind = _PILLOW_NAMES[str(image.format)]
         named = format_by_suffix(path)
         if named is not None and named != kind:
             notes.append(f"is named {path.suffix} and holds a {kind}")
@@ -168,7 +168,7 @@ def _read(path: Path) -> Photo:
         transparency = transparency * 255 // (2**depth - 1)
     if mode == "I;16B":
         pixels = pixels.astype(np.uint16)
-    if kind == "TIFF":
+    if isinstance(image, TiffImageFile):
         if mode.startswith("I;16") and image.tag_v2.get(262) == 0:
             pixels = 65535 - pixels  # white is zero, and is written the usual way round
         pixels = as_stored(pixels, orientation)

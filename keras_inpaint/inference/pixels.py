@@ -59,7 +59,7 @@ def to_rgb(
     if mode == "RGB":
         return pixels
     if mode in ("P", "PA"):
-        return palette[pixels if mode == "P" else pixels[..., 0], :3]
+        return _checked(palette)[pixels if mode == "P" else pixels[..., 0], :3]
     if mode == "CMYK":
         return inks_to_rgb(pixels, icc)
     if mode in GREY:
@@ -113,7 +113,7 @@ def alpha_of(
     if transparency is None:
         return None
     if mode == "P":
-        return palette[pixels, 3]
+        return _checked(palette)[pixels, 3]
     key = bool(transparency) if mode == "1" else np.asarray(transparency)
     clear = pixels == key
     return np.where(clear.all(axis=-1) if clear.ndim == 3 else clear, 0, 255).astype(np.uint8)
@@ -154,7 +154,7 @@ def filled(
     if mode == "CMYK":
         out[hole] = rgb_to_inks(new, icc)
     elif mode == "P":
-        out[hole] = _palette_filled(old, new, palette, opaque=opaque)
+        out[hole] = _palette_filled(old, new, _checked(palette), opaque=opaque)
     elif mode in WITH_ALPHA:
         top = np.iinfo(pixels.dtype).max
         alpha = np.full(len(new), top, pixels.dtype) if opaque else old[:, -1]
@@ -174,10 +174,17 @@ def filled(
     return out
 
 
+def _checked(palette: np.ndarray | None) -> np.ndarray:
+    if palette is None:
+        raise ValueError("A photo of palette indices needs its palette. Received: palette=None")
+    return palette
+
+
 def _colours(rgb: np.ndarray, mode: str, palette: np.ndarray | None, dtype: np.dtype) -> np.ndarray:
     """Return `(n, 3)` colours in a mode's own bands, without its alpha."""
     if mode == "PA":
-        return _nearest(rgb, palette, np.arange(len(palette)))
+        colours = _checked(palette)
+        return _nearest(rgb, colours, np.arange(len(colours)))
     scale = 257 if mode in DEEP else 1
     if mode not in GREY:
         return rgb.astype(dtype) * dtype.type(scale)
@@ -227,5 +234,5 @@ def _step_off(colours: np.ndarray, key: Transparency) -> None:
     hit = colours == np.asarray(key)
     hit = hit if hit.ndim == 1 else hit.all(axis=-1)
     last = colours if colours.ndim == 1 else colours[:, -1]
-    value = key if isinstance(key, int) else key[-1]
+    value = int(np.ravel(np.asarray(key))[-1])
     last[hit] = value - 1 if value else 1

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 from PIL import ExifTags, Image, TiffTags
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from keras_inpaint.inference.metadata import Metadata
 
@@ -37,7 +37,8 @@ def encode_tiff_image(image: Image.Image, compression: str, metadata: Metadata) 
     stream = io.BytesIO()
     image.save(stream, "TIFF", compression=compression)
     data = stream.getvalue()
-    with Image.open(stream) as written:
+    stream.seek(0)
+    with TiffImageFile(stream) as written:
         layout = dict(written.tag_v2)
         types = dict(written.tag_v2.tagtype)
         prefix = written.tag_v2.prefix

@@ -82,10 +82,9 @@ def run_in_processes(
         for _ in range(min(processes, len(waiting))):
             hire()
         while workers:
-            by_connection = {worker.connection: worker for worker in workers}
-            for connection in wait(list(by_connection)):
-                worker = by_connection[connection]
-                task = worker.task
+            heard = wait([worker.connection for worker in workers])
+            for worker in [worker for worker in workers if worker.connection in heard]:
+                connection, task = worker.connection, worker.task
                 try:
                     kind, answer = connection.recv()
                 except (EOFError, OSError):
