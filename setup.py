@@ -33,6 +33,7 @@ TEST = [
     "setuptools>=80",
 ]
 TEST_SERVE = ["requests>=2.32", "schemathesis>=4.30", "tritonclient[grpc,http]>=2.70"]
+TEST_WEB = ["playwright>=1.65"]  # drives the chromium that is installed already
 
 setup(
     name="keras-inpaint",
@@ -68,6 +69,7 @@ setup(
         "ui": UI,
         "test": TEST + EVALUATE,
         "test-serve": TEST + SERVE + TEST_SERVE,
+        "test-web": TEST + TEST_WEB,
         "all": SERVE + UI + EVALUATE,
     },
     entry_points={"console_scripts": ["keras-inpaint = keras_inpaint.commands:main"]},
