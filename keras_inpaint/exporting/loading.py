@@ -3,23 +3,10 @@
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from keras_inpaint import presets
-from keras_inpaint.networks.completion import REACH_AFTER, REACH_BEFORE
+from keras_inpaint.networks.exact import NativeConv2D
 from keras_inpaint.networks.layers import Conv2D, with_dtype_policy
-
-
-@keras.saving.register_keras_serializable("keras_inpaint")
-class InferenceConv2D(Conv2D):
-    """A dilated convolution that is one op on every machine.
-
-    `Conv2D` falls back to stock Keras where TensorFlow has no gradient for the op. An
-    export needs no gradient, and must be the same whichever machine wrote it.
-    """
-
-    def _has_native_path(self) -> bool:
-        return True
 
 
 def load_network(network: keras.Model | str | Path) -> keras.Model:
@@ -43,7 +30,7 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
     network = with_dtype_policy(network, "float32")
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        kind = InferenceConv2D if isinstance(layer, Conv2D) else type(layer)
+        kind = NativeConv2D if isinstance(layer, Conv2D) else type(layer)
         return kind.from_config(layer.get_config())
 
     copy = keras.models.clone_model(network, clone_function=clone)
@@ -92,21 +79,3 @@ def network_size(network: keras.Model) -> tuple[int | None, int | None]:
     """Return the `(height, width)` that a network was built for; None where it takes any."""
     shape = next(tensor.shape for tensor in network.inputs if tensor.name == "image")
     return shape[1], shape[2]
-
-
-def reach_of(network: keras.Model) -> tuple[int, int]:
-    """Return how many input pixels before and after it one output pixel sees.
-
-    Args:
-        network: A completion network; the kernel sizes of its first and last convolution are
-            read from it.
-
-    Returns:
-        Two ints in pixels, the same for rows and columns.
-    """
-    wider = (_kernel(network, "conv_1") - 5) // 2 + (_kernel(network, "conv_17") - 3) // 2
-    return REACH_BEFORE + wider, REACH_AFTER + wider
-
-
-def _kernel(network: keras.Model, name: str) -> int:
-    return int(np.ravel(network.get_layer(name).kernel_size)[0])

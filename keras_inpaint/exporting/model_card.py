@@ -11,8 +11,9 @@ import keras
 import numpy as np
 
 import keras_inpaint
-from keras_inpaint.exporting.loading import reach_of, resolve_network_path
+from keras_inpaint.exporting.loading import resolve_network_path
 from keras_inpaint.networks.completion import SIZE_MULTIPLE, mean_pixel_of
+from keras_inpaint.networks.geometry import network_reach
 
 #: Name of the card in an exported folder, and beside a `.keras` file.
 CARD_NAME = "model_card.json"
@@ -83,7 +84,7 @@ def build_card(
     Returns:
         Dict of JSON types. What nobody knows is None, so that its absence shows.
     """
-    before, after = reach_of(network)
+    reach = network_reach(network)
     card = {"description": None, "training_data": None, "licence": None, "figures": None}
     return {
         **card,
@@ -92,10 +93,8 @@ def build_card(
         "task": "image completion: fills the holes of a photo",
         "method": "GLCIC, completion network; https://doi.org/10.1145/3072959.3073659",
         "mask": "nonzero (arrays) or at least half of white (floats and files) is the hole",
-        "sizes": (
-            f"any height and width; padded inside to a multiple of {SIZE_MULTIPLE}. One pixel "
-            f"sees {before} px before and {after} px after it"
-        ),
+        "sizes": (f"any height and width; padded inside to a multiple of {SIZE_MULTIPLE}"),
+        "reach": {"before": reach.before, "after": reach.after},
         "parameters": int(network.count_params()),
         "mean_pixel": list(mean_pixel_of(network)),
         "weights_sha256": weights_sha256(network),

@@ -16,6 +16,7 @@ from keras_inpaint.exporting import signatures
 from keras_inpaint.exporting.loading import load_network, network_size
 from keras_inpaint.exporting.model_card import CARD_NAME, build_card, card_of
 from keras_inpaint.exporting.warmup import write_warmup
+from keras_inpaint.networks.exact import size_independent
 
 #: Side in pixels of the warm-up requests; no multiple of 4, so that padding is warm too.
 _WARMUP_SIDE = 126
@@ -29,6 +30,7 @@ _FLOAT = (
     tf.TensorSpec((*_SIZE, 3), tf.float32, "image"),
     tf.TensorSpec((*_SIZE, 1), tf.float32, "mask"),
 )
+_PIXELS = (_UINT8[0], tf.TensorSpec((*_SIZE, 1), tf.bool, "hole"))
 _BYTES = (tf.TensorSpec((None,), tf.string, "image"), tf.TensorSpec((None,), tf.string, "mask"))
 
 
@@ -99,7 +101,8 @@ def export_saved_model(
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=target.parent))
     try:
-        _write(network, draft)
+        # The same sums at every size, as in the package's own inference on tiles.
+        _write(size_independent(network), draft)
         text = json.dumps(build_card(network, name, known), indent=2, ensure_ascii=False)
         (draft / CARD_NAME).write_text(text + "\n", "utf-8")
         if warmup:
@@ -142,21 +145,27 @@ def _write(network: keras.Model, folder: Path) -> None:
     archive = keras.export.ExportArchive()
     archive.track(network)
 
+    # Functions of their own, so that the network is traced and stored once.
+    @tf.function(input_signature=_FLOAT, autograph=False)
+    def generate(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        return network({"image": image, "mask": mask}, training=False)
+
+    @tf.function(input_signature=_PIXELS, autograph=False)
+    def fill(image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+        return signatures.complete_uint8(generate, image, hole)
+
     def complete(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies(signatures.check_same_size(image, mask)):
             hole = mask != 0
-        return {"completed": signatures.complete_uint8(network, image, hole)}
+        return {"completed": fill(image, hole)}
 
     def complete_float(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
         with tf.control_dependencies(signatures.check_same_size(image, mask)):
             hole = mask >= signatures.HOLE_SHARE
-        return {"completed": signatures.complete_float(network, image, hole)}
+        return {"completed": signatures.complete_float(generate, image, hole)}
 
     def complete_bytes(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        def one(pixels: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
-            return signatures.complete_uint8(network, pixels, hole)
-
-        return {"completed_bytes": signatures.complete_bytes(one, image, mask)}
+        return {"completed_bytes": signatures.complete_bytes(fill, image, mask)}
 
     archive.add_endpoint("serving_default", complete, input_signature=_UINT8)
     archive.add_endpoint("complete", complete, input_signature=_UINT8)

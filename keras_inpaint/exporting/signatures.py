@@ -5,7 +5,6 @@ Every function takes and returns tensors, and runs inside a `tf.function`.
 
 from collections.abc import Callable
 
-import keras
 import tensorflow as tf
 
 from keras_inpaint.networks.completion import SIZE_MULTIPLE
@@ -14,11 +13,15 @@ from keras_inpaint.networks.completion import SIZE_MULTIPLE
 HOLE_SHARE = 0.5
 
 
-def complete_float(network: keras.Model, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+#: From float32 image and mask, of sizes that the network takes, to what it generates.
+Generate = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def complete_float(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
     """Complete photos of any size and paste their known pixels back.
 
     Args:
-        network: A float32 completion network.
+        generate: The completion network.
         image: Float32 `(batch, height, width, 3)` in [0, 1].
         hole: Bool `(batch, height, width, 1)`, true in the hole.
 
@@ -27,28 +30,23 @@ def complete_float(network: keras.Model, image: tf.Tensor, hole: tf.Tensor) -> t
         bit for bit.
     """
     shape = tf.shape(image)
-    generated = network(
-        {
-            "image": pad_to_multiple(image),
-            "mask": tf.cast(pad_to_multiple(hole), tf.float32),
-        },
-        training=False,
-    )
+    mask = tf.cast(pad_to_multiple(hole), tf.float32)
+    generated = generate(pad_to_multiple(image), mask)
     return tf.where(hole, generated[:, : shape[1], : shape[2]], image)
 
 
-def complete_uint8(network: keras.Model, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
+def complete_uint8(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
     """Complete photos of bytes; known pixels keep their bytes.
 
     Args:
-        network: A float32 completion network.
+        generate: The completion network.
         image: Uint8 `(batch, height, width, 3)`.
         hole: Bool `(batch, height, width, 1)`, true in the hole.
 
     Returns:
         Uint8 `(batch, height, width, 3)`: in the hole `255 * generated` rounded half to even.
     """
-    completed = complete_float(network, tf.cast(image, tf.float32) / 255.0, hole)
+    completed = complete_float(generate, tf.cast(image, tf.float32) / 255.0, hole)
     return tf.where(hole, to_uint8(completed), image)
 
 

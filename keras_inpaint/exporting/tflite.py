@@ -13,10 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inpaint.exporting.calibration import masked_photos, read_photos, sample_photos
-from keras_inpaint.exporting.loading import load_network, reach_of
+from keras_inpaint.exporting.loading import load_network
 from keras_inpaint.exporting.model_card import versions, weights_sha256
 from keras_inpaint.exporting.tflite_metadata import METADATA_FORMAT, count_ops, with_metadata
 from keras_inpaint.networks.completion import SIZE_MULTIPLE, check_image_size, mean_pixel_of
+from keras_inpaint.networks.geometry import network_reach
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def describe(
         Dict of JSON types; `signatures` maps each signature's name to its height and width in
         pixels (None: any multiple of `size_multiple`).
     """
-    before, after = reach_of(network)
+    reach = network_reach(network)
     image = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NHWC", "channels": "RGB"}
     return {
         "format": METADATA_FORMAT,
@@ -148,7 +149,7 @@ def describe(
         "outputs": {"completed": image},
         "size_multiple": SIZE_MULTIPLE,
         "mean_pixel": list(mean_pixel_of(network)),
-        "reach": {"before": before, "after": after},
+        "reach": {"before": reach.before, "after": reach.after},
         "quantization": quantize,
         "weights_sha256": weights_sha256(network),
         "versions": versions(),

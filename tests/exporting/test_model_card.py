@@ -22,6 +22,7 @@ def test_a_card_shows_what_is_not_known(tiny_network):
     assert card["name"] == "tiny"
     assert card["licence"] is None and card["training_data"] is None and card["figures"] is None
     assert card["mean_pixel"] == pytest.approx([0.5, 0.4, 0.3])
+    assert card["reach"] == {"before": 150, "after": 153}
     assert card["parameters"] == tiny_network.count_params()
     assert card["versions"].keys() == {"keras_inpaint", "keras", "tensorflow"}
     assert json.loads(json.dumps(card)) == card
