@@ -6,6 +6,19 @@ from typing import Any
 
 import click
 
+#: The portraits that the package draws are learned small: 64 px, a quarter of the width.
+SAMPLE_SETTINGS = {
+    "size": 64,
+    "width": 0.25,
+    "steps": (1200, 100, 200),
+    "scale": (1.0, 1.0),
+    "optimizer": "adam",
+    "learning_rate": 2e-3,
+    "discriminator_learning_rate": 1e-4,
+    "joint_learning_rate": 5e-4,
+    "decay": "cosine",
+}
+
 _HELP = {
     "preset": "Start from the settings of a preset; options given here win.",
     "size": "Side of the training crops in pixels, a multiple of 4.",
@@ -88,9 +101,8 @@ def _options(function: Any) -> Any:
 @click.argument("data", default="sample")
 @click.option(
     "--out",
-    required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the run. The same command goes on where it stopped.",
+    help="Folder of the run; runs/NAME if not set. The same command goes on where it stopped.",
 )
 @click.option("--fresh", is_flag=True, help="Start over where the folder holds a run.")
 @click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
@@ -100,7 +112,7 @@ def _options(function: Any) -> Any:
 @_options
 def command(
     data: str,
-    out: Path,
+    out: Path | None,
     fresh: bool,
     data_dir: str | None,
     threads: int | None,
@@ -110,12 +122,16 @@ def command(
     """Train GLCIC in three phases: completion network, discriminator, both.
 
     DATA is a folder of photos (read recursively), tfds:NAME[@SPLIT], or sample[:COUNT], the
-    portraits that the package draws (the default). The folder OUT gets the completion network
+    portraits that the package draws (the default, with settings that take minutes rather than
+    days). The folder OUT gets the completion network
     (completion.keras), contact sheets and an animation of held-out photos (samples/,
     progress.gif), the figures (metrics.csv, logs/) and the state to go on from.
     """
     given = {k: v for k, v in options.items() if v is not None}
-    if preset is not None:
+    out = out or Path("runs") / (Path(data.partition(":")[2] or data).name or "here")
+    if preset is None and data.partition(":")[0] == "sample":
+        given = {**SAMPLE_SETTINGS, **given}
+    elif preset is not None:
         given = {**_preset_settings(preset), **given}
     set_threads(threads)
     from keras_inpaint.commands.train_progress import TrainingProgress
@@ -150,6 +166,6 @@ def set_threads(threads: int | None) -> None:
     """
     import tensorflow as tf
 
-    count = threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+    available = getattr(os, "sched_getaffinity", lambda pid: range(os.cpu_count() or 1))
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(count or os.cpu_count() or 1)
+    tf.config.threading.set_intra_op_parallelism_threads(threads or len(available(0)))

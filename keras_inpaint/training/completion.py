@@ -6,7 +6,8 @@ import keras
 import tensorflow as tf
 
 from keras_inpaint.training.losses import MaskedMeanSquaredError
-from keras_inpaint.training.steps import Trackers, replicas, resolve_optimizer, update, watch
+from keras_inpaint.training.optimizers import resolve_optimizer
+from keras_inpaint.training.steps import Trackers, replicas, update, watch
 from keras_inpaint.training.trainer import Trainer
 
 

@@ -6,12 +6,12 @@ import keras
 import tensorflow as tf
 
 from keras_inpaint.training.losses import DiscriminatorLoss
+from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.steps import (
     Trackers,
     composite,
     judge,
     replicas,
-    resolve_optimizer,
     update,
     verdict,
     watch,
@@ -37,6 +37,7 @@ class DiscriminatorTrainer(Trainer):
     """
 
     _networks = ("completion_network", "discriminator")
+    _learns = "discriminator"
 
     def __init__(
         self, completion_network: keras.Model, discriminator: keras.Model, **kwargs: Any

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from keras_inpaint.training.discriminator import compare
 from keras_inpaint.training.losses import DiscriminatorLoss, FoolingLoss, MaskedMeanSquaredError
+from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.steps import (
     Trackers,
     composite,
     judge,
     replicas,
-    resolve_optimizer,
     update,
     watch,
 )

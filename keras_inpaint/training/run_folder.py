@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_inpaint.training.replacing import replacing
+
 COLUMNS = (
     "phase",
     "step",
@@ -71,6 +73,8 @@ class RunFolder:
                 self.path / "held_out.json",
             ):
                 entry.unlink(missing_ok=True)
+            self.state_file.parent.mkdir()
+            return None
         if not self.config_file.exists():
             if self.path.is_dir() and any(self.path.iterdir()):
                 raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
@@ -119,12 +123,10 @@ class RunFolder:
         for part, variables in parts.items():
             for number, variable in enumerate(variables):
                 arrays[f"{part}/{number:04d}"] = np.asarray(variable)
-        temporary = self.state_file.with_name(f".{self.state_file.name}.part")
-        with temporary.open("wb") as file:
+        with replacing(self.state_file) as temporary, temporary.open("wb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, self.state_file)
 
     def load_place(self) -> tuple[int, int]:
         """Return the phase and the step of the state; phase 1, step 0 without one."""
@@ -166,6 +168,5 @@ def _place(row: dict[str, str]) -> tuple[int, int] | None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)

@@ -27,7 +27,9 @@ from keras_inpaint.training.discriminator import DiscriminatorTrainer
 from keras_inpaint.training.joint import JointTrainer
 from keras_inpaint.training.keeper import RunKeeper
 from keras_inpaint.training.losses import DiscriminatorLoss
+from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.precision import choose_precision
+from keras_inpaint.training.replacing import replacing
 from keras_inpaint.training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -187,6 +189,7 @@ class Schedule:
         config, total = self.config, self.config.steps[phase - 1]
         self.tell("phase", {"phase": phase, "name": PHASES[phase], "step": done, "steps": total})
         trainer = self._trainer(phase)
+        trainer.keep_averages_apart = True
         parts = {**self._network_parts(), **optimizer_parts(trainer)}
         if done:
             self.folder.load_state(parts)
@@ -257,15 +260,13 @@ class Schedule:
     def _optimizer(self, name: str, rate: float | None, steps: int, ema: float) -> Any:
         config = self.config
         settings: dict[str, Any] = {}
-        if name.lower() == "adadelta":
-            settings = {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}
         if rate is not None:
             settings["learning_rate"] = rate
         if config.clip_norm:
             settings["global_clipnorm"] = config.clip_norm
         if ema:
             settings |= {"use_ema": True, "ema_momentum": ema}
-        optimizer = keras.optimizers.get({"class_name": name, "config": settings})
+        optimizer = resolve_optimizer(name, **settings)
         if config.decay == "cosine":
             peak = float(np.asarray(optimizer.learning_rate))
             optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
@@ -321,10 +322,8 @@ class Schedule:
 
     def save_finished(self) -> None:
         """Write the completion network, in float32, whole or not at all."""
-        path = self.folder.completion_file
-        temporary = path.with_name(".part-" + path.name)
-        self.finished.save(temporary)
-        os.replace(temporary, path)
+        with replacing(self.folder.completion_file) as temporary:
+            self.finished.save(temporary)
 
     def _baselines(self) -> None:
         """Measure what a user would take instead, on the photos that the run is judged by."""

@@ -1,11 +1,12 @@
 """Contact sheets and animations of fixed photos: the only judge of a GAN's training."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from keras_inpaint.training.replacing import replacing
 
 _GAP = 4
 _INK, _PAPER = (40, 40, 44), (250, 250, 248)
@@ -70,9 +71,8 @@ def to_image(pixels: np.ndarray, zoom: int = 1) -> Image.Image:
 
 def save_image(image: Image.Image, path: Path) -> None:
     """Write a picture whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    image.save(temporary, path.suffix.lstrip(".").upper())
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        image.save(temporary)
 
 
 def save_animation(frames: Sequence[Path], path: Path, seconds: float = 0.35) -> None:
@@ -90,8 +90,7 @@ def save_animation(frames: Sequence[Path], path: Path, seconds: float = 0.35) ->
         with Image.open(frame) as file:
             pictures.append(file.convert("RGB").quantize(192, dither=Image.Dither.FLOYDSTEINBERG))
     durations = [round(1000 * seconds)] * (len(pictures) - 1) + [2500]
-    temporary = path.with_name(f".{path.name}.part")
-    pictures[0].save(
-        temporary, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
-    )
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        pictures[0].save(
+            temporary, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
+        )

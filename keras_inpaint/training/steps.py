@@ -1,7 +1,5 @@
 """What the three trainers share: pasting known pixels back, cutting patches, applying updates."""
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -55,17 +53,6 @@ def update(
         norm /= tf.cast(optimizer.dynamic_scale, norm.dtype)
     optimizer.apply(gradients, variables)
     return norm
-
-
-def resolve_optimizer(optimizer: Any) -> keras.optimizers.Optimizer:
-    """Return an optimiser; the word `"adadelta"` means the method's own settings.
-
-    Keras' Adadelta defaults to a learning rate of 0.001; M. D. Zeiler's
-    (https://arxiv.org/abs/1212.5701) has none, that is 1.0, as in Torch.
-    """
-    if isinstance(optimizer, str) and optimizer.lower() == "adadelta":
-        return keras.optimizers.Adadelta(learning_rate=1.0, rho=0.9, epsilon=1e-6)
-    return keras.optimizers.get(optimizer)
 
 
 def policy_of(network: keras.Model) -> keras.DTypePolicy:

@@ -15,6 +15,10 @@ class Trainer(keras.Model):
     """
 
     _networks: tuple[str, ...] = ("completion_network",)
+    #: The network that `optimizer` trains.
+    _learns = "completion_network"
+    #: Whether an optimiser's moving averages stay out of the network at the end of `fit`.
+    keep_averages_apart = False
 
     def __init__(self, networks: dict[str, keras.Model], trackers: Trackers, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", policy_of(networks["completion_network"]))
@@ -41,6 +45,18 @@ class Trainer(keras.Model):
         """Compile Keras' part and keep what a saved trainer compiles itself from."""
         super().compile(optimizer=spec["optimizer"], **kwargs)
         self._compile_spec = keras.saving.serialize_keras_object({**spec, **kwargs})
+        if spec["optimizer"].use_ema:
+            spec["optimizer"].finalize_variable_values = self._use_averages
+
+    def _use_averages(self, variables: Any) -> None:
+        """At the end of `fit` put the averages into the one network that they are of.
+
+        Keras offers all trainable weights of the trainer, also another network's.
+        """
+        optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        if not self.keep_averages_apart:
+            learned = getattr(self, self._learns).trainable_variables
+            type(optimizer).finalize_variable_values(optimizer, learned)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         return getattr(self, "_compile_spec", None)

@@ -1,0 +1,133 @@
+"""``keras-inpaint train``: resumes, explains itself, refuses nonsense."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from keras_inpaint.commands import cli, main
+
+SMALL = [
+    *("--size", "16", "--width", "0.0625", "--steps", "4", "2", "2", "--patch-size", "8"),
+    *("--masks", "rectangles:4-8", "--log-every", "2", "--batch-size", "4"),
+    *("--precision", "float32"),
+]
+
+
+def fails(arguments, capsys):
+    """Run the command line and return its exit code and what it says on stderr."""
+    with pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    return end.value.code, capsys.readouterr().err
+
+
+def test_help_has_an_example_and_every_option_a_sentence():
+    result = CliRunner().invoke(cli, ["train", "--help"])
+    assert result.exit_code == 0
+    assert "Example: keras-inpaint train photos/" in result.output
+    for parameter in cli.get_command(None, "train").params:
+        if parameter.param_type_name == "option":
+            assert parameter.help, parameter.name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--size", "nine"],
+        ["--size", "0"],
+        ["--steps", "1", "2"],
+        ["--steps", "0", "0", "0"],
+        ["--precision", "int4"],
+        ["--preset", "cats"],
+        ["--no-such-option"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments, tmp_path, capsys):
+    code, said = fails(["train", *arguments, "--out", tmp_path / "run"], capsys)
+    assert code == 2 and said
+    assert not (tmp_path / "run").exists()
+
+
+def test_failures_are_exit_code_1_and_name_the_file(tmp_path, capsys):
+    code, said = fails(["train", tmp_path / "none", "--out", tmp_path / "run"], capsys)
+    assert code == 1 and f"{tmp_path / 'none'}" in said and "Traceback" not in said
+    (tmp_path / "empty").mkdir()
+    code, said = fails(["train", tmp_path / "empty", "--out", tmp_path / "run"], capsys)
+    assert code == 1 and f"no image in {tmp_path / 'empty'}" in said
+
+
+def test_images_smaller_than_the_crop(tmp_path, capsys):
+    code, said = fails(
+        ["train", "sample:3", "--out", tmp_path / "run", "--size", "64", "--held-out", "0.3",
+         "--patch-size", "80"], capsys,
+    )  # fmt: skip
+    assert code == 1 and "80" in said
+
+
+def test_a_foreign_folder_is_refused(tmp_path, capsys):
+    (tmp_path / "holiday.txt").write_text("mine")
+    code, said = fails(["train", "sample:4", "--out", tmp_path, *SMALL], capsys)
+    assert code == 1 and str(tmp_path) in said and "not a run" in said
+
+
+def run(arguments, **options):
+    command = [sys.executable, "-m", "keras_inpaint", *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def test_a_run_on_the_sample_and_the_same_command_again(tmp_path):
+    out = tmp_path / "run"
+    arguments = ["train", "sample:24", "--out", out, "--held-out", "0.2", *SMALL]
+    first = run(arguments)
+    said, errors = first.communicate(timeout=600)
+    assert first.returncode == 0, errors
+    for words in (
+        "24 images of sample:24",
+        "Precision: float32 (as asked)",
+        "Telea",
+        "phase 3, both networks",
+        "left in this phase",
+        str(out / "completion.keras"),
+    ):
+        assert words in said
+    assert "Traceback" not in errors
+    metrics = (out / "metrics.csv").read_bytes()
+    again = run(arguments)
+    said, errors = again.communicate(timeout=600)
+    assert again.returncode == 0, errors
+    assert (out / "metrics.csv").read_bytes() == metrics
+    other = run([*arguments, "--alpha", "0.1"])
+    said, errors = other.communicate(timeout=600)
+    assert other.returncode == 1
+    assert "alpha=0.0004 (now 0.1)" in errors and "--fresh" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", [1, 2, 3])
+def test_sigkill_in_each_phase_loses_nothing(phase, tmp_path):
+    settings = ["--held-out", "0.2", *SMALL, "--steps", "30", "30", "30"]
+    whole = run(["train", "sample:24", "--out", tmp_path / "whole", *settings])
+    assert whole.wait(timeout=900) == 0
+    arguments = ["train", "sample:24", "--out", tmp_path / "cut", *settings]
+    cut = run(arguments)
+    for line in cut.stdout:
+        if line.startswith(f"phase {phase} step 10/"):
+            cut.kill()
+            break
+    cut.wait(timeout=60)
+    time.sleep(0.5)
+    assert cut.returncode == -9
+    rest = run(arguments)
+    assert rest.wait(timeout=900) == 0
+    tables = [(tmp_path / name / "metrics.csv").read_text().split() for name in ("whole", "cut")]
+    assert len(tables[0]) == len(tables[1])
+    for ours, theirs in zip(*tables, strict=True):
+        for a, b in zip(ours.split(","), theirs.split(","), strict=True):
+            if a[:1].isdigit():
+                assert float(a) == pytest.approx(float(b), rel=1e-2, abs=1e-4)
+            else:
+                assert a == b

@@ -1,0 +1,109 @@
+"""Who may import whom, what importing costs, and what the wheel holds."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_inpaint
+
+ROOT = Path(keras_inpaint.__file__).parent
+
+#: Room to the rooms that it may not import.
+FORBIDDEN = {
+    "networks": {"data", "presets", "training", "inference", "evaluation", "exporting", "serving"},
+    "data": {"networks", "presets", "training", "inference", "evaluation", "exporting", "serving"},
+    "presets": {"networks", "data", "training", "inference", "evaluation", "exporting", "serving"},
+    "training": {"inference", "evaluation", "exporting", "serving"},
+    "inference": {"training", "evaluation", "exporting", "serving"},
+    "evaluation": {"training"},
+    "exporting": {"training"},
+    "serving": {"training"},
+}
+
+
+def imported(path):
+    """Return the rooms that a file imports, anywhere in it."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "keras_inpaint" and len(parts) > 1:
+                rooms.add(parts[1])
+            if parts[0] in ("cli", "export"):
+                rooms.add(parts[0])
+    return rooms
+
+
+@pytest.mark.parametrize("room", sorted(FORBIDDEN))
+def test_rooms_keep_to_their_neighbours(room):
+    files = sorted((ROOT / room).rglob("*.py"))
+    assert files
+    for path in files:
+        wrong = imported(path) & (FORBIDDEN[room] | {"commands", "cli", "export"})
+        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+def modules_after(code):
+    """Return which of the heavy modules a fresh process has imported after running code."""
+    heavy = ["tensorflow", "keras", "jax", "torch", "cv2", "tensorflow_datasets"]
+    program = f"import sys\n{code}\nprint([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return ast.literal_eval(run.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import keras_inpaint",
+        "import keras_inpaint.presets",
+        "from keras_inpaint.commands import cli\n"
+        "for name in cli.list_commands(None): cli.get_command(None, name)",
+    ],
+)
+def test_importing_costs_neither_tensorflow_nor_keras(code):
+    assert modules_after(code) == []
+
+
+def test_public_names_are_there_and_wrong_ones_are_not():
+    for name in keras_inpaint.__all__:
+        assert getattr(keras_inpaint, name) is not None, name
+    assert set(keras_inpaint.__all__) <= set(dir(keras_inpaint))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = keras_inpaint.nothing
+
+
+def test_no_assert_in_the_library():
+    for path in ROOT.rglob("*.py"):
+        asserts = [
+            n.lineno
+            for n in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(n, ast.Assert)
+        ]
+        assert not asserts, f"{path.relative_to(ROOT)}: lines {asserts}"
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
+    import zipfile
+
+    project = ROOT.parent
+    if not (project / "setup.py").exists():
+        pytest.skip("not a checkout")
+    command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(project)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        tops = {name.split("/")[0] for name in file.namelist()}
+        assert "keras_inpaint/py.typed" in file.namelist()
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"keras_inpaint"}

@@ -1,0 +1,64 @@
+"""The fused optimisers are the stock ones, but for the time they take."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_inpaint.training.optimizers import Adadelta, Adam, resolve_optimizer
+
+PAIRS = [
+    (Adadelta(0.7, rho=0.8), keras.optimizers.Adadelta(0.7, rho=0.8, epsilon=1e-6)),
+    (Adam(0.01, beta_1=0.5), keras.optimizers.Adam(0.01, beta_1=0.5)),
+    (Adam(0.01, amsgrad=True), keras.optimizers.Adam(0.01, amsgrad=True)),
+    (
+        Adadelta(1.0, global_clipnorm=0.1, use_ema=True),
+        keras.optimizers.Adadelta(1.0, rho=0.9, epsilon=1e-6, global_clipnorm=0.1, use_ema=True),
+    ),
+]
+
+
+def compiled(optimizer, variable):
+    @tf.function
+    def step(gradient):
+        optimizer.apply([gradient], [variable])
+
+    return step
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=["adadelta", "adam", "amsgrad", "clipped"])
+def test_five_steps_are_the_stock_optimisers(pair):
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(6, 5)).astype("float32")
+    gradients = rng.normal(size=(5, 6, 5)).astype("float32")
+    results = []
+    for optimizer in pair:
+        variable = keras.Variable(start)
+        optimizer.build([variable])
+
+        step = compiled(optimizer, variable)
+        for gradient in gradients:
+            step(tf.constant(gradient))
+        results.append([np.array(variable), *(np.array(v) for v in optimizer.variables)])
+    assert len(results[0]) == len(results[1]) > 3
+    for ours, stock in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-6)
+
+
+def test_names():
+    assert isinstance(resolve_optimizer("adadelta"), Adadelta)
+    assert float(resolve_optimizer("adadelta").learning_rate) == 1.0
+    adam = resolve_optimizer("Adam", learning_rate=0.5)
+    assert isinstance(adam, Adam) and float(adam.learning_rate) == 0.5
+    assert isinstance(resolve_optimizer("rmsprop"), keras.optimizers.RMSprop)
+    own = keras.optimizers.SGD(0.3)
+    assert resolve_optimizer(own) is own
+    with pytest.raises(ValueError, match="nothing"):
+        resolve_optimizer("nothing")
+
+
+def test_they_survive_saving():
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(Adadelta(0.3, clipnorm=1.0))
+    )
+    assert type(again) is Adadelta and again.clipnorm == 1.0

@@ -1,0 +1,43 @@
+"""The precision follows from what the machine reports."""
+
+import pytest
+
+from keras_inpaint.training import precision
+
+
+def test_a_wish_is_a_wish():
+    assert precision.choose_precision("mixed_float16")[0] == "mixed_float16"
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [
+        ({"amx_bf16", "avx512_bf16"}, "mixed_bfloat16"),
+        ({"avx512_bf16"}, "mixed_bfloat16"),
+        ({"avx2", "avx512f"}, "float32"),
+        (set(), "float32"),
+    ],
+)
+def test_processors(flags, policy, monkeypatch):
+    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
+    assert precision.choose_precision()[0] == policy
+
+
+@pytest.mark.parametrize(
+    ("capability", "policy"),
+    [((9, 0), "mixed_bfloat16"), ((8, 0), "mixed_bfloat16"), ((7, 5), "mixed_float16"),
+     ((6, 1), "float32"), (None, "float32")],
+)  # fmt: skip
+def test_gpus(capability, policy, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
+    details = {"device_name": "Card", "compute_capability": capability}
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    chosen, reason = precision.choose_precision()
+    assert chosen == policy and "Card" in reason
+
+
+def test_other_systems_report_no_flags(monkeypatch):
+    monkeypatch.setattr(precision.platform, "system", lambda: "Darwin")
+    assert precision.processor_flags.__wrapped__() == frozenset()

@@ -1,0 +1,81 @@
+"""Files of a run are whole or absent, and a foreign folder is left alone."""
+
+import errno
+
+import keras
+import numpy as np
+import pytest
+
+from keras_inpaint.training.run_folder import COLUMNS, RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    assert run.begin(fresh=False) is None
+    return run
+
+
+def test_rows_after_the_state_are_forgotten(folder):
+    for phase, step in [(1, 50), (1, 100), (2, 50), (2, 100), (3, 50)]:
+        folder.append_row({"phase": phase, "step": step, "loss": 0.123456789})
+    with folder.metrics_file.open("a") as file:
+        file.write("3,")  # the end of a process that was killed
+    folder.drop_rows_after(2, 50)
+    lines = folder.metrics_file.read_text().split()
+    assert lines[0] == ",".join(COLUMNS)
+    assert [line.split(",")[:3] for line in lines[1:]] == [
+        ["1", "50", "0.1234568"],
+        ["1", "100", "0.1234568"],
+        ["2", "50", "0.1234568"],
+    ]
+
+
+def test_the_state_comes_back(folder):
+    assert folder.load_place() == (1, 0)
+    variables = [keras.Variable(np.full(3, i, "float32")) for i in range(12)]
+    folder.save_state(2, 70, {"network": variables})
+    assert folder.load_place() == (2, 70)
+    fresh = [keras.Variable(np.zeros(3, "float32")) for _ in range(12)]
+    folder.load_state({"network": fresh, "optimizer": variables[:1]})
+    assert [float(v[0]) for v in fresh] == list(range(12))
+    with pytest.raises(ValueError, match="12 variables of network, expected 2"):
+        folder.load_state({"network": fresh[:2]})
+
+
+def test_a_full_disk_leaves_the_last_state(folder, monkeypatch):
+    variable = keras.Variable(np.ones(3, "float32"))
+    folder.save_state(1, 10, {"network": [variable]})
+
+    def full(file, **arrays):
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder.state_file))
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="No space left"):
+        folder.save_state(1, 20, {"network": [variable]})
+    monkeypatch.undo()
+    assert folder.load_place() == (1, 10)
+    assert [p.name for p in folder.state_file.parent.iterdir()] == ["state.npz"]
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"photo")
+    with pytest.raises(FileExistsError, match="not a run"):
+        RunFolder(tmp_path).begin(fresh=True)
+    assert (tmp_path / "holiday.jpg").exists()
+
+
+def test_starting_over_keeps_what_is_not_the_runs(folder):
+    folder.write_json(folder.config_file, {"config": {}})
+    folder.append_row({"phase": 1, "step": 50})
+    (folder.path / "notes.txt").write_text("mine")
+    assert folder.begin(fresh=False) == {"config": {}}
+    assert folder.begin(fresh=True) is None
+    assert sorted(p.name for p in folder.path.iterdir()) == ["notes.txt", "state"]
+
+
+def test_a_broken_configuration_is_named(folder):
+    folder.config_file.write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json cannot be read"):
+        folder.begin(fresh=False)

@@ -1,0 +1,161 @@
+"""Three phases in a folder; a run that was stopped ends as one that was not."""
+
+import csv
+import dataclasses
+import errno
+
+import keras
+import numpy as np
+import pytest
+
+from keras_inpaint.networks.completion import mean_pixel_of
+from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.run_folder import RunFolder
+from keras_inpaint.training.schedule import read_config, train
+
+CONFIG = TrainingConfig(
+    size=16,
+    width=0.0625,
+    batch_size=4,
+    steps=(6, 4, 5),
+    masks="rectangles:4-8",
+    patch_size=8,
+    scale=(1.0, 1.0),
+    held_out=0.2,
+    precision="float32",
+    log_every=2,
+    judge_every=4,
+)
+
+
+class Killed(BaseException):
+    """Stands for a signal that no code can catch."""
+
+
+def kill_at(phase, step):
+    def listener(event, facts):
+        if event == "step" and (facts["phase"], facts["step"]) == (phase, step):
+            raise Killed
+
+    return listener
+
+
+def rows(run):
+    with open(run / "metrics.csv", newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v != ""} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def whole(images, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "whole"
+    events = []
+    train(CONFIG, run, images=images, listener=lambda e, f: events.append((e, f)))
+    return run, events
+
+
+def test_a_run_leaves_everything_that_was_promised(whole):
+    run, events = whole
+    names = {p.name for p in run.iterdir()}
+    assert {"config.json", "state", "completion.keras", "samples", "progress.gif"} <= names
+    assert {"metrics.csv", "held_out.json"} <= names
+    sheets = {p.name for p in (run / "samples").glob("*.png")}
+    assert {"phase1-step000000.png", "phase1-step000004.png", "phase1-step000006.png"} <= sheets
+    assert {"phase3-step000004.png", "phase3-step000005.png"} <= sheets
+    assert not list(run.rglob("*.part")) and not list(run.rglob(".part*"))
+    phases = [facts["phase"] for event, facts in events if event == "phase"]
+    assert phases == [1, 2, 3]
+
+
+def test_every_row_has_its_phases_figures(whole):
+    table = rows(whole[0])
+    assert [(r["phase"], r["step"]) for r in table] == [
+        (1, 2), (1, 4), (1, 6), (2, 2), (2, 4), (3, 2), (3, 4), (3, 5),
+    ]  # fmt: skip
+    for row in table:
+        assert np.isfinite(list(row.values())).all()
+        if row["phase"] != 2:
+            assert {"loss", "completion_loss", "hole_mse", "completion_gradient_norm"} <= set(row)
+        if row["phase"] != 1:
+            assert {"discriminator_loss", "real_score", "fake_score"} <= set(row)
+            assert {"discriminator_accuracy", "discriminator_gradient_norm"} <= set(row)
+
+
+def test_the_network_is_float32_and_carries_the_mean_pixel(whole, images):
+    network = keras.models.load_model(whole[0] / "completion.keras")
+    assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
+    kept, _ = images.split(CONFIG.held_out, CONFIG.seed)
+    assert mean_pixel_of(network) == pytest.approx(kept.mean_pixel, abs=1e-6)
+    assert read_config(whole[0]) == CONFIG
+
+
+@pytest.mark.parametrize("place", [(1, 5), (2, 3), (3, 4)])
+def test_a_killed_run_goes_on_and_ends_the_same(place, whole, images, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(Killed):
+        train(CONFIG, run, images=images, save_seconds=0, listener=kill_at(*place))
+    assert RunFolder(run).load_place() != (3, 5)
+    events = []
+    train(CONFIG, run, images=images, listener=lambda e, f: events.append(e))
+    assert "resume" in events
+    for ours, theirs in zip(rows(run), rows(whole[0]), strict=True):
+        assert ours == pytest.approx(theirs, rel=2e-3, abs=1e-5)
+    pair = [keras.models.load_model(r / "completion.keras") for r in (run, whole[0])]
+    for a, b in zip(*(n.weights for n in pair), strict=True):
+        np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-2, atol=1e-4)
+
+
+def test_a_finished_run_has_nothing_left_to_do(whole, images):
+    before = (whole[0] / "metrics.csv").read_bytes()
+    events = []
+    train(CONFIG, whole[0], images=images, listener=lambda e, f: events.append(e))
+    assert "phase" not in events
+    assert (whole[0] / "metrics.csv").read_bytes() == before
+
+
+def test_another_configuration_or_other_images_are_refused(whole, images):
+    other = dataclasses.replace(CONFIG, width=0.125, alpha=1e-3)
+    with pytest.raises(ValueError, match=r"alpha=0.0004 \(now 0.001\)") as error:
+        train(other, whole[0], images=images)
+    assert "width=0.0625" in str(error.value) and "--fresh" in str(error.value)
+    with pytest.raises(ValueError, match="other images"):
+        train(CONFIG, whole[0], images=images.subset(range(11)))
+
+
+def test_a_disk_that_fills_up_loses_nothing_that_was_saved(images, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    with pytest.raises(Killed):
+        train(CONFIG, run, images=images, save_seconds=0, listener=kill_at(1, 5))
+    place = RunFolder(run).load_place()
+    monkeypatch.setattr(
+        np, "savez", lambda *a, **k: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full"))
+    )
+    with pytest.raises(OSError, match="full"):
+        train(CONFIG, run, images=images, save_seconds=0)
+    assert RunFolder(run).load_place() == place
+    assert keras.models.load_model(run / "completion.keras") is not None
+
+
+def test_the_moving_average_is_what_is_judged_and_saved(images, tmp_path):
+    config = dataclasses.replace(CONFIG, steps=(3, 1, 3), ema=0.9, optimizer="adam")
+    path = train(config, tmp_path / "run", images=images)
+    with np.load(tmp_path / "run" / "state" / "state.npz") as state:
+        last = state["completion_network/0001"]
+    saved = keras.models.load_model(path)
+    kernel = np.array(saved.get_layer("conv_1").kernel)
+    assert kernel.shape == last.shape
+    assert not np.allclose(kernel, last, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"steps": (0, 0, 0)}, "steps"),
+        ({"precision": "float8"}, "float8"),
+        ({"decay": "linear"}, "linear"),
+        ({"adversarial": "wgan"}, "wgan"),
+        ({"ema": 1.0}, "ema .* 1.0"),
+    ],
+)
+def test_wrong_configurations_are_named(change, words):
+    with pytest.raises(ValueError, match=words):
+        dataclasses.replace(CONFIG, **change)
