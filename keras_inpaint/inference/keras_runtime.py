@@ -75,7 +75,7 @@ def _read(path: Path) -> keras.Model:
 def _check_contract(network: Any, model: Any) -> None:
     label = model if isinstance(model, Path) else getattr(network, "name", network)
     if not isinstance(network, keras.Model):
-        raise TypeError(f"a model is a preset's name, a path or a keras.Model, got {network!r}")
+        raise ValueError(f"{label} is no completion network but a {type(network).__name__}")
     inputs = {tensor.name: tensor.shape[-1] for tensor in network.inputs}
     if inputs != {"image": 3, "mask": 1} or len(network.outputs) != 1:
         raise ValueError(

@@ -106,6 +106,8 @@ def load_runtime(model: Any = None, runtime: str = "auto", threads: int | None =
     if isinstance(model, Runtime):
         return model
     if model is not None and not isinstance(model, str | os.PathLike):
+        if not hasattr(model, "get_layer"):
+            raise TypeError(f"a model is a preset's name, a path or a keras.Model, got {model!r}")
         if runtime not in ("auto", "keras"):
             raise ValueError(f"a network in memory runs on keras, not on {runtime}")
         return _loaded("keras", model, threads)
