@@ -1,0 +1,137 @@
+// The painted hole: one byte a pixel of the photo, and what was painted before.
+
+const MOST_STEPS = 60;
+
+/** The pixels to be filled, and their history. */
+export class Hole {
+  #undo = [];
+  #redo = [];
+  #stroke = null;
+
+  constructor(width, height) {
+    this.width = width;
+    this.height = height;
+    /** 1 in the hole, 0 elsewhere, row by row. */
+    this.pixels = new Uint8Array(width * height);
+    /** How many pixels are holes. */
+    this.count = 0;
+  }
+
+  get canUndo() {
+    return this.#undo.length > 0;
+  }
+
+  get canRedo() {
+    return this.#redo.length > 0;
+  }
+
+  /** Begin a stroke; all until `endStroke` is undone in one step. */
+  beginStroke() {
+    this.#stroke = { before: this.pixels.slice(), box: null };
+  }
+
+  /**
+   * Paint or erase a round line. Coordinates are pixels of the photo, whole at their edges.
+   * @param {{x: number, y: number}} from
+   * @param {{x: number, y: number}} to
+   * @param {number} radius
+   * @param {boolean} erase
+   * @returns {import("./windows.js").Box?} What may have changed; null outside the photo.
+   */
+  line(from, to, radius, erase) {
+    const box = {
+      left: Math.max(0, Math.floor(Math.min(from.x, to.x) - radius)),
+      top: Math.max(0, Math.floor(Math.min(from.y, to.y) - radius)),
+      right: Math.min(this.width, Math.ceil(Math.max(from.x, to.x) + radius)),
+      bottom: Math.min(this.height, Math.ceil(Math.max(from.y, to.y) + radius)),
+    };
+    if (box.left >= box.right || box.top >= box.bottom) return null;
+    const [dx, dy] = [to.x - from.x, to.y - from.y];
+    const length = dx * dx + dy * dy;
+    const value = erase ? 0 : 1;
+    for (let y = box.top; y < box.bottom; y++) {
+      for (let x = box.left; x < box.right; x++) {
+        const [u, v] = [x + 0.5 - from.x, y + 0.5 - from.y];
+        const along = length ? Math.max(0, Math.min(1, (u * dx + v * dy) / length)) : 0;
+        const [a, b] = [u - along * dx, v - along * dy];
+        const index = y * this.width + x;
+        if (a * a + b * b <= radius * radius && this.pixels[index] !== value) {
+          this.pixels[index] = value;
+          this.count += erase ? -1 : 1;
+        }
+      }
+    }
+    if (this.#stroke) this.#stroke.box = joined(this.#stroke.box, box);
+    return box;
+  }
+
+  /** End the stroke and remember how to take it back. */
+  endStroke() {
+    const { before, box } = this.#stroke;
+    this.#stroke = null;
+    if (!box) return;
+    this.#undo.push({ box, pixels: this.#copy(before, box) });
+    this.#redo = [];
+    if (this.#undo.length > MOST_STEPS) this.#undo.shift();
+  }
+
+  /** Take the stroke back that is under way, as if it had not begun. */
+  cancelStroke() {
+    this.pixels = this.#stroke.before;
+    this.#stroke = null;
+    this.count = this.pixels.reduce((sum, value) => sum + value, 0);
+  }
+
+  /** Take the last step back. */
+  undo() {
+    this.#swap(this.#undo, this.#redo);
+  }
+
+  /** Do the step again that was taken back last. */
+  redo() {
+    this.#swap(this.#redo, this.#undo);
+  }
+
+  /** Empty the hole; this too can be undone. */
+  clear() {
+    if (!this.count) return;
+    this.beginStroke();
+    this.#stroke.box = { left: 0, top: 0, right: this.width, bottom: this.height };
+    this.pixels.fill(0);
+    this.count = 0;
+    this.endStroke();
+  }
+
+  #swap(from, to) {
+    const step = from.pop();
+    if (!step) return;
+    const { box, pixels } = step;
+    to.push({ box, pixels: this.#copy(this.pixels, box) });
+    const columns = box.right - box.left;
+    for (let y = box.top; y < box.bottom; y++) {
+      const row = pixels.subarray((y - box.top) * columns, (y - box.top + 1) * columns);
+      this.pixels.set(row, y * this.width + box.left);
+    }
+    this.count = this.pixels.reduce((sum, value) => sum + value, 0);
+  }
+
+  #copy(pixels, { left, top, right, bottom }) {
+    const columns = right - left;
+    const copy = new Uint8Array(columns * (bottom - top));
+    for (let y = top; y < bottom; y++) {
+      const row = pixels.subarray(y * this.width + left, y * this.width + right);
+      copy.set(row, (y - top) * columns);
+    }
+    return copy;
+  }
+}
+
+function joined(a, b) {
+  if (!a) return b;
+  return {
+    left: Math.min(a.left, b.left),
+    top: Math.min(a.top, b.top),
+    right: Math.max(a.right, b.right),
+    bottom: Math.max(a.bottom, b.bottom),
+  };
+}

@@ -1,0 +1,147 @@
+// The page: from no photo, through painting and working, to before and after.
+
+import { Compare } from "./compare.js";
+import { complete } from "./complete.js";
+import { Hole } from "./hole.js";
+import { paintWithKeyboard } from "./keyboard.js";
+import { MissingModel, Network } from "./network.js";
+import { readPhoto } from "./photo.js";
+import { takePhotos } from "./photo_sources.js";
+import { maskPng, photoPng } from "./png.js";
+import { paintWithPointer } from "./pointer.js";
+import { Surface } from "./surface.js";
+import { connectTools } from "./tools.js";
+import { count, describeWindow, element, enter, save, say, showError, showNetwork } from "./view.js";
+
+const brush = { radius: 12, erase: false };
+const surface = new Surface(element("stage"), brush, onHoleChange);
+const compare = new Compare(element("stage"));
+const network = new Network(showNetwork);
+
+let result = null;
+let work = null;
+
+const tools = connectTools(surface, {
+  complete: fill,
+  stop: () => work?.abort(),
+  edit: paint,
+  continue: () => open(result.photo),
+  download: async () => save(await photoPng(result.photo), `${result.photo.name}-completed.png`),
+  "download-mask": async () => save(await maskPng(surface.hole), `${surface.photo.name}-hole.png`),
+});
+paintWithPointer(surface);
+paintWithKeyboard(surface, tools.keys, say);
+
+takePhotos(async (file, name) => {
+  if (document.body.dataset.state === "working") return;
+  say(`Reading ${name}`);
+  try {
+    open(await readPhoto(file, name));
+  } catch (error) {
+    showError(error.message);
+  }
+});
+
+element("open-model").addEventListener("click", () => element("model-file").click());
+element("model-file").addEventListener("change", ({ target }) => {
+  showError(null);
+  network.open(target.files[0]).catch((error) => showError(error.message));
+  target.value = "";
+});
+
+const model = new URLSearchParams(location.search).get("model") ?? "model.tflite";
+network.fetch(model).catch((error) => {
+  showError(error.message, error instanceof MissingModel);
+});
+
+/** Begin with a photo and an empty hole. */
+function open(photo) {
+  result = null;
+  showError(null);
+  surface.show(photo, new Hole(photo.width, photo.height));
+  paint();
+  tools.fitBrush();
+  scrollTo(0, 0);
+}
+
+/** Go to the brush. */
+function paint() {
+  enter("painting");
+  surface.enabled = true;
+  onHoleChange();
+  surface.stage.focus({ preventScroll: true });
+}
+
+function onHoleChange() {
+  if (!surface.enabled) return;
+  tools.update();
+  if (surface.isPainting) return;
+  const { hole, photo } = surface;
+  const share = (100 * hole.count) / (hole.width * hole.height);
+  say(
+    hole.count
+      ? `${count(hole.count, "pixel")} to fill, ${share < 0.1 ? "under 0.1" : share.toFixed(1)} % of the photo`
+      : `${photo.width} × ${photo.height} pixels. Paint over what should go.`,
+  );
+}
+
+/** Fill the hole and show before and after. */
+async function fill() {
+  if (!surface.hole?.count || work) return;
+  const { photo, hole } = surface;
+  work = new AbortController();
+  surface.end();
+  surface.enabled = false;
+  showError(null);
+  enter("working");
+  element("stop").focus({ preventScroll: true });
+  try {
+    tools.showProgress(0, 0);
+    say("Waiting for the network");
+    await unlessStopped(network.ready, work.signal);
+    result = await complete(network, network.signatures, photo, hole, {
+      signal: work.signal,
+      onProgress: (done, total) => {
+        tools.showProgress(done, total);
+        say(total === 1 ? "Filling the hole" : `Filling part ${done + 1} of ${total}`);
+      },
+    });
+    showResult(hole);
+  } catch (error) {
+    const stopped = work.signal.aborted;
+    paint();
+    if (stopped) say("Stopped. Nothing was changed.");
+    else showError(error.message, error instanceof MissingModel);
+  } finally {
+    work = null;
+  }
+}
+
+function showResult(hole) {
+  enter("done");
+  compare.show(result.photo, restingPlace(hole));
+  element("windows").replaceChildren(...result.windows.map(describeWindow));
+  const parts = result.windows.length === 1 ? "" : ` in ${result.windows.length} parts`;
+  say(`Done: ${count(hole.count, "pixel")} filled${parts} in ${result.seconds.toFixed(1)} s.`);
+  compare.slider.focus({ preventScroll: true });
+}
+
+/** Return a place for the line left of the hole, in percent of the width. */
+function restingPlace({ pixels, width }) {
+  let least = width;
+  for (let i = pixels.indexOf(1); i >= 0; i = pixels.indexOf(1, i + 1)) {
+    least = Math.min(least, i % width);
+  }
+  return Math.max(3, Math.min(50, (100 * least) / width - 5));
+}
+
+function unlessStopped(promise, signal) {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") work?.abort();
+});

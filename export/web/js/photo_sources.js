@@ -1,0 +1,45 @@
+// Where photos come from: a file dialog, dropping, pasting, the example.
+
+import { element, showError } from "./view.js";
+
+/** @param {(file: Blob, name: string) => void} take Called with each photo that is chosen. */
+export function takePhotos(take) {
+  const input = element("file");
+  for (const id of ["choose", "other"]) {
+    element(id).addEventListener("click", () => input.click());
+  }
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    if (file) take(file, file.name);
+    input.value = "";
+  });
+
+  element("example").addEventListener("click", async () => {
+    const response = await fetch("example.png");
+    if (response.ok) take(await response.blob(), "example.png");
+    else showError(`The example cannot be read: ${response.status}.`);
+  });
+
+  addEventListener("paste", ({ clipboardData }) => {
+    const file = [...clipboardData.files].find(({ type }) => type.startsWith("image/"));
+    if (file) take(file, file.name || "pasted.png");
+  });
+
+  // The events of every element inside come by, so they are counted.
+  let depth = 0;
+  const mark = (change) => {
+    depth = Math.max(0, depth + change);
+    document.body.classList.toggle("dragging", depth > 0);
+  };
+  const hasFiles = ({ dataTransfer }) => dataTransfer?.types.includes("Files");
+  addEventListener("dragenter", (event) => hasFiles(event) && mark(1));
+  addEventListener("dragleave", (event) => hasFiles(event) && mark(-1));
+  addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+  addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    mark(-depth);
+    const [file] = event.dataTransfer.files;
+    if (file) take(file, file.name);
+  });
+}

@@ -1,0 +1,102 @@
+// The buttons and sliders beside the photo.
+
+import { element } from "./view.js";
+
+/** The smallest brush, in pixels of the screen, and the largest, as a share of the photo. */
+const LEAST = 3;
+const MOST = 0.3;
+/** Where the slider begins, from 0 to 100. */
+const FIRST = 55;
+const STEP = 5;
+
+/**
+ * @param {import("./surface.js").Surface} surface
+ * @param {Record<string, () => void>} actions By the button's id.
+ */
+export function connectTools(surface, actions) {
+  const { brush } = surface;
+  const size = element("size");
+
+  for (const [id, action] of Object.entries(actions)) element(id).addEventListener("click", action);
+
+  // Equal steps of the slider are equal ratios of the brush.
+  let [least, most] = [1, 100];
+  const setSize = (value) => {
+    size.value = String(Math.max(0, Math.min(100, value)));
+    const diameter = least * (most / least) ** (Number(size.value) / 100);
+    brush.radius = diameter / 2;
+    const shown = diameter < 10 ? diameter.toFixed(1) : String(Math.round(diameter));
+    element("size-value").textContent = `${shown} px`;
+    size.setAttribute("aria-valuetext", `${shown} pixels`);
+    surface.move(surface.point);
+  };
+  const changeSize = (step) => setSize(Number(size.value) + step);
+  size.addEventListener("input", () => setSize(Number(size.value)));
+
+  const setTool = (erase) => {
+    brush.erase = erase;
+    document.querySelector(`[name="tool"][value="${erase ? "eraser" : "brush"}"]`).checked = true;
+    surface.move(surface.point);
+  };
+  for (const input of document.querySelectorAll('[name="tool"]')) {
+    input.addEventListener("change", () => setTool(input.value === "eraser"));
+  }
+
+  const history = (name) => () => {
+    if (!surface.enabled || surface.isPainting) return;
+    surface.hole[name]();
+    surface.redraw();
+  };
+  const [undo, redo, clear] = ["undo", "redo", "clear"].map((name) => {
+    element(name).addEventListener("click", history(name));
+    return history(name);
+  });
+  addEventListener("keydown", (event) => {
+    if (!(event.ctrlKey || event.metaKey) || !surface.enabled) return;
+    const key = event.key.toLowerCase();
+    if (key === "z") (event.shiftKey ? redo : undo)();
+    else if (key === "y") redo();
+    else return;
+    event.preventDefault();
+  });
+
+  return {
+    /** What keys do while the photo has the focus. */
+    keys: {
+      "+": () => changeSize(STEP),
+      "=": () => changeSize(STEP),
+      "]": () => changeSize(STEP),
+      "-": () => changeSize(-STEP),
+      "[": () => changeSize(-STEP),
+      e: () => setTool(!brush.erase),
+      b: () => setTool(false),
+      delete: clear,
+    },
+
+    /** Give the brush a size that suits the photo. */
+    fitBrush() {
+      const { width, height } = surface.photo;
+      most = Math.max(2, MOST * Math.min(width, height));
+      least = Math.min(most, Math.max(1, LEAST * surface.scale));
+      setTool(false);
+      setSize(FIRST);
+    },
+
+    /** Switch off what has nothing to do. */
+    update() {
+      const { hole } = surface;
+      element("undo").disabled = !hole.canUndo;
+      element("redo").disabled = !hole.canRedo;
+      element("clear").disabled = !hole.count;
+      element("complete").disabled = !hole.count;
+    },
+
+    /** Show how many windows are done; a total of 0 is not known yet. */
+    showProgress(done, total) {
+      const progress = element("progress");
+      // A single window has no steps to show.
+      if (total > 1) Object.assign(progress, { max: total, value: done });
+      else progress.removeAttribute("value");
+    },
+  };
+}

@@ -1,0 +1,123 @@
+"""A browser with the page of `export/web`, and what Python makes of the same windows."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+WEB = Path(__file__).parents[2] / "export" / "web"
+SIZES = ((64, 64), (128, 128))
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def web_model(tiny_network, tmp_path_factory):
+    """The tiny network as a TFLite file of two sizes."""
+    from keras_inpaint.exporting.tflite import export_tflite
+
+    path = tmp_path_factory.mktemp("web") / "model.tflite"
+    return export_tflite(tiny_network, path, sizes=SIZES, name="tiny")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Debian's Chromium; skips where something is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs chromium on the path")
+    if not (WEB / "node_modules" / "@litertjs" / "core").is_dir():
+        pytest.skip(f"needs npm install in {WEB}")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """A function that serves the page from a folder with a model, or none, and returns its URL."""
+    running = []
+
+    def start(model=None, *options):
+        folder = tmp_path_factory.mktemp("site")
+        for path in WEB.iterdir():
+            if path.name != "model.tflite":
+                (folder / path.name).symlink_to(path)
+        if model is not None:
+            (folder / "model.tflite").symlink_to(model)
+        command = [sys.executable, WEB / "serve.py", "--port", "0", "--folder", folder, *options]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return running[-1].stdout.readline().strip()
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def site(serve, web_model):
+    """The URL of the page with its model."""
+    return serve(web_model)
+
+
+@pytest.fixture(scope="session")
+def by_python(web_model):
+    """A function that fills a photo's hole through given windows, with LiteRT in Python."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(web_model), num_threads=1)
+
+    def resized(pixels, size, method):
+        planes = [
+            np.asarray(Image.fromarray(plane).resize(size[::-1], method))
+            for plane in np.moveaxis(pixels.astype(np.float32), -1, 0)
+        ]
+        return np.stack(planes, axis=-1)
+
+    def fill(photo, hole, windows):
+        completed, left = photo[..., :3].copy(), hole.copy()
+        for window in windows:
+            rows = slice(window["top"], window["top"] + window["height"])
+            columns = slice(window["left"], window["left"] + window["width"])
+            missing = [(0, max(0, rows.stop - hole.shape[0])), (0, columns.stop - hole.shape[1])]
+            missing[1] = (0, max(0, missing[1][1]))
+            image = np.pad(completed, [*missing, (0, 0)], "reflect")[rows, columns]
+            mask = np.pad(left, missing, "reflect")[rows, columns, None].astype(np.float32)
+            image = image.astype(np.float32) / np.float32(255)
+            size = tuple(int(side) for side in window["signature"].split("_")[1].split("x"))
+            shape = (window["height"], window["width"])
+            if shape != size:
+                image = resized(image, size, Image.Resampling.BOX)
+                mask = (resized(mask, size, Image.Resampling.BOX) > 0).astype(np.float32)
+            runner = interpreter.get_signature_runner(window["signature"])
+            generated = runner(image=image[None], mask=mask[None])["completed"][0]
+            if shape != size:
+                generated = resized(generated, shape, Image.Resampling.BICUBIC)
+            generated = np.clip(np.rint(generated * 255), 0, 255).astype(np.uint8)
+            box = window["box"]
+            inside = (slice(box["top"], box["bottom"]), slice(box["left"], box["right"]))
+            part = generated[
+                box["top"] - rows.start : box["bottom"] - rows.start,
+                box["left"] - columns.start : box["right"] - columns.start,
+            ]
+            completed[inside][left[inside]] = part[left[inside]]
+            left[inside] = False
+        assert not left.any()
+        return completed
+
+    return fill

@@ -1,0 +1,103 @@
+"""The parts of the page of `export/web` that need no model, each by itself."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def bare_page(browser, serve):
+    """The page without a model, to import its modules."""
+    page = browser.new_page()
+    page.goto(serve())
+    yield page
+    page.close()
+
+
+def test_without_a_model_the_page_says_how_to_make_one(bare_page):
+    alert = bare_page.locator("#alert")
+    alert.wait_for()
+    assert "There is no model.tflite here" in alert.inner_text()
+    assert "keras-inpaint export" in alert.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "filter", "method"),
+    [
+        ((37, 61), (16, 20), "BOX", Image.Resampling.BOX),
+        ((40, 40), (40, 40), "CUBIC", Image.Resampling.BICUBIC),
+        ((16, 24), (41, 77), "CUBIC", Image.Resampling.BICUBIC),
+    ],
+)
+def test_pictures_are_scaled_as_pillow_scales_them(bare_page, size, wanted, filter, method):
+    picture = np.random.default_rng(1).random(size, dtype=np.float32)
+    expected = np.asarray(Image.fromarray(picture).resize(wanted[::-1], method))
+    part = {"left": 3, "top": 2, "right": wanted[1] - 1, "bottom": wanted[0] - 4}
+    scaled = bare_page.evaluate(
+        """async ({ pixels, size, wanted, filter, part }) => {
+          const module = await import("./js/resample.js");
+          const picture = { pixels, width: size[1], height: size[0], channels: 1 };
+          return [...module.resample(picture, wanted[1], wanted[0], module[filter], part)];
+        }""",
+        {
+            "pixels": picture.ravel().tolist(),
+            "size": size,
+            "wanted": wanted,
+            "filter": filter,
+            "part": part,
+        },
+    )
+    expected = expected[part["top"] : part["bottom"], part["left"] : part["right"]]
+    np.testing.assert_allclose(np.reshape(scaled, expected.shape), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_written_photo_is_read_back_the_same(bare_page, mode):
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(0, 256, (23, 31, 4), dtype=np.uint8)
+    pixels[5:15] = 128 + np.arange(31, dtype=np.uint8)[:, None] // 3  # smooth rows
+    if mode == "RGB":
+        pixels[..., 3] = 255
+    written = bare_page.evaluate(
+        """async ({ pixels, width, height }) => {
+          const { photoPng } = await import("./js/png.js");
+          const photo = { pixels: Uint8ClampedArray.from(pixels), width, height, profile: null };
+          return [...new Uint8Array(await (await photoPng(photo)).arrayBuffer())];
+        }""",
+        {"pixels": pixels.ravel().tolist(), "width": 31, "height": 23},
+    )
+    with Image.open(io.BytesIO(bytes(written))) as image:
+        image.load()
+    assert image.mode == mode
+    np.testing.assert_array_equal(np.asarray(image), pixels[..., : len(mode)])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_windows_cover_every_hole(bare_page, seed):
+    rng = np.random.default_rng(seed)
+    width, height = int(rng.integers(20, 700)), int(rng.integers(20, 500))
+    hole = np.zeros((height, width), np.uint8)
+    for _ in range(int(rng.integers(1, 9))):
+        top, left = int(rng.integers(height)), int(rng.integers(width))
+        hole[top : top + int(rng.integers(1, 90)), left : left + int(rng.integers(1, 200))] = 1
+    windows = bare_page.evaluate(
+        """async ({ pixels, width, height }) => {
+          const { planWindows } = await import("./js/windows.js");
+          const sizes = [64, 128].map((size) => ({ name: `${size}`, width: size, height: size }));
+          return planWindows({ pixels: Uint8Array.from(pixels), width, height }, sizes);
+        }""",
+        {"pixels": hole.ravel().tolist(), "width": width, "height": height},
+    )
+    taken = np.zeros_like(hole)
+    for window in windows:
+        box = window["box"]
+        taken[box["top"] : box["bottom"], box["left"] : box["right"]] = 1
+        assert box["right"] - box["left"] <= window["width"] / 2 + 1
+        assert box["bottom"] - box["top"] <= window["height"] / 2 + 1
+        assert window["left"] <= box["left"] and box["right"] <= window["left"] + window["width"]
+        assert window["top"] <= box["top"] and box["bottom"] <= window["top"] + window["height"]
+        assert window["left"] >= 0 and window["top"] >= 0
+        assert window["left"] + window["width"] <= max(width, window["width"])
+    assert (taken >= hole).all()
