@@ -7,11 +7,11 @@ import { paintWithKeyboard } from "./keyboard.js";
 import { MissingModel, Network } from "./network.js";
 import { readPhoto } from "./photo.js";
 import { takePhotos } from "./photo_sources.js";
-import { maskPng, photoPng } from "./png.js";
+import { savePng } from "./png_files.js";
 import { paintWithPointer } from "./pointer.js";
 import { Surface } from "./surface.js";
 import { connectTools } from "./tools.js";
-import { count, describeWindow, element, enter, save, say, showError, showNetwork } from "./view.js";
+import { count, describeWindow, element, enter, say, showError, showNetwork } from "./view.js";
 
 const brush = { radius: 12, erase: false };
 const surface = new Surface(element("stage"), brush, onHoleChange);
@@ -26,8 +26,10 @@ const tools = connectTools(surface, {
   stop: () => work?.abort(),
   edit: paint,
   continue: () => open(result.photo),
-  download: async () => save(await photoPng(result.photo), `${result.photo.name}-completed.png`),
-  "download-mask": async () => save(await maskPng(surface.hole), `${surface.photo.name}-hole.png`),
+  download: ({ currentTarget }) =>
+    savePng("photo", result.photo, `${result.photo.name}-completed.png`, currentTarget),
+  "download-mask": ({ currentTarget }) =>
+    savePng("mask", surface.hole, `${surface.photo.name}-hole.png`, currentTarget),
 });
 paintWithPointer(surface);
 paintWithKeyboard(surface, tools.keys, say);

@@ -11,7 +11,7 @@ const STEP = 5;
 
 /**
  * @param {import("./surface.js").Surface} surface
- * @param {Record<string, () => void>} actions By the button's id.
+ * @param {Record<string, (event: Event) => void>} actions By the button's id.
  */
 export function connectTools(surface, actions) {
   const { brush } = surface;
