@@ -10,15 +10,17 @@ def test_a_wish_is_a_wish():
 
 
 @pytest.mark.parametrize(
-    ("flags", "policy"),
+    ("flags", "gain", "policy"),
     [
-        ({"amx_bf16", "avx512_bf16"}, "mixed_bfloat16"),
-        ({"avx512_bf16"}, "mixed_bfloat16"),
-        ({"avx2", "avx512f"}, "float32"),
-        (set(), "float32"),
+        ({"amx_bf16", "avx512_bf16"}, 0.0, "mixed_bfloat16"),
+        ({"avx512_bf16"}, 1.8, "mixed_bfloat16"),
+        ({"avx512_bf16"}, 0.6, "float32"),
+        ({"avx2", "avx512f"}, 9.0, "float32"),
+        (set(), 9.0, "float32"),
     ],
 )
-def test_processors(flags, policy, monkeypatch):
+def test_processors(flags, gain, policy, monkeypatch):
+    monkeypatch.setattr(precision, "bfloat16_gain", lambda: gain)
     monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
     assert precision.choose_precision()[0] == policy
 
@@ -41,3 +43,7 @@ def test_gpus(capability, policy, monkeypatch):
 def test_other_systems_report_no_flags(monkeypatch):
     monkeypatch.setattr(precision.platform, "system", lambda: "Darwin")
     assert precision.processor_flags.__wrapped__() == frozenset()
+
+
+def test_the_gain_is_measured():
+    assert 0.05 < precision.bfloat16_gain() < 50
