@@ -1,0 +1,134 @@
+"""Coarse to fine: holes wider than the network can see.
+
+Deep inside such a hole the network sees nothing that is known, and what it generates there is
+the same everywhere. So a reduced photo is completed first, in which the hole is as wide as the
+network is used to; drawn up again it tells the colours and the large shapes. At every size on
+the way back to the photo's own, the hole is then completed once more in rings from its rim
+inwards: each ring lies between what is known or done already and the drawn-up guess.
+"""
+
+import logging
+
+import cv2
+import numpy as np
+
+from keras_inpaint.inference.filling import fill
+from keras_inpaint.inference.runtimes import Runtime
+from keras_inpaint.inference.tiles import Box, hole_groups
+
+logger = logging.getLogger(__name__)
+
+#: A hole that is this deep, in pixels from its rim to its middle, is completed well at once:
+#: half of the widest holes that the networks are trained on.
+COMFORTABLE_DEPTH = 64
+#: How wide the rings are, in pixels, in which a drawn-up guess is completed again.
+RING_WIDTH = 48
+
+
+def depth(mask: np.ndarray) -> int:
+    """Return how deep a photo's holes are.
+
+    Args:
+        mask: Bool `(height, width)`, true in the hole.
+
+    Returns:
+        The greatest distance in pixels of a hole's pixel from a known one, along the longer of
+        the two axes; 0 without a hole. Where nothing is known, the longer side.
+    """
+    if mask.all():
+        return max(mask.shape)
+    deepest = 0
+    for box, _ in hole_groups(mask):
+        if max(box.height, box.width) > deepest:  # it cannot be deeper than it is large
+            around = box.expanded(1, mask.shape)
+            deepest = max(deepest, int(_distances(mask[around.slices]).max()))
+    return deepest
+
+
+def _distances(mask: np.ndarray) -> np.ndarray:
+    if mask.all():
+        return np.full(mask.shape, max(mask.shape), np.float32)
+    return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_C, cv2.DIST_MASK_3)
+
+
+def widest(runtime: Runtime) -> int:
+    """Return the depth of a hole in pixels from which on its middle sees nothing known.
+
+    Where the network takes fixed sizes only, a window has to show a quarter around the hole.
+    """
+    reach = min(runtime.reach.before, runtime.reach.after) + 1
+    return min([reach, *(min(size) // 4 for size in runtime.fixed_sizes[-1:])])
+
+
+def fill_wide(
+    runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int, deepest: int
+) -> np.ndarray:
+    """Fill holes that are too wide for one look, in place.
+
+    Args:
+        runtime: What computes the network.
+        image: Uint8 `(height, width, 3)`; only pixels in the holes are written.
+        mask: Bool `(height, width)`, true in the hole.
+        max_pixels: Int, pixels computed at once.
+        deepest: Int, groups of holes up to this depth are left as they are.
+
+    Returns:
+        Bool `(height, width)`, the holes that are left.
+    """
+    left = mask.copy()
+    for box, own in hole_groups(mask):
+        if max(box.height, box.width) <= deepest:
+            continue
+        within = depth(_region(mask, box))
+        if within <= deepest:
+            continue
+        scale = within / min(COMFORTABLE_DEPTH, deepest)
+        margin = int(runtime.reach.halo * max(1.0, scale)) + 1
+        around = box.expanded(margin, mask.shape)
+        part = _completed(
+            runtime,
+            image[around.slices].copy(),
+            mask[around.slices],
+            max_pixels,
+            min(COMFORTABLE_DEPTH, deepest),
+        )
+        inside = box.shifted(around).slices
+        image[box.slices][own] = part[inside][own]
+        left[box.slices][own] = False
+    return left
+
+
+def _region(mask: np.ndarray, box: Box) -> np.ndarray:
+    return mask[box.expanded(1, mask.shape).slices]
+
+
+def _completed(
+    runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int, comfortable: int
+) -> np.ndarray:
+    """Complete a region, its holes reduced until they are comfortable; writes into `image`."""
+    within = depth(mask)
+    scale = min(2.0, within / comfortable)
+    size = tuple(max(1, round(side / scale)) for side in mask.shape)
+    if scale <= 1 or size == mask.shape:
+        fill(runtime, image[None], mask[None], max_pixels)
+        return image
+    small_mask = _reduced(mask, size)
+    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
+    small = _completed(runtime, small, small_mask, max_pixels, comfortable)
+    guess = cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    image[mask] = guess[mask]
+    _refine(runtime, image, mask, max_pixels)
+    return image
+
+
+def _reduced(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask at a smaller size: a pixel of which any part is a hole is one."""
+    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    return share > 0
+
+
+def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int) -> None:
+    """Complete a hole filled with a guess again, ring by ring from its rim inwards."""
+    ring = np.ceil(_distances(mask) / RING_WIDTH).astype(int)
+    for number in range(1, int(ring.max(initial=0)) + 1):
+        fill(runtime, image[None], (ring == number)[None], max_pixels)
