@@ -201,6 +201,11 @@ def batching(model: Path, options: argparse.Namespace) -> list[dict]:
             *("--processor-threads", "1"),
         ),
         "batched": (),
+        "batched at any size": ("--max-batch-pixels", str(2**22)),
+        "batched at any size, 2 calls of 1 thread": (
+            *("--max-batch-pixels", str(2**22), "--inference-threads", "2"),
+            *("--processor-threads", "1"),
+        ),
     }
     servers = {name: Server(model, *extra) for name, extra in configurations.items()}
     rows = []
@@ -210,6 +215,12 @@ def batching(model: Path, options: argparse.Namespace) -> list[dict]:
             know_the_answers(next(iter(servers.values())), jobs)
             rates: dict[str, list[float]] = {name: [] for name in servers}
             wrong: list[str] = []
+            before = {
+                name: [
+                    server.metric(f"keras_inpaint_batch_rows_{what}") for what in ("count", "sum")
+                ]
+                for name, server in servers.items()
+            }
             for turn in range(options.turns + 1):
                 for name, server in servers.items():
                     tally, took = run(
@@ -226,7 +237,8 @@ def batching(model: Path, options: argparse.Namespace) -> list[dict]:
             first = statistics.median(rates["unbatched"])
             for name, server in servers.items():
                 median = statistics.median(rates[name])
-                calls = server.metric("keras_inpaint_batch_rows_count")
+                calls = server.metric("keras_inpaint_batch_rows_count") - before[name][0]
+                photos = server.metric("keras_inpaint_batch_rows_sum") - before[name][1]
                 rows.append(
                     {
                         "size": size,
@@ -235,8 +247,7 @@ def batching(model: Path, options: argparse.Namespace) -> list[dict]:
                         "least": min(rates[name]),
                         "most": max(rates[name]),
                         "ratio": median / first if first else float("nan"),
-                        "rows_per_call_so_far": server.metric("keras_inpaint_batch_rows_sum")
-                        / calls,
+                        "photos_per_call": photos / calls,
                         "wrong": len(wrong),
                     }
                 )

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from keras_inpaint.commands.quiet import import_tensorflow
+
 #: The portraits that the package draws are learned small: 64 px, a quarter of the width.
 SAMPLE_SETTINGS = {
     "size": 64,
@@ -164,8 +166,7 @@ def set_threads(threads: int | None) -> None:
 
     Two queues on few processors fight each other; one was never slower.
     """
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     available = getattr(os, "sched_getaffinity", lambda pid: range(os.cpu_count() or 1))
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(threads or len(available(0)))
