@@ -7,7 +7,8 @@ import numpy as np
 _CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
 #: A grid with fewer free pixels is solved without a coarser one below it.
 _SMALL = 64
-_MOST_STEPS = 400
+#: Steps on one grid at most, and pixels times steps: what is left then is below what shows.
+_MOST_STEPS, _FEWEST_STEPS, _MOST_WORK = 400, 40, 2e8
 
 
 def membrane(
@@ -24,8 +25,7 @@ def membrane(
         fixed: Bool `(height, width)`, where the values are given.
         domain: Bool `(height, width)`, the pixels to fill; it holds `fixed`. A part of it
             without a fixed pixel becomes 0.
-        tolerance: Float, the remaining residual over the first one of a solution of nothing but
-            zeros, both as Euclidean norms.
+        tolerance: Float, the residual to stop at, as a share of that of a surface of zeros.
 
     Returns:
         Float32 `(height, width, channels)`, 0 outside the domain.
@@ -48,7 +48,7 @@ def membrane(
     residual = residual_of(surface)
     direction = residual.copy()
     energy = _dot(residual, residual)
-    for _ in range(_MOST_STEPS):
+    for _ in range(int(np.clip(_MOST_WORK / domain.size, _FEWEST_STEPS, _MOST_STEPS))):
         if np.all(np.sqrt(energy) <= least):
             break
         change = -residual_of(direction)
@@ -79,7 +79,7 @@ def _from_half_size(
     """Return a first guess: the membrane on a grid of half the size, drawn up."""
     height, width = domain.shape
     if np.count_nonzero(domain & ~fixed) < _SMALL or min(height, width) < 4:
-        mean = known.sum(axis=(0, 1)) / max(1, np.count_nonzero(fixed))
+        mean = known.sum(axis=(0, 1)) / np.float32(np.count_nonzero(fixed))
         return np.broadcast_to(mean, known.shape)
     count = _blocks(fixed.astype(np.float32)[..., None])
     half_known = _blocks(known) / np.maximum(count, 1)
