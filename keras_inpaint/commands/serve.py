@@ -39,6 +39,12 @@ _MIB = 2**20
     help="Most photos completed in one call of the network; 1 turns batching off.",
 )
 @click.option(
+    "--max-batch-pixels",
+    type=click.IntRange(1),
+    help="Most pixels of such a call [default: 65536 on processors, where joining larger photos "
+    "gains nothing; on a GPU as --max-tensor-pixels].",
+)
+@click.option(
     "--batch-window",
     type=click.FloatRange(0, 1000),
     default=5.0,
@@ -168,6 +174,7 @@ def command(**options: Any) -> None:
             port=options["port"],
             grpc_port=options["grpc_port"] if options["grpc"] else None,
             max_batch_size=options["max_batch_size"],
+            max_batch_pixels=options["max_batch_pixels"],
             batch_window_seconds=options["batch_window"] / 1000,
             inference_threads=options["inference_threads"],
             processor_threads=options["processor_threads"],

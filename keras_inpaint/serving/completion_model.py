@@ -26,7 +26,8 @@ class CompletionModel(Model):
         loaded: The SavedModel.
         batcher: Where calls are joined.
         codec: Executor in which requests are read and answers written.
-        max_pixels: Int, most pixels of a request and of a batch.
+        max_pixels: Int, most pixels of a request.
+        batch_pixels: Int, most pixels of a batch of several requests.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class CompletionModel(Model):
         batcher: Batcher,
         codec: Executor,
         max_pixels: int,
+        batch_pixels: int,
     ) -> None:
         super().__init__(f"{name}/{version}")
         self.model_name = name
@@ -47,6 +49,7 @@ class CompletionModel(Model):
         self._batcher = batcher
         self._codec = codec
         self._max_pixels = max_pixels
+        self._batch_pixels = batch_pixels
         self.ready = True
 
     async def predict(
@@ -128,7 +131,7 @@ class CompletionModel(Model):
             return await self._batcher.submit(object(), arrays, self._call(signature))
         key = (id(self.loaded), signature.name, shapes)
         height, width = shapes[0][1][:2] if len(shapes[0][1]) >= 2 else (1, 1)
-        rows = max(1, self._max_pixels // max(1, height * width))
+        rows = max(1, self._batch_pixels // max(1, height * width))
         return await self._batcher.submit(key, arrays, self._call(signature), max_rows=rows)
 
     def _call(self, signature: Signature):  # type: ignore[no-untyped-def]

@@ -99,6 +99,14 @@ class LoadedModel:
         if not self.signatures:
             raise ValueError(f"{path} has no signatures")
 
+    @property
+    def on_accelerator(self) -> bool:
+        """Whether calls run on a GPU or TPU."""
+        return any(
+            device.device_type in ("GPU", "TPU")
+            for device in self._tf.config.list_logical_devices()
+        )
+
     def signature(self, name: str | None) -> Signature:
         """Return a signature by its name.
 

@@ -66,6 +66,7 @@ class Services:
             batcher=self.batcher,
             codec=self.codec,
             max_pixels=self.settings.max_tensor_pixels,
+            batch_pixels=self.settings.batch_pixels(loaded.on_accelerator),
         )
 
     def close(self) -> None:

@@ -9,6 +9,10 @@ API_KEY_VARIABLE = "KERAS_INPAINT_API_KEY"
 #: Names by which a machine calls itself.
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
+#: A call costs some milliseconds whatever its size. From about here on a processor spends more on
+#: the photo itself, and joining photos only makes the first of them wait for the last.
+_PROCESSOR_BATCH_PIXELS = 256 * 256
+
 _POSITIVE = (
     "max_batch_size",
     "inference_threads",
@@ -34,6 +38,8 @@ class Settings:
         grpc_port: Int, gRPC port; 0 takes a free one, None serves no gRPC.
         max_batch_size: Int, most photos completed in one call of the network; 1 turns
             batching off.
+        max_batch_pixels: Int, most pixels of a batch; None takes 256 * 256 on processors, where
+            one such photo already keeps them busy, and `max_tensor_pixels` on an accelerator.
         batch_window_seconds: Float, how long the first of a batch waits for others.
         inference_threads: Int, calls of networks at a time.
         processor_threads: Int, threads that share one operation of a call, or None for
@@ -41,7 +47,7 @@ class Settings:
         max_body_bytes: Int, largest HTTP request body.
         max_photo_pixels: Int, largest photo that `/complete` takes.
         max_tensor_pixels: Int, most pixels (batch times height times width) of one tensor
-            request, and of one batch.
+            request.
         max_concurrency: Int, requests in work at a time.
         max_queue: Int, further requests that may wait.
         request_seconds: Float, longest time in work and in the queue.
@@ -62,6 +68,7 @@ class Settings:
     port: int = 8501
     grpc_port: int | None = 8500
     max_batch_size: int = 8
+    max_batch_pixels: int | None = None
     batch_window_seconds: float = 0.005
     inference_threads: int = 1
     processor_threads: int | None = None
@@ -86,8 +93,10 @@ class Settings:
             if not math.isfinite(value) or value < 0 or (value == 0 and name in _POSITIVE):
                 bound = "above 0" if name in _POSITIVE else "0 or more"
                 raise ValueError(f"{name} must be {bound}, got {value}")
-        if self.processor_threads is not None and self.processor_threads < 1:
-            raise ValueError(f"processor_threads must be above 0, got {self.processor_threads}")
+        for name in ("processor_threads", "max_batch_pixels"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be above 0, got {value}")
         if self.max_concurrency < self.max_batch_size:
             raise ValueError(
                 f"max_concurrency ({self.max_concurrency}) must not be less than max_batch_size "
@@ -101,6 +110,16 @@ class Settings:
             raise ValueError(f"port and grpc_port must differ, both are {self.port}")
         if self.api_key is not None and (not self.api_key.strip() or not self.api_key.isascii()):
             raise ValueError(f"{API_KEY_VARIABLE} must be ASCII text, and not blank")
+
+    def batch_pixels(self, on_accelerator: bool) -> int:
+        """Return the most pixels of a batch.
+
+        Args:
+            on_accelerator: Bool, whether networks run on a GPU or TPU.
+        """
+        if self.max_batch_pixels is not None:
+            return self.max_batch_pixels
+        return self.max_tensor_pixels if on_accelerator else _PROCESSOR_BATCH_PIXELS
 
     @property
     def on_loopback(self) -> bool:

@@ -25,6 +25,26 @@ _START_SECONDS = 600
 _STOP_SECONDS = 60
 
 
+# Imported by the server's Python at its start: notes every file that Python opens to write.
+_WATCHER = """
+import os, sys
+
+_log = os.open(os.environ["WATCHER_LOG"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+def _watch(event, arguments):
+    if event == "open":
+        path, mode, flags = arguments
+        writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writes and not isinstance(path, int):
+            os.write(_log, os.fsencode(os.path.abspath(path)) + b"\\n")
+    elif event in ("os.rename", "os.link", "os.symlink", "os.mkdir"):
+        target = arguments[0] if event == "os.mkdir" else arguments[1]
+        os.write(_log, os.fsencode(os.path.abspath(target)) + b"\\n")
+
+sys.addaudithook(_watch)
+"""
+
+
 class ServerProcess:
     """A `keras-inpaint serve` on free loopback ports.
 
@@ -32,10 +52,23 @@ class ServerProcess:
         *arguments: Further arguments of the command.
         log: File that its log goes to.
         key: API key, or None.
+        scratch: The only folder that it may write to, or None for the machine's own.
     """
 
-    def __init__(self, *arguments, log, key=None):
+    def __init__(self, *arguments, log, key=None, scratch=None):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+        self.scratch, self._watched = scratch, Path(log).with_suffix(".writes")
+        if scratch is not None:
+            watcher = Path(log).parent / "watcher"
+            watcher.mkdir()
+            (watcher / "sitecustomize.py").write_text(_WATCHER)
+            path = os.pathsep.join(filter(None, [str(watcher), environment.get("PYTHONPATH")]))
+            environment.update(
+                TMPDIR=str(scratch),
+                PYTHONPATH=path,
+                PYTHONDONTWRITEBYTECODE="1",
+                WATCHER_LOG=str(self._watched),
+            )
         environment.pop("KERAS_INPAINT_API_KEY", None)
         if key:
             environment["KERAS_INPAINT_API_KEY"] = key
@@ -61,6 +94,8 @@ class ServerProcess:
             self.kill()
             raise
         self.url, self.grpc = ready["http"], ready["grpc"]
+        # What libraries write for themselves when they are imported is not a request's doing.
+        self._imported = len(self._writes()) if scratch is not None else 0
         self.address = self.url.removeprefix("http://")
 
     def _read(self):
@@ -100,14 +135,25 @@ class ServerProcess:
     def headers(self):
         return {"Authorization": f"Bearer {self.key}"} if self.key else {}
 
+    def _writes(self):
+        written = self._watched.read_text("utf-8", "replace").splitlines()
+        assert written  # the watcher is at work
+        return written
+
+    def writes_outside(self):
+        """Return the files that requests had the process write outside its own folder."""
+        allowed = (str(self.scratch), "/dev/", "/proc/")
+        since = self._writes()[self._imported :]
+        return sorted({path for path in since if not path.startswith(allowed)})
+
     def resident_bytes(self):
         """Return the memory that the process holds."""
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def stop(self):
-        """Tell the server to stop and return its exit code."""
-        if self.is_alive:
+    def stop(self, tell=True):
+        """Tell the server to stop, unless it knows, and return its exit code."""
+        if self.is_alive and tell:
             self.process.send_signal(signal.SIGTERM)
         try:
             code = self.process.wait(_STOP_SECONDS)
@@ -162,24 +208,17 @@ def server(model_folders, tmp_path_factory):
     """The server that tests share; it must end with code 0 and leave nothing behind."""
     need("kserve", "multipart", "fastapi_offline", "requests")
     scratch = tmp_path_factory.mktemp("scratch")
-    before = os.environ.get("TMPDIR")
-    os.environ["TMPDIR"] = str(scratch)
-    try:
-        process = ServerProcess(
-            *("--model", model_folders, "--poll", 0.3, "--drain", 0.2),
-            *("--max-body", MAX_BODY / 2**20, "--grpc-max-message", 2),
-            *("--max-tensor-pixels", MAX_TENSOR_PIXELS, "--max-photo-pixels", MAX_PHOTO_PIXELS),
-            *("--max-concurrency", 8, "--max-queue", 8, "--timeout", 60),
-            *("--allow-origin", ORIGIN),
-            log=tmp_path_factory.mktemp("log") / "server.jsonl",
-            key=KEY,
-        )
-    finally:
-        if before is None:
-            del os.environ["TMPDIR"]
-        else:
-            os.environ["TMPDIR"] = before
-    process.scratch, process.origin, process.max_body = scratch, ORIGIN, MAX_BODY
+    process = ServerProcess(
+        *("--model", model_folders, "--poll", 0.3, "--drain", 0.2),
+        *("--max-body", MAX_BODY / 2**20, "--grpc-max-message", 2),
+        *("--max-tensor-pixels", MAX_TENSOR_PIXELS, "--max-photo-pixels", MAX_PHOTO_PIXELS),
+        *("--max-concurrency", 8, "--max-queue", 8, "--timeout", 60),
+        *("--allow-origin", ORIGIN),
+        log=tmp_path_factory.mktemp("log") / "server.jsonl",
+        key=KEY,
+        scratch=scratch,
+    )
+    process.origin, process.max_body = ORIGIN, MAX_BODY
     try:
         yield process
     finally:

@@ -39,3 +39,11 @@ def test_hosts():
     assert Settings(host="0.0.0.0", allowed_hosts=("a.example",)).answered_hosts == ("a.example",)
     assert Settings(allowed_hosts=("*",)).answered_hosts == ()
     assert not Settings(host="192.0.2.1").on_loopback
+
+
+def test_batches_of_large_photos_only_where_they_gain():
+    assert Settings().batch_pixels(on_accelerator=False) == 256 * 256
+    assert Settings().batch_pixels(on_accelerator=True) == Settings().max_tensor_pixels
+    assert Settings(max_batch_pixels=7).batch_pixels(on_accelerator=False) == 7
+    with pytest.raises(ValueError, match="max_batch_pixels must be above 0, got 0"):
+        Settings(max_batch_pixels=0)
