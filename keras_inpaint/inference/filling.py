@@ -10,8 +10,10 @@ from keras_inpaint.inference import windows
 from keras_inpaint.inference.runtimes import Runtime, as_bytes
 from keras_inpaint.inference.tiles import Box, Tile, cut, plan
 
-#: The largest crop computed at once, in pixels (768 a side): about 0.6 GB at full width.
-MAX_PIXELS = 768 * 768
+#: The largest crop computed at once, in pixels.
+MAX_PIXELS = 640 * 640
+#: Crops of one size are computed together up to so many pixels; more is no faster.
+_BATCH_PIXELS = 384 * 384
 
 
 class Patch(NamedTuple):
@@ -51,7 +53,7 @@ def generate_patches(
         for tile in plan(mask, runtime.reach.halo, max_pixels):
             same[tile.outer.height, tile.outer.width].append((number, tile))
     for (height, width), jobs in same.items():
-        at_once = max(1, (max_pixels or 0) // (height * width))
+        at_once = max(1, min(max_pixels or 0, _BATCH_PIXELS) // (height * width))
         for start in range(0, len(jobs), at_once):
             some = jobs[start : start + at_once]
             generated = runtime.generate(
