@@ -4,14 +4,14 @@ import asyncio
 
 import numpy as np
 
-from keras_inpaint.inference.inpainter import Inpainter
+from keras_inpaint.inference.blending import METHODS as BLENDS
+from keras_inpaint.inference.inpainter import COARSE, Inpainter
 from keras_inpaint.inference.runtimes import Runtime, as_float
 from keras_inpaint.networks.geometry import Reach
 from keras_inpaint.serving.completion_model import CompletionModel
 from keras_inpaint.serving.services import Services
 
-BLENDS = ("none", "feather", "poisson")
-COARSE = ("auto", "off")
+__all__ = ["BLENDS", "COARSE", "BatchedRuntime", "completer"]
 
 #: The signature that takes and gives floats, which blending and coarse steps build on.
 SIGNATURE = "complete_float"
