@@ -8,8 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_inpaint.data.images import Images
 from keras_inpaint.data.masks import MaskSampler, default_patch_size, parse_masks, patch_origin
-from keras_inpaint.data.sources import Images, load_images
+from keras_inpaint.data.sources import load_images
 
 #: The paper resizes the shortest side to 256 to 384 before it crops 256 (section 4).
 DEFAULT_SCALE = (1.0, 1.5)

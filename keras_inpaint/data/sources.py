@@ -3,9 +3,9 @@
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
+from keras_inpaint.data.images import Images
 
 logger = logging.getLogger(__name__)
 
@@ -21,113 +22,6 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 SAMPLE_COUNT = 2048
 #: A larger part of files that cannot be read is an error, not bad luck.
 MAX_BROKEN = 0.1
-
-
-@dataclass(frozen=True)
-class Images:
-    """A set of images that a graph can look up by number.
-
-    Attributes:
-        fetch: Function from an int64 scalar tensor, the number of an image, to a uint8 tensor
-            `(height, width, 3)`.
-        names: A name an image; what stands before `__` in it names its group (a person, a
-            scene).
-        sides: Int array `(count, 2)`, height and width in pixels.
-        sums: Float64 array `(count, 3)`, red, green and blue in [0, 1], summed over an image.
-        digests: A sha256 hex digest an image.
-        source: What the images were loaded from.
-        skipped: File name to reason, for the files that could not be read.
-        cached: Whether decoded images are held in memory.
-    """
-
-    fetch: Callable[[tf.Tensor], tf.Tensor]
-    names: tuple[str, ...]
-    sides: np.ndarray
-    sums: np.ndarray
-    digests: tuple[str, ...]
-    source: str
-    skipped: dict[str, str] = field(default_factory=dict)
-    cached: bool = True
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @property
-    def mean_pixel(self) -> tuple[float, float, float]:
-        """The mean red, green and blue over all pixels, in [0, 1]."""
-        red, green, blue = self.sums.sum(0) / self.sides.prod(1, dtype="float64").sum()
-        return float(red), float(green), float(blue)
-
-    @property
-    def fingerprint(self) -> str:
-        """A sha256 hex digest over the names and the contents, whatever their order on disk."""
-        lines = sorted(f"{n}\0{d}" for n, d in zip(self.names, self.digests, strict=True))
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-    def subset(self, numbers: Sequence[int]) -> "Images":
-        """Return the images of these numbers, in this order."""
-        chosen = np.asarray(numbers, "int64")
-        table = tf.constant(chosen)
-        return Images(
-            fetch=lambda index: self.fetch(tf.gather(table, index)),
-            names=tuple(self.names[i] for i in chosen),
-            sides=self.sides[chosen],
-            sums=self.sums[chosen],
-            digests=tuple(self.digests[i] for i in chosen),
-            source=self.source,
-            skipped=self.skipped,
-            cached=self.cached,
-        )
-
-    def split(self, held_out: float, seed: int = 0) -> tuple["Images", "Images"]:
-        """Split by group, so that no person or scene stands on both sides.
-
-        Args:
-            held_out: Float in [0, 1), the part of the groups to hold out.
-            seed: Int.
-
-        Returns:
-            The training images and the held-out ones. With two groups or more and `held_out`
-            above 0 both have at least one group.
-
-        Raises:
-            ValueError: If `held_out` is out of its range, or there is but one group to split.
-        """
-        if not 0 <= held_out < 1:
-            raise ValueError(f"held_out must be at least 0 and below 1, got {held_out!r}")
-        groups: dict[str, list[int]] = {}
-        for number, name in enumerate(self.names):
-            groups.setdefault(group_of(name), []).append(number)
-        if held_out == 0:
-            return self, self.subset([])
-        if len(groups) < 2:
-            raise ValueError(
-                f"{self.source} holds one image or group: nothing can be held out of it"
-            )
-        order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
-        count = min(max(1, round(held_out * len(groups))), len(groups) - 1)
-        out = [i for g in order[:count] for i in groups[g]]
-        kept = sorted(i for g in order[count:] for i in groups[g])
-        return self.subset(kept), self.subset(out)
-
-    def require_side(self, size: int) -> None:
-        """Raise a ValueError that names the images with a side below `size` pixels."""
-        small = np.flatnonzero(self.sides.min(axis=1) < size)
-        if len(small):
-            shown = ", ".join(
-                f"{self.names[i]} ({self.sides[i][1]}x{self.sides[i][0]})" for i in small[:3]
-            )
-            more = f" and {len(small) - 3} more" if len(small) > 3 else ""
-            raise ValueError(
-                f"smaller than the crop of {size} px: {shown}{more}; choose a smaller size or "
-                f"take these out"
-            )
-
-
-def group_of(name: str) -> str:
-    """Return what stands before `__` in the last part of a name, with its folder."""
-    folder, _, last = name.rpartition("/")
-    return f"{folder}/{Path(last).stem.partition('__')[0]}"
 
 
 def load_images(

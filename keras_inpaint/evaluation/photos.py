@@ -4,7 +4,6 @@ Photos are read with Pillow, whatever the network was trained with, so that the 
 nothing else; their hash is in the report.
 """
 
-import hashlib
 import io
 import json
 import logging
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_inpaint.data.groups import split_names
 from keras_inpaint.evaluation.geometry import square, suffixes
 
 logger = logging.getLogger(__name__)
@@ -139,16 +139,9 @@ def held_out_numbers(names: Sequence[str], held_out: float, seed: int = 0) -> li
     Raises:
         ValueError: If `held_out` is not between 0 and 1, or all photos are of one group.
     """
-    from keras_inpaint.data.sources import group_of
-
-    if not 0 < held_out < 1:
+    if not held_out > 0:
         raise ValueError(f"held_out must be above 0 and below 1, got {held_out!r}")
-    groups = {group_of(name) for name in names}
-    if len(groups) < 2:
-        raise ValueError("the photos are of one group: nothing can be held out of them")
-    order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
-    out = set(order[: min(max(1, round(held_out * len(groups))), len(groups) - 1)])
-    return [i for i, name in enumerate(names) if group_of(name) in out]
+    return sorted(split_names(names, held_out, seed)[1])
 
 
 def split_of_run(run: Path) -> tuple[float, int]:

@@ -14,23 +14,20 @@ import keras
 import numpy as np
 
 import keras_inpaint
-from keras_inpaint.data.pipeline import fixed_examples, make_dataset
-from keras_inpaint.data.sources import Images, load_images
+from keras_inpaint.data.images import Images
+from keras_inpaint.data.pipeline import make_dataset
+from keras_inpaint.data.sources import load_images
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.layers import with_dtype_policy
-from keras_inpaint.training.batch_norm import BatchNormEstimator
-from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, decibels, write_samples
-from keras_inpaint.training.completion import CompletionTrainer
+from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN
 from keras_inpaint.training.config import TrainingConfig
-from keras_inpaint.training.discriminator import DiscriminatorTrainer
-from keras_inpaint.training.joint import JointTrainer
+from keras_inpaint.training.judge import Judge
 from keras_inpaint.training.keeper import RunKeeper
-from keras_inpaint.training.losses import DiscriminatorLoss
-from keras_inpaint.training.optimizers import resolve_optimizer
+from keras_inpaint.training.phases import build_trainer, optimizer_parts
 from keras_inpaint.training.precision import choose_precision
-from keras_inpaint.training.replacing import replacing
 from keras_inpaint.training.run_folder import RunFolder
+from keras_inpaint.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +37,6 @@ Listener = Callable[[str, dict[str, Any]], None]
 PHASES = {1: "completion network", 2: "discriminator", 3: "both networks"}
 #: Batches that batch normalisation's statistics are re-estimated on.
 BATCH_NORM_BATCHES = 20
-#: Held-out photos that the figures are measured on; the sheets show the first eight.
-JUDGED = 64
 
 
 def train(
@@ -151,22 +146,13 @@ class Schedule:
             last_kernel=config.last_kernel,
             mask_channel=config.mask_channel,
         )
-        self.finished = network
         self.network = with_dtype_policy(network, precision)
-        self._judged = with_dtype_policy(network, precision)
-        self._estimate = BatchNormEstimator(self._judged)
         width = config.width if config.discriminator_width is None else config.discriminator_width
         self.discriminator = with_dtype_policy(
             build_context_discriminator(config.size, config.patch, width), precision
         )
-        self.examples = fixed_examples(
-            held_out if len(held_out) else images,
-            count=JUDGED,
-            size=config.size,
-            masks=config.masks,
-            patch_size=config.patch,
-            seed=config.seed,
-        )
+        photos = held_out if len(held_out) else images
+        self._judge = Judge(config, folder, network, precision, photos, self._statistics_batches)
 
     def run(self) -> None:
         """Run what is left of the three phases."""
@@ -176,20 +162,22 @@ class Schedule:
             self.folder.load_state(self._network_parts())
             self.tell("resume", {"phase": phase, "step": step})
         else:
-            self._baselines()
+            facts = self._judge.baselines(self.images.mean_pixel)
+            self.folder.write_json(self.folder.path / "held_out.json", facts)
+            self.tell("baselines", facts)
         for number in range(phase, 4):
             done = step if number == phase else 0
             if done < self.config.steps[number - 1]:
                 self._run_phase(number, done)
             if number < 3:
                 self.folder.save_state(number + 1, 0, self._network_parts())
-        self._finish()
+        if not self.folder.completion_file.exists():
+            self._judge.save()
 
     def _run_phase(self, phase: int, done: int) -> None:
         config, total = self.config, self.config.steps[phase - 1]
         self.tell("phase", {"phase": phase, "name": PHASES[phase], "step": done, "steps": total})
-        trainer = self._trainer(phase)
-        trainer.keep_averages_apart = True
+        trainer = build_trainer(config, phase, self.network, self.discriminator)
         parts = {**self._network_parts(), **optimizer_parts(trainer)}
         if done:
             self.folder.load_state(parts)
@@ -215,64 +203,14 @@ class Schedule:
                     callbacks=callbacks,
                     verbose=0,
                 )
-        self.end_phase(phase)
+        if phase == 1:
+            self._judge.settle(self.network)
 
     def _tensorboard(self, phase: int) -> list[keras.callbacks.Callback]:
         if importlib.util.find_spec("tensorboard") is None:
             return []
         logs = str(self.folder.logs / f"phase{phase}")
         return [keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch")]
-
-    def end_phase(self, phase: int) -> None:
-        """Make the network of a finished phase what the next one takes as fixed."""
-        if phase == 1:
-            self._judged.set_weights(self.network.get_weights())
-            self._estimate(self.statistics_batches())
-            self.network.set_weights(self._judged.get_weights())
-
-    def _trainer(self, phase: int) -> keras.Model:
-        config, total = self.config, self.config.steps[phase - 1]
-        rate = config.learning_rate
-        if phase == 3 and config.joint_learning_rate is not None:
-            rate = config.joint_learning_rate
-        ema = config.ema if phase != 2 else 0.0
-        completion = self._optimizer(config.optimizer, rate, total, ema)
-        name = config.discriminator_optimizer or config.optimizer
-        judging = self._optimizer(name, config.discriminator_learning_rate, total, 0.0)
-        if phase == 1:
-            trainer = CompletionTrainer(self.network)
-            trainer.compile(completion)
-        elif phase == 2:
-            trainer = DiscriminatorTrainer(self.network, self.discriminator)
-            loss = DiscriminatorLoss(config.adversarial, config.label_smoothing)
-            trainer.compile(judging, loss)
-        else:
-            trainer = JointTrainer(
-                self.network,
-                self.discriminator,
-                config.alpha,
-                config.adversarial,
-                config.label_smoothing,
-            )
-            trainer.compile(completion, judging)
-        return trainer
-
-    def _optimizer(self, name: str, rate: float | None, steps: int, ema: float) -> Any:
-        config = self.config
-        settings: dict[str, Any] = {}
-        if rate is not None:
-            settings["learning_rate"] = rate
-        if config.clip_norm:
-            settings["global_clipnorm"] = config.clip_norm
-        if ema:
-            settings |= {"use_ema": True, "ema_momentum": ema}
-        optimizer = resolve_optimizer(name, **settings)
-        if config.decay == "cosine":
-            peak = float(np.asarray(optimizer.learning_rate))
-            optimizer.learning_rate = keras.optimizers.schedules.CosineDecay(
-                peak, max(1, steps), alpha=0.01
-            )
-        return optimizer
 
     def dataset(self, step: int) -> Any:
         """Return the stream of batches from a step of the whole run on."""
@@ -289,89 +227,20 @@ class Schedule:
             flip=config.flip,
         )
 
-    def statistics_batches(self) -> Any:
-        """Return the batches that batch normalisation's statistics are re-estimated on."""
-        return itertools.islice(self.dataset(0), BATCH_NORM_BATCHES)
-
-    def judge(self, trainer: keras.Model, phase: int, step: int) -> dict[str, float]:
-        """Complete the held-out photos, write the pictures and the network as it is now.
-
-        The network that is judged is a copy: training goes on from where it was.
-        """
-        copy = self._judged
-        copy.set_weights(self.network.get_weights())
-        averages = moving_averages(trainer)
-        if averages:
-            for variable, value in zip(copy.trainable_variables, averages, strict=True):
-                variable.assign(value)
-        if phase != 2:
-            self._estimate(self.statistics_batches())
-        self.finished.set_weights(copy.get_weights())
-        error = write_samples(
-            self.finished,
-            self.examples,
-            self.folder.samples,
-            f"phase{phase}-step{step:06d}",
-            f"phase {phase}, step {step:,}",
-            self.folder.animation,
-        )
-        self.save_finished()
-        result = {"held_out_hole_mse": error, "held_out_psnr": decibels(error)}
+    def judge(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
+        """Judge the network as it is now; see `Judge.judge`."""
+        result = self._judge.judge(self.network, trainer, phase, step)
         self.tell("judged", {"phase": phase, "step": step, **result})
         return result
 
-    def save_finished(self) -> None:
-        """Write the completion network, in float32, whole or not at all."""
-        with replacing(self.folder.completion_file) as temporary:
-            self.finished.save(temporary)
-
-    def _baselines(self) -> None:
-        """Measure what a user would take instead, on the photos that the run is judged by."""
-        import cv2
-
-        image, mask = (np.asarray(self.examples[k], "float32") for k in ("image", "mask"))
-        pixels = np.rint(image * 255).astype("uint8")
-        filled = [
-            cv2.inpaint(p, (m[..., 0] > 0.5).astype("uint8"), 3, cv2.INPAINT_TELEA)
-            for p, m in zip(pixels, mask, strict=True)
-        ]
-        weight = 3 * mask.sum()
-        telea = np.sum(np.square(np.stack(filled) / 255.0 - image) * mask) / weight
-        mean = np.sum(np.square(np.array(self.images.mean_pixel) - image) * mask) / weight
-        facts = {
-            "photos": len(image),
-            "telea_hole_mse": float(telea),
-            "telea_psnr": decibels(telea),
-            "mean_pixel_hole_mse": float(mean),
-            "mean_pixel_psnr": decibels(mean),
-        }
-        self.folder.write_json(self.folder.path / "held_out.json", facts)
-        self.tell("baselines", facts)
-
-    def _finish(self) -> None:
-        if not self.folder.completion_file.exists():
-            self.save_finished()
+    def _statistics_batches(self) -> Any:
+        return itertools.islice(self.dataset(0), BATCH_NORM_BATCHES)
 
     def _network_parts(self) -> dict[str, Any]:
         return {
             "completion_network": self.network.variables,
             "discriminator": self.discriminator.variables,
         }
-
-
-def optimizer_parts(trainer: keras.Model) -> dict[str, Any]:
-    """Return the variables that a trainer adds to its networks', by part of the state."""
-    parts = {"optimizer": trainer.optimizer.variables}
-    if hasattr(trainer, "discriminator_optimizer"):
-        parts["discriminator_optimizer"] = trainer.discriminator_optimizer.variables
-        parts["alpha"] = [trainer.alpha]
-    return parts
-
-
-def moving_averages(trainer: keras.Model) -> list[Any]:
-    """Return the completion network's averaged variables, none where no average is kept."""
-    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
-    return list(getattr(optimizer, "_model_variables_moving_average", []) or [])
 
 
 def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> None:

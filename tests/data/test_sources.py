@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from keras_inpaint.data import sources
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
+from keras_inpaint.data.groups import group_of
 
 
 def picture(seed, height=40, width=48):
@@ -112,7 +113,7 @@ def test_images_smaller_than_the_crop_are_named(folder):
 
 def test_a_split_keeps_groups_together(folder):
     train, held_out = sources.load_images(folder).split(0.4)
-    groups = [{sources.group_of(n) for n in part.names} for part in (train, held_out)]
+    groups = [{group_of(n) for n in part.names} for part in (train, held_out)]
     assert not groups[0] & groups[1]
     assert len(train) + len(held_out) == 6 and len(groups[1]) == 2
     again = sources.load_images(folder).split(0.4)[1]

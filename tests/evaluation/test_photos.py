@@ -80,7 +80,7 @@ def test_only_keeps_the_order_and_names_what_is_missing(folder):
 
 
 def test_held_out_photos_are_those_of_training():
-    from keras_inpaint.data.sources import Images
+    from keras_inpaint.data.images import Images
 
     names = [
         f"a/{person:02d}__{shot}.jpg" for person in range(23) for shot in range(1 + person % 3)

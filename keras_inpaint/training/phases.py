@@ -1,0 +1,87 @@
+"""The trainer of each phase, as a configuration asks for it."""
+
+from typing import Any
+
+import keras
+
+from keras_inpaint.training.completion import CompletionTrainer
+from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.discriminator import DiscriminatorTrainer
+from keras_inpaint.training.joint import JointTrainer
+from keras_inpaint.training.losses import DiscriminatorLoss
+from keras_inpaint.training.optimizers import resolve_optimizer
+from keras_inpaint.training.trainer import Trainer
+
+#: The learning rate that a cosine ends with, as a part of the one that it begins with.
+COSINE_END = 0.01
+
+
+def build_trainer(
+    config: TrainingConfig, phase: int, network: keras.Model, discriminator: keras.Model
+) -> Trainer:
+    """Return the compiled trainer of a phase, with fresh optimisers.
+
+    Args:
+        config: `TrainingConfig`.
+        phase: Int, 1 to 3.
+        network: The completion network.
+        discriminator: The context discriminator.
+    """
+    steps = config.steps[phase - 1]
+    rate = config.learning_rate
+    if phase == 3 and config.joint_learning_rate is not None:
+        rate = config.joint_learning_rate
+
+    def learning(ema: float) -> keras.optimizers.Optimizer:
+        return _optimizer(config, config.optimizer, rate, steps, ema)
+
+    def judging() -> keras.optimizers.Optimizer:
+        name = config.discriminator_optimizer or config.optimizer
+        return _optimizer(config, name, config.discriminator_learning_rate, steps, 0.0)
+
+    if phase == 1:
+        trainer = CompletionTrainer(network)
+        trainer.compile(learning(config.ema))
+    elif phase == 2:
+        trainer = DiscriminatorTrainer(network, discriminator)
+        trainer.compile(judging(), DiscriminatorLoss(config.adversarial, config.label_smoothing))
+    else:
+        trainer = JointTrainer(
+            network, discriminator, config.alpha, config.adversarial, config.label_smoothing
+        )
+        trainer.compile(learning(config.ema), judging())
+    trainer.keep_averages_apart = True
+    return trainer
+
+
+def _optimizer(
+    config: TrainingConfig, name: str, rate: float | None, steps: int, ema: float
+) -> keras.optimizers.Optimizer:
+    settings: dict[str, Any] = {}
+    if rate is not None:
+        settings["learning_rate"] = rate
+    if config.decay == "cosine":
+        peak = float(resolve_optimizer(name, **settings).learning_rate)
+        settings["learning_rate"] = keras.optimizers.schedules.CosineDecay(
+            peak, max(1, steps), alpha=COSINE_END
+        )
+    if config.clip_norm:
+        settings["global_clipnorm"] = config.clip_norm
+    if ema:
+        settings |= {"use_ema": True, "ema_momentum": ema}
+    return resolve_optimizer(name, **settings)
+
+
+def optimizer_parts(trainer: Trainer) -> dict[str, Any]:
+    """Return the variables that a trainer adds to its networks', by part of a run's state."""
+    parts = {"optimizer": trainer.optimizer.variables}
+    if hasattr(trainer, "discriminator_optimizer"):
+        parts["discriminator_optimizer"] = trainer.discriminator_optimizer.variables
+        parts["alpha"] = [trainer.alpha]
+    return parts
+
+
+def moving_averages(trainer: keras.Model) -> list[Any]:
+    """Return the completion network's averaged variables, none where no average is kept."""
+    optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+    return list(getattr(optimizer, "_model_variables_moving_average", []) or [])
