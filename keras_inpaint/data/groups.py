@@ -40,7 +40,7 @@ def split_names(
         groups.setdefault(group_of(name), []).append(number)
     if len(groups) < 2:
         raise ValueError(
-            "one image or group: nothing can be held out of it; hold out 0 to train on it all"
+            "all images are of one group: nothing can be held out; hold out 0 to train on them all"
         )
     order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
     count = min(max(1, round(held_out * len(groups))), len(groups) - 1)
