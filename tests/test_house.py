@@ -17,7 +17,7 @@ FORBIDDEN = {
     "data": {"networks", "presets", "training", "inference", "evaluation", "exporting", "serving"},
     "presets": {"networks", "data", "training", "inference", "evaluation", "exporting", "serving"},
     "training": {"inference", "evaluation", "exporting", "serving"},
-    "inference": {"training", "evaluation", "exporting", "serving"},
+    "inference": {"training", "evaluation", "serving"},
     "evaluation": {"training"},
     "exporting": {"training"},
     "serving": {"training"},
