@@ -47,7 +47,14 @@ setup(
     packages=find_packages(include=["keras_inpaint", "keras_inpaint.*"]),
     include_package_data=True,
     package_data={
-        "keras_inpaint": ["py.typed", "**/*.json", "**/*.keras", "**/*.tflite", "**/*.html"]
+        "keras_inpaint": [
+            "py.typed",
+            "**/*.json",
+            "**/*.keras",
+            "**/*.tflite",
+            "**/*.html",
+            "**/*.css",
+        ]
     },
     install_requires=[
         "tensorflow>=2.21",
@@ -67,10 +74,9 @@ setup(
         "serve": SERVE,
         "tensorboard": TENSORBOARD,
         "ui": UI,
-        "test": TEST + EVALUATE,
-        "test-serve": TEST + SERVE + TEST_SERVE,
+        "all": SERVE + UI + EVALUATE + TENSORBOARD,
+        "test": TEST + TEST_SERVE + SERVE + UI + EVALUATE + TENSORBOARD,
         "test-web": TEST + TEST_WEB,
-        "all": SERVE + UI + EVALUATE,
     },
     entry_points={"console_scripts": ["keras-inpaint = keras_inpaint.commands:main"]},
     classifiers=[

@@ -36,7 +36,7 @@ def test_the_first_two_blocks_install_and_run_and_install_and_test():
     first, second = blocks("sh")[:2]
     assert "pip install ." in first and "keras-inpaint train" in first
     assert "keras-inpaint complete" in first
-    assert "pip install '.[test]'" in second and re.search(r"^pytest", second, re.M)
+    assert "pip install -e '.[test]'" in second and re.search(r"^pytest", second, re.M)
 
 
 def test_every_command_and_option_exists():
