@@ -5,9 +5,11 @@ import contextlib
 import ipaddress
 import logging
 import os
+import shutil
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 _STYLE = Path(__file__).with_name("ui.css")
 _ENVIRONMENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
 _GRACE_SECONDS = 2
+_REMOVALS, _REMOVAL_SECONDS = 10, 0.2
 
 
 @dataclass(frozen=True)
@@ -75,24 +78,32 @@ def serve(models: Models, settings: Settings, on_ready: Callable[[str], None]) -
 
 @contextlib.contextmanager
 def _scratch() -> Iterator[Path]:
-    """Yield a folder for everything that is written; Gradio is told to use it, too."""
-    with tempfile.TemporaryDirectory(
-        prefix="keras-inpaint-ui-", ignore_cleanup_errors=True
-    ) as name:
-        folder = Path(name).resolve()
-        settings = {**_ENVIRONMENT, "GRADIO_TEMP_DIR": str(folder)}
-        before = {key: os.environ.get(key) for key in settings}, tempfile.tempdir
-        os.environ.update(settings)
-        tempfile.tempdir = name
-        try:
-            yield folder
-        finally:
-            tempfile.tempdir = before[1]
-            for key, value in before[0].items():
-                if value is None:
-                    del os.environ[key]
-                else:
-                    os.environ[key] = value
+    """Yield a folder for everything that is written; Gradio, imported later, uses it too."""
+    name = tempfile.mkdtemp(prefix="keras-inpaint-ui-")
+    settings = {**_ENVIRONMENT, "GRADIO_TEMP_DIR": name}
+    before = {key: os.environ.get(key) for key in settings}, tempfile.tempdir
+    os.environ.update(settings)
+    tempfile.tempdir = name
+    try:
+        yield Path(name).resolve()
+    finally:
+        tempfile.tempdir = before[1]
+        for key, value in before[0].items():
+            if value is None:
+                del os.environ[key]
+            else:
+                os.environ[key] = value
+        _remove(name)
+
+
+def _remove(folder: str) -> None:
+    """Remove a folder, also where a thread that was at work still writes its last file there."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_REMOVAL_SECONDS)
+        if not os.path.exists(folder):
+            return
+    logger.warning("could not remove %s", folder)
 
 
 def _app(models: Models, settings: Settings, folder: Path) -> Any:
@@ -100,13 +111,17 @@ def _app(models: Models, settings: Settings, folder: Path) -> Any:
     import fastapi
     import gradio
 
-    from keras_inpaint.serving import ui_page
+    from keras_inpaint.serving import ui_layout, ui_page
     from keras_inpaint.serving.ui_work import Work
 
     work = Work(models, folder / "completed", max_pixels=settings.max_pixels)
     app = gradio.mount_gradio_app(
         fastapi.FastAPI(openapi_url=None),
-        ui_page.build(work),
+        ui_page.build(
+            work,
+            max_upload_bytes=settings.max_upload_bytes,
+            on_loopback=settings.on_loopback,
+        ),
         path="/",
         server_name=settings.host,
         footer_links=[],
@@ -117,7 +132,7 @@ def _app(models: Models, settings: Settings, folder: Path) -> Any:
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
-        theme=ui_page.theme(),
+        theme=ui_layout.theme(),
         css=_STYLE.read_text("utf-8"),
     )
     return Gate(app, loopback=settings.on_loopback, max_body=settings.max_upload_bytes + 2**20)

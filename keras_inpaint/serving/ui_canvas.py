@@ -57,59 +57,78 @@ def view(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, size, interpolation=way)
 
 
-def layer_of(hole: np.ndarray) -> np.ndarray:
-    """Return a hole as strokes on the canvas.
-
-    Args:
-        hole: Bool `(height, width)` of the photo.
-
-    Returns:
-        Uint8 `(canvas height, canvas width, 4)`, RGBA.
-    """
-    height, width = hole.shape
-    size = canvas_size(width, height)
-    painted = cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0
-    layer = np.zeros((size[1], size[0], 4), np.uint8)
-    layer[painted] = (*BRUSH_COLOUR, BRUSH_ALPHA)
-    return layer
-
-
-def editor_value(image: np.ndarray, hole: np.ndarray | None = None) -> dict[str, Any]:
-    """Return what the image editor is given to show a photo, and a hole painted on it.
+def editor_value(image: np.ndarray, strokes: np.ndarray | None = None) -> dict[str, Any]:
+    """Return what the image editor is given to show a photo, and strokes on it.
 
     Args:
         image: Uint8 `(height, width, 3)`.
-        hole: Bool `(height, width)`, or None.
+        strokes: Bool `(canvas height, canvas width)`, true where it is painted, or None.
     """
-    layers = [] if hole is None or not hole.any() else [layer_of(hole)]
-    return {"background": view(image), "layers": layers, "composite": None}
+    shown = view(image)
+    layers = []
+    if strokes is not None and strokes.any():
+        layer = np.zeros((*strokes.shape, 4), np.uint8)
+        layer[strokes] = (*BRUSH_COLOUR, BRUSH_ALPHA)
+        layers.append(layer)
+    return {"background": shown, "layers": layers, "composite": None}
 
 
-def hole_of(value: Mapping[str, Any] | None, width: int, height: int) -> np.ndarray:
-    """Return the hole that was painted, at the photo's own size.
+def strokes_of(value: Mapping[str, Any] | None) -> np.ndarray | None:
+    """Return what was painted.
 
     Args:
         value: What the image editor gives: a mapping whose `layers` are uint8 arrays
-            `(any height, any width, 4)`, RGBA.
-        width: Int, the photo's, in pixels.
-        height: Int, the photo's, in pixels.
+            `(canvas height, canvas width, 4)`, RGBA.
 
     Returns:
-        Bool `(height, width)`, true in the hole: where half of a pixel or more is painted.
+        Bool `(canvas height, canvas width)`, true where any layer is painted; None without one.
 
     Raises:
-        ValueError: If a layer has another shape.
+        ValueError: If a layer has another shape than RGBA, or than the others.
     """
-    hole = np.zeros((height, width), bool)
+    painted = None
     for layer in (value or {}).get("layers") or []:
         if layer.ndim != 3 or layer.shape[-1] != 4:
             raise ValueError(
                 f"Expected layers of shape (height, width, 4). Received: {layer.shape}"
             )
-        painted = (layer[..., 3] >= _PAINTED).astype(np.uint8)
-        if painted.shape != (height, width):
-            way = cv2.INTER_AREA if painted.shape[1] > width else cv2.INTER_LINEAR
-            painted = cv2.resize(painted * np.uint8(255), (width, height), interpolation=way)
-            painted = painted >= 128
-        hole |= painted.astype(bool)
-    return hole
+        here = layer[..., 3] >= _PAINTED
+        if painted is not None and painted.shape != here.shape:
+            raise ValueError(
+                f"Expected layers of one size. Received: {painted.shape}, {here.shape}"
+            )
+        painted = here if painted is None else painted | here
+    return painted
+
+
+def strokes_over(hole: np.ndarray) -> np.ndarray:
+    """Return strokes that cover a hole.
+
+    Args:
+        hole: Bool `(height, width)` of the photo.
+
+    Returns:
+        Bool `(canvas height, canvas width)`. On a canvas that enlarges the photo, `hole_under`
+        makes the same hole of them.
+    """
+    height, width = hole.shape
+    size = canvas_size(width, height)
+    return cv2.resize(hole.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST_EXACT) > 0
+
+
+def hole_under(strokes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Return the hole that strokes mean, at the photo's own size.
+
+    Args:
+        strokes: Bool, of any size in the photo's proportions.
+        width: Int, the photo's, in pixels.
+        height: Int, the photo's, in pixels.
+
+    Returns:
+        Bool `(height, width)`, true in the hole: where half of a pixel or more is painted.
+    """
+    if strokes.shape == (height, width):
+        return strokes
+    way = cv2.INTER_AREA if strokes.shape[1] > width else cv2.INTER_LINEAR
+    share = cv2.resize(strokes * np.uint8(255), (width, height), interpolation=way)
+    return share >= 128

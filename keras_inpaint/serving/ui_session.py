@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_inpaint.inference.photo import Photo
+from keras_inpaint.serving.ui_canvas import canvas_size
 
 
 class Gone(ValueError):
@@ -21,14 +22,14 @@ class Step:
         rows: Slice of the stored rows that it changed.
         columns: Slice of the stored columns that it changed.
         before: The stored pixels there, before.
-        painted: Bool `(height, width)` as shown, packed by `numpy.packbits`: what was painted.
+        strokes: What was painted, packed by `numpy.packbits`.
         report: String, what was said about it.
     """
 
     rows: slice
     columns: slice
     before: np.ndarray
-    painted: np.ndarray
+    strokes: np.ndarray
     report: str
 
 
@@ -41,8 +42,8 @@ class Session:
         before: Uint8 `(canvas height, canvas width, 3)`, a view of the photo as it came.
         steps: The completions that `photo` holds, the first one first.
         result: The last completion of `photo`, or None.
-        painted: Bool `(height, width)` as shown: what was painted for `result`, or None. Without
-            a result: what the photo came with, or was painted for the one taken back.
+        strokes: Bool `(canvas height, canvas width)`: what was painted for `result`, or None.
+            Without a result: what the photo came with, or was painted for the one taken back.
         report: String, what is said about `result`.
     """
 
@@ -50,7 +51,7 @@ class Session:
     before: np.ndarray
     steps: tuple[Step, ...] = ()
     result: Photo | None = None
-    painted: np.ndarray | None = None
+    strokes: np.ndarray | None = None
     report: str = ""
 
     @property
@@ -64,18 +65,18 @@ class Session:
         return self.result is not None or bool(self.steps)
 
     def completed(
-        self, image: np.ndarray, hole: np.ndarray, painted: np.ndarray, report: str
+        self, image: np.ndarray, hole: np.ndarray, strokes: np.ndarray, report: str
     ) -> "Session":
         """Return the session with a completion of its photo, in place of an earlier one.
 
         Args:
             image: Uint8 `(height, width, 3)` as shown; read inside the hole only.
             hole: Bool `(height, width)` as shown, what is filled.
-            painted: Bool `(height, width)` as shown, what was painted.
+            strokes: Bool `(canvas height, canvas width)`, what was painted.
             report: String, what to say about it.
         """
         result = self.photo.completed(image, hole)
-        return replace(self, result=result, painted=painted, report=report)
+        return replace(self, result=result, strokes=strokes, report=report)
 
     def continued(self) -> "Session":
         """Return the session with the result as the photo.
@@ -83,18 +84,18 @@ class Session:
         Raises:
             Gone: If there is no result.
         """
-        if self.result is None or self.painted is None:
+        if self.result is None or self.strokes is None:
             raise Gone("There is no result to go on from: complete the photo first.")
         rows, columns = _changed(self.photo.pixels, self.result.pixels)
         step = Step(
             rows,
             columns,
             self.photo.pixels[rows, columns].copy(),
-            np.packbits(self.painted),
+            np.packbits(self.strokes),
             self.report,
         )
         return replace(
-            self, photo=self.result, steps=(*self.steps, step), result=None, painted=None, report=""
+            self, photo=self.result, steps=(*self.steps, step), result=None, strokes=None, report=""
         )
 
     def stepped_back(self) -> "Session":
@@ -110,14 +111,14 @@ class Session:
         step = self.steps[-1]
         pixels = self.photo.pixels.copy()
         pixels[step.rows, step.columns] = step.before
-        width, height = self.photo.size
-        painted = np.unpackbits(step.painted, count=width * height).reshape(height, width)
+        width, height = canvas_size(*self.photo.size)
+        strokes = np.unpackbits(step.strokes, count=width * height).reshape(height, width)
         return replace(
             self,
             photo=replace(self.photo, pixels=pixels),
             steps=self.steps[:-1],
             result=self.photo,
-            painted=painted.astype(bool),
+            strokes=strokes.astype(bool),
             report=step.report,
         )
 

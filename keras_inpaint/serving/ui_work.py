@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from keras_inpaint.inference.hole_masks import Holes, grown, measure, warnings_a
 from keras_inpaint.inference.photo import Photo
 from keras_inpaint.inference.photo_formats import FORMATS
 from keras_inpaint.inference.photos import read_photo, write_photo
-from keras_inpaint.serving.ui_canvas import hole_of, view
+from keras_inpaint.serving.ui_canvas import hole_under, strokes_of, strokes_over, view
 from keras_inpaint.serving.ui_examples import examples
 from keras_inpaint.serving.ui_models import Models
 from keras_inpaint.serving.ui_session import Session, Sessions
@@ -96,7 +97,7 @@ class Work:
     def open_example(self, key: str, number: int) -> Session:
         """Open an example portrait, with its hole painted."""
         example = examples()[number]
-        return self._open(key, example.photo, example.hole)
+        return self._open(key, example.photo, strokes_over(example.hole))
 
     def complete(self, key: str, painted: Mapping[str, Any] | None, options: Options) -> Session:
         """Fill what was painted on a page's photo.
@@ -110,17 +111,18 @@ class Work:
             ValueError: If nothing or everything was painted, or the network cannot do it.
         """
         session = self.sessions.get(key)
-        stroke = hole_of(painted, *session.photo.size)
-        if not stroke.any():
+        strokes = strokes_of(painted)
+        hole = None if strokes is None else hole_under(strokes, *session.photo.size)
+        if strokes is None or hole is None or not hole.any():
             raise ValueError("Nothing is painted yet. Brush over what should be filled.")
-        hole = grown(stroke, options.grow)
+        hole = grown(hole, options.grow)
         if hole.all():
             raise ValueError("All of the photo is painted. Leave some of it to go on from.")
         self.models.load(options.model)  # not part of the time that is told
         start = time.perf_counter()
         filled = self.models.complete(options.model, session.photo.image, hole, options.blend)
         report = _report(measure(hole), session.photo, time.perf_counter() - start)
-        return self._put(key, session.completed(filled, hole, stroke, report))
+        return self._put(key, session.completed(filled, hole, strokes, report))
 
     def go_on(self, key: str) -> Session:
         """Take the result as the photo."""
@@ -136,10 +138,12 @@ class Work:
         suffix = photo.path.suffix
         if suffix.lower() not in FORMATS[photo.format].suffixes:
             suffix = FORMATS[photo.format].suffixes[0]
-        folder = self._folder / key
-        folder.mkdir(parents=True, exist_ok=True)
+        # Each file has an address of its own, so that no browser takes an earlier one for it.
+        shutil.rmtree(self._folder / key, ignore_errors=True)
+        folder = self._folder / key / uuid.uuid4().hex
+        folder.mkdir(parents=True)
         path = folder / f"{photo.path.stem or 'photo'}-completed{suffix}"
-        notes = write_photo(photo, path, format=photo.format, overwrite=True)
+        notes = write_photo(photo, path, format=photo.format)
         return Written(path, notes)
 
     def close(self, key: str) -> None:
@@ -147,9 +151,9 @@ class Work:
         self.sessions.drop(key)
         shutil.rmtree(self._folder / key, ignore_errors=True)
 
-    def _open(self, key: str, photo: Photo, painted: np.ndarray | None = None) -> Session:
+    def _open(self, key: str, photo: Photo, strokes: np.ndarray | None = None) -> Session:
         self.close(key)
-        return self._put(key, Session(photo, view(photo.image), painted=painted))
+        return self._put(key, Session(photo, view(photo.image), strokes=strokes))
 
     def _put(self, key: str, session: Session) -> Session:
         self.sessions.put(key, session)
