@@ -21,6 +21,7 @@ class _Waiting:
 
     arrays: Arrays
     rows: int
+    due: float
     answer: "asyncio.Future[Arrays]"
 
 
@@ -31,7 +32,6 @@ class _Group:
     run: Callable[[Arrays], Arrays]
     most_rows: int
     waiting: collections.deque[_Waiting] = dataclasses.field(default_factory=collections.deque)
-    due: float = 0.0
     timer: asyncio.TimerHandle | None = None
 
     @property
@@ -43,9 +43,9 @@ class Batcher:
     """Joins requests to batches and runs them in an executor.
 
     The first request of a group waits `window_seconds` for others of its kind. While all
-    threads are at work, requests gather without further waiting; the group that has been due
-    longest goes next. A call that fails is repeated for each of its requests alone, so that no
-    request fails because of another.
+    threads are at work, requests gather without further waiting; the group whose first request
+    has waited longest goes next. A call that fails is repeated for each of its requests alone, so
+    that no request fails because of another.
 
     Args:
         executor: Where calls run.
@@ -109,39 +109,43 @@ class Batcher:
             )
             group = self._groups[key] = _Group(run, max(1, limit))
         rows = len(next(iter(arrays.values())))
-        request = _Waiting(arrays, rows, loop.create_future())
-        if not group.waiting:
-            group.due = loop.time() + self._window
+        request = _Waiting(arrays, rows, loop.time() + self._window, loop.create_future())
         group.waiting.append(request)
-        if group.timer is None and self._window:
-            group.timer = loop.call_later(self._window, self._on_timer, key, group)
+        self._arm(group)
         self._pump()
         return await request.answer
 
-    def _on_timer(self, key: Hashable, group: _Group) -> None:
+    def _arm(self, group: _Group) -> None:
+        """See to it that the first of a group does not wait longer than the window."""
+        loop = asyncio.get_running_loop()
+        if group.timer is None and group.waiting and group.waiting[0].due > loop.time():
+            group.timer = loop.call_at(group.waiting[0].due, self._on_timer, group)
+
+    def _on_timer(self, group: _Group) -> None:
         group.timer = None
         self._pump()
+        self._arm(group)
 
     def _pump(self) -> None:
         now = asyncio.get_running_loop().time()
         while self._free:
             ready = [
-                (group.due, order, key)
+                (group.waiting[0].due, order, key)
                 for order, (key, group) in enumerate(self._groups.items())
-                if group.waiting and (group.due <= now + 1e-4 or group.rows >= group.most_rows)
+                if group.waiting[0].due <= now + 1e-4 or group.rows >= group.most_rows
             ]
             if not ready:
                 return
             key = min(ready)[2]
             run = self._groups[key].run
-            batch = self._take(key, now)
+            batch = self._take(key)
             if batch:
                 self._free -= 1
                 task = asyncio.get_running_loop().create_task(self._run(run, batch))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    def _take(self, key: Hashable, now: float) -> list[_Waiting]:
+    def _take(self, key: Hashable) -> list[_Waiting]:
         """Remove from a group what goes into the next call."""
         group = self._groups[key]
         batch: list[_Waiting] = []
@@ -155,7 +159,7 @@ class Batcher:
                 batch.append(request)
                 rows += request.rows
         if group.waiting:
-            group.due = now
+            self._arm(group)
         else:
             if group.timer is not None:
                 group.timer.cancel()

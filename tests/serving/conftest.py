@@ -160,14 +160,18 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
-        self._reader.join(10)
-        self.process.stdout.close()
-        self._errors.close()
+        self._close()
         return code
 
     def kill(self):
         self.process.kill()
         self.process.wait(10)
+        self._close()
+
+    def _close(self):
+        self._reader.join(10)
+        self.process.stdout.close()
+        self._errors.close()
 
 
 def need(*modules):

@@ -143,15 +143,16 @@ def test_who_has_gone_is_not_computed():
     assert network.calls == [1, 1]
 
 
-def test_no_more_calls_at_a_time_than_slots():
+def test_as_many_calls_at_a_time_as_slots_and_no_more():
     now, most, lock = 0, 0, threading.Lock()
+    together = threading.Barrier(2, timeout=60)  # breaks unless two are at work
 
     def network(arrays):
         nonlocal now, most
         with lock:
             now += 1
             most = max(most, now)
-        time.sleep(0.02)
+        together.wait()
         with lock:
             now -= 1
         return {"y": arrays["x"]}
@@ -163,6 +164,39 @@ def test_no_more_calls_at_a_time_than_slots():
     assert most == 2
 
 
+def test_what_is_left_over_by_a_full_batch_does_not_wait_for_ever():
+    network = Network()
+
+    async def scenario(batcher):
+        work = []
+        for number in range(3):  # two fill a batch; the third has the window to itself
+            work.append(asyncio.ensure_future(batcher.submit("k", rows(number), network)))
+            await asyncio.sleep(0.02)
+        return await asyncio.wait_for(asyncio.gather(*work), 30)
+
+    answers = run(scenario, max_batch_size=2, window_seconds=0.2)
+    assert [float(answer["y"][0, 0]) for answer in answers] == [1, 2, 3]
+    assert network.calls == [2, 1]
+
+
+def test_what_is_left_over_after_a_busy_time_does_not_wait_for_ever():
+    slow, network = Network(0.5), Network()
+
+    async def scenario(batcher):
+        def send(key, value, run):
+            return asyncio.ensure_future(batcher.submit(key, rows(value), run))
+
+        work = [send("slow", 0, slow)]
+        await asyncio.sleep(0.25)  # it runs now
+        work.append(send("k", 1, network))
+        await asyncio.sleep(0.3)  # its window ends while the slow call is under way
+        work += [send("k", 2, network), send("k", 3, network)]
+        return await asyncio.wait_for(asyncio.gather(*work), 30)
+
+    answers = run(scenario, max_batch_size=2, window_seconds=0.2)
+    assert [float(answer["y"][0, 0]) for answer in answers] == [1, 2, 3, 4]
+
+
 def test_a_batch_does_not_keep_its_neighbours_results_alive():
     async def scenario(batcher):
         network = Network()
@@ -170,6 +204,28 @@ def test_a_batch_does_not_keep_its_neighbours_results_alive():
 
     for answer in run(scenario, max_batch_size=4, window_seconds=0.01):
         assert answer["y"].base is None
+
+
+def test_who_came_first_goes_first_whatever_the_group():
+    order = []
+
+    def network(arrays):
+        order.append(int(arrays["x"][0, 0]))
+        time.sleep(0.005)
+        return {"y": arrays["x"]}
+
+    async def scenario(batcher):
+        work = []
+        for number in range(12):  # every third in a group of its own, the others share one
+            key = f"alone {number}" if number % 3 == 0 else "shared"
+            work.append(
+                asyncio.ensure_future(batcher.submit(key, rows(number), network, max_rows=1))
+            )
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*work)
+
+    run(scenario, max_batch_size=8, window_seconds=0.001)
+    assert order == sorted(order)
 
 
 def test_a_stopped_executor_answers_with_an_error():
