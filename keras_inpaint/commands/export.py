@@ -57,6 +57,13 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     help="TFLite, int8: photos like those that the network will see.",
 )
 @click.option(
+    "--float-layer",
+    "float_layers",
+    multiple=True,
+    metavar="NAME",
+    help="TFLite, int8: a convolution that stays float32, or none; may be given again.  [conv_17]",
+)
+@click.option(
     "--version",
     type=click.IntRange(1),
     default=1,
@@ -107,6 +114,7 @@ def command(
     sizes: tuple[tuple[int, int], ...],
     dynamic: bool,
     calibrate: Path | None,
+    float_layers: tuple[str, ...],
     version: int,
     warmup: bool,
     card: Path | None,
@@ -121,7 +129,7 @@ def command(
     compared with Keras on photos before it gets its name; if it is not as good as it has to be,
     nothing is left behind.
     """
-    _check_usage(format_, quantize, sizes, dynamic, calibrate, out)
+    _check_usage(format_, quantize, sizes, dynamic, calibrate, float_layers, out)
     from keras_inpaint.exporting.calibration import read_photos, sample_photos
     from keras_inpaint.exporting.loading import load_network
     from keras_inpaint.exporting.model_card import card_of, read_card
@@ -147,7 +155,7 @@ def command(
             raise
 
     if format_ == "tflite":
-        from keras_inpaint.exporting.tflite import export_tflite
+        from keras_inpaint.exporting.tflite import FLOAT_LAYERS, export_tflite
 
         click.echo(f"Converting to TFLite ({quantize})...")
         chosen = None if dynamic else sizes or ((256, 256),)
@@ -157,6 +165,7 @@ def command(
             quantize=quantize,
             sizes=chosen,
             calibration=calibrate,
+            float_layers=[n for n in float_layers if n != "none"] if float_layers else FLOAT_LAYERS,
             name=name,
             check=check,
         )
@@ -180,6 +189,7 @@ def _check_usage(
     sizes: tuple[tuple[int, int], ...],
     dynamic: bool,
     calibrate: Path | None,
+    float_layers: tuple[str, ...],
     out: Path,
 ) -> None:
     tflite_only = {
@@ -187,6 +197,7 @@ def _check_usage(
         "--size": bool(sizes),
         "--dynamic": dynamic,
         "--calibrate": calibrate is not None,
+        "--float-layer": bool(float_layers),
     }
     if format_ == "saved-model":
         for option, given in tflite_only.items():
@@ -201,6 +212,8 @@ def _check_usage(
         )
     if calibrate is not None and quantize != "int8":
         raise click.UsageError("--calibrate belongs to --quantize int8")
+    if float_layers and quantize != "int8":
+        raise click.UsageError("--float-layer belongs to --quantize int8")
     if out.is_dir():
         raise click.UsageError(f"--out {out} is a folder; a TFLite file goes to a file")
     for size in sizes:

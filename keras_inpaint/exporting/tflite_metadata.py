@@ -98,6 +98,21 @@ def count_ops(model: bytes) -> dict[str, Counter[str]]:
     return counts
 
 
+def output_names(model: bytes) -> list[str]:
+    """Return the name of each op's first output, over all graphs of a TFLite file.
+
+    Args:
+        model: Contents of a `.tflite` file.
+    """
+    root = _root(model)
+    names = []
+    for number in range(root.SubgraphsLength()):
+        graph = root.Subgraphs(number)
+        for op in map(graph.Operators, range(graph.OperatorsLength())):
+            names.append(graph.Tensors(op.Outputs(0)).Name().decode())
+    return names
+
+
 def _op_name(code: Any) -> str:
     # Old files keep small codes in a byte of their own; the larger of both is meant.
     builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())

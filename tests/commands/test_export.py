@@ -81,6 +81,7 @@ def test_an_export_that_is_not_good_enough_fails_and_leaves_nothing(
         (("--format", "tflite", "--dynamic", "--quantize", "int8"), "--dynamic takes"),
         (("--format", "tflite", "--size", "30", "32"), "multiples of 4, got 30 32"),
         (("--format", "tflite", "--calibrate", "."), "--calibrate belongs to --quantize int8"),
+        (("--format", "tflite", "--float-layer", "conv_1"), "--float-layer belongs to"),
         (("--format", "onnx"), "'onnx' is not one of"),
         ((), "Missing option '--format'"),
     ),

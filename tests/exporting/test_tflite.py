@@ -164,9 +164,53 @@ def test_int8_without_photos_says_so(caplog):
     assert "sample portraits" in caplog.text
 
 
+def tensor_types(path):
+    """Return, for each convolution of the first graph in order, whether it computes in floats."""
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+    graph, kinds = model.Subgraphs(0), schema.BuiltinOperator
+    found = []
+    for op in map(graph.Operators, range(graph.OperatorsLength())):
+        code = model.OperatorCodes(op.OpcodeIndex()).BuiltinCode()
+        if code in (kinds.CONV_2D, kinds.TRANSPOSE_CONV):
+            found.append(graph.Tensors(op.Outputs(0)).Type() == schema.TensorType.FLOAT32)
+    return found
+
+
+def test_int8_leaves_the_last_convolution_in_float(files):
+    assert tensor_types(files["int8"][0]) == [False] * 16 + [True]
+    assert tensor_types(files["none"][0]) == [True] * 17
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", ((), ("conv_1", "conv_13")))
+def test_int8_leaves_the_layers_that_are_named_in_float(calm_network, photos, tmp_path, names):
+    path = export_tflite(
+        calm_network,
+        tmp_path / "x.tflite",
+        quantize="int8",
+        sizes=[SIZE],
+        calibration=photos,
+        calibration_count=4,
+        float_layers=names,
+    )
+    wanted = [f"conv_{number}" in names for number in range(1, 18)]
+    assert tensor_types(path) == wanted
+    require(verify_tflite(path, calm_network, photos), 35)
+
+
+def test_a_network_for_one_size_is_exported_at_that_size_only(tmp_path):
+    import keras_inpaint as ki
+
+    network = ki.build_completion_network(width=0.0625, image_size=(16, 24))
+    with pytest.raises(ValueError, match="takes 16x24 only"):
+        export_tflite(network, tmp_path / "x.tflite", sizes=[(32, 32)])
+    with pytest.raises(ValueError, match="takes 16x24 only"):
+        export_tflite(network, tmp_path / "x.tflite", sizes=None)
+
+
 def test_what_does_not_pass_its_check_leaves_nothing(calm_network, tmp_path, files, monkeypatch):
     model = files["none"][0].read_bytes()
-    monkeypatch.setattr("keras_inpaint.exporting.tflite._convert", lambda *_: model)
+    monkeypatch.setattr("keras_inpaint.exporting.tflite.convert", lambda *_: model)
     target = tmp_path / "model.tflite"
     target.write_bytes(b"the one before")
 
@@ -189,6 +233,7 @@ def test_what_does_not_pass_its_check_leaves_nothing(calm_network, tmp_path, fil
         ({"sizes": None, "quantize": "int8"}, "for any size is float32 or float16"),
         ({"sizes": []}, "at least one"),
         ({"sizes": [(30, 32)]}, "multiples of 4"),
+        ({"sizes": [(16, 16)], "float_layers": ["conv_18"]}, r"no convolutions \['conv_18'\]"),
         ({"calibration_count": 0}, "calibration_count must be at least 1, got 0"),
         ({"quantize": "int8", "calibration": []}, "needs photos to calibrate on"),
     ),

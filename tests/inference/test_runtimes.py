@@ -115,9 +115,9 @@ def test_litert_without_metadata_takes_the_papers_reach(tiny_network, tmp_path, 
     import keras
     import tensorflow as tf
 
-    from keras_inpaint.exporting.tflite import DYNAMIC_SIGNATURE, _write_signatures
+    from keras_inpaint.exporting.tflite_conversion import DYNAMIC_SIGNATURE, write_signatures
 
-    _write_signatures(tiny_network, [(64, 64)], str(tmp_path / "saved"))
+    write_signatures(tiny_network, [(64, 64)], str(tmp_path / "saved"))
     converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"))
     (tmp_path / "bare.tflite").write_bytes(converter.convert())
     assert keras and DYNAMIC_SIGNATURE
