@@ -35,6 +35,16 @@ class SubPixelConv2D(keras.layers.Conv2D):
         return batch, height and 2 * height, width and 2 * width, channels // 4
 
 
+class FoldedNormalization(keras.layers.Layer):
+    """What is left of a batch normalisation whose arithmetic went into a convolution: nothing."""
+
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        return inputs
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
 class NativeConv2D(Conv2D):
     """A dilated convolution that is one op on every machine: exports need no gradient."""
 
@@ -45,6 +55,8 @@ class NativeConv2D(Conv2D):
 def size_independent(network: keras.Model) -> keras.Model:
     """Return a float32 copy of a network for inference on crops and tiles.
 
+    Batch normalisation is folded into the convolution before it, which saves memory and time.
+
     Args:
         network: A completion network of any dtype policy.
 
@@ -52,11 +64,14 @@ def size_independent(network: keras.Model) -> keras.Model:
         A new functional `keras.Model`. It answers what the network does, to float32 rounding;
         what it answers for a pixel does not depend on the size of the crop around it.
     """
+    folded = _norms_by_convolution(network)
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
         if not isinstance(layer, keras.layers.InputLayer):
             config["dtype"] = "float32"
+        if layer in folded.values():
+            return FoldedNormalization(dtype="float32", name=layer.name)
         if _is_doubling(layer):
             return SubPixelConv2D(
                 4 * layer.filters,
@@ -73,12 +88,49 @@ def size_independent(network: keras.Model) -> keras.Model:
 
     copy = keras.models.clone_model(network, clone_function=clone)
     for layer in network.layers:
+        if layer in folded.values():
+            continue
         weights = layer.get_weights()
         if _is_doubling(layer):
             weights = [sub_pixel_kernel(weights[0]), *(np.tile(bias, 4) for bias in weights[1:])]
+        if layer.name in folded:
+            weights = _folded(*weights, folded[layer.name])
         copy.get_layer(layer.name).set_weights(weights)
     copy.trainable = False
     return copy
+
+
+def _norms_by_convolution(network: keras.Model) -> dict[str, keras.layers.Layer]:
+    """Return the batch normalisations `norm_N` that follow linear convolutions `conv_N`."""
+    layers = {layer.name: layer for layer in network.layers}
+    found = {}
+    for name, norm in layers.items():
+        convolution = layers.get(name.replace("norm_", "conv_", 1))
+        if (
+            isinstance(norm, keras.layers.BatchNormalization)
+            and isinstance(convolution, keras.layers.Conv2D | keras.layers.Conv2DTranspose)
+            and norm.input is convolution.output
+            and convolution.use_bias
+            and convolution.activation is keras.activations.linear
+        ):
+            found[convolution.name] = norm
+    return found
+
+
+def _folded(
+    kernel: np.ndarray, bias: np.ndarray, norm: keras.layers.BatchNormalization
+) -> list[np.ndarray]:
+    """Return a convolution's weights with a batch normalisation's in them."""
+
+    def of(variable: Any, default: float) -> np.ndarray:
+        values = default if variable is None else keras.ops.convert_to_numpy(variable)
+        return np.asarray(values, np.float64)
+
+    factor = of(norm.gamma, 1) / np.sqrt(of(norm.moving_variance, 1) + norm.epsilon)
+    offset = of(norm.beta, 0) - of(norm.moving_mean, 0) * factor
+    repeats = len(bias) // len(factor)  # a sub-pixel convolution has every output four times
+    factor, offset = np.tile(factor, repeats), np.tile(offset, repeats)
+    return [(kernel * factor).astype(np.float32), (bias * factor + offset).astype(np.float32)]
 
 
 def _is_doubling(layer: keras.layers.Layer) -> bool:

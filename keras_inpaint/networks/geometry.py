@@ -147,6 +147,8 @@ _POINTWISE = {
 
 def _kind(layer: Any) -> str | None:
     names = [base.__name__ for base in type(layer).__mro__]
+    if "SubPixelConv2D" in names:  # it belongs to a copy: the network itself can be asked
+        return None
     if "Conv2DTranspose" in names:
         return "transposed"
     if "Conv2D" in names and layer.padding == "same":
