@@ -4,19 +4,17 @@ Deep inside such a hole the network sees nothing that is known, and what it gene
 the same everywhere. So a reduced photo is completed first, in which the hole is as wide as the
 network is used to; drawn up again it tells the colours and the large shapes. At every size on
 the way back to the photo's own, the hole is then completed once more in rings from its rim
-inwards: each ring lies between what is known or done already and the drawn-up guess.
+inwards: each ring lies between what is known or done already and the drawn-up guess, and is
+fitted to both by Poisson blending.
 """
-
-import logging
 
 import cv2
 import numpy as np
 
+from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.filling import fill
 from keras_inpaint.inference.runtimes import Runtime
-from keras_inpaint.inference.tiles import Box, hole_groups
-
-logger = logging.getLogger(__name__)
+from keras_inpaint.inference.tiles import hole_groups
 
 #: A hole that is this deep, in pixels from its rim to its middle, is completed well at once:
 #: half of the widest holes that the networks are trained on.
@@ -79,7 +77,7 @@ def fill_wide(
     for box, own in hole_groups(mask):
         if max(box.height, box.width) <= deepest:
             continue
-        within = depth(_region(mask, box))
+        within = depth(mask[box.expanded(1, mask.shape).slices])
         if within <= deepest:
             continue
         scale = within / min(COMFORTABLE_DEPTH, deepest)
@@ -96,10 +94,6 @@ def fill_wide(
         image[box.slices][own] = part[inside][own]
         left[box.slices][own] = False
     return left
-
-
-def _region(mask: np.ndarray, box: Box) -> np.ndarray:
-    return mask[box.expanded(1, mask.shape).slices]
 
 
 def _completed(
@@ -128,7 +122,14 @@ def _reduced(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int) -> None:
-    """Complete a hole filled with a guess again, ring by ring from its rim inwards."""
+    """Complete a hole filled with a guess again, ring by ring from its rim inwards.
+
+    A ring is fitted to what lies on both sides of it. Without that, every ring inherits the
+    colours that the network got wrong in the one before, and the middle drifts away.
+    """
     ring = np.ceil(_distances(mask) / RING_WIDTH).astype(int)
-    for number in range(1, int(ring.max(initial=0)) + 1):
-        fill(runtime, image[None], (ring == number)[None], max_pixels)
+    for number in np.unique(ring[mask]):
+        hole = ring == number
+        generated = image.copy()
+        fill(runtime, generated[None], hole[None], max_pixels)
+        image[hole] = blend(image, generated, hole, "poisson")[hole]
