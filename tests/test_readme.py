@@ -73,7 +73,7 @@ def test_the_portrait_of_the_first_block_is_drawn_by_the_package():
     with Image.open(folder / "portrait-mask.png") as file:
         mask = np.asarray(file)
     height, width = photo.shape[:2]
-    drawn = draw_portrait(7, 1, height, width)
+    drawn = draw_portrait(7, 5, height, width)
     assert np.abs(drawn.astype(int) - photo).mean() < 4, "same portrait, other OpenCV or not"
     assert mask.shape == (height, width)
-    assert (mask > 127).mean() == pytest.approx(example_hole(7, 1, height, width).mean(), abs=0.01)
+    assert (mask > 127).mean() == pytest.approx(example_hole(7, 5, height, width).mean(), abs=0.01)

@@ -8,11 +8,11 @@ import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
 
-#: The portraits that the package draws are learned small: 64 px, a quarter of the width.
+#: The portraits that the package draws are learned small: 96 px, a quarter of the width.
 SAMPLE_SETTINGS = {
-    "size": 64,
+    "size": 96,
     "width": 0.25,
-    "steps": (1200, 100, 200),
+    "steps": (900, 60, 120),
     "scale": (1.0, 1.0),
     "optimizer": "adam",
     "learning_rate": 2e-3,

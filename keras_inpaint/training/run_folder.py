@@ -50,7 +50,7 @@ class RunFolder:
         self.logs = self.path / "logs"
 
     def begin(self, fresh: bool) -> dict[str, Any] | None:
-        """Make the folder, or find a run in it.
+        """Find a run in the folder, or that it is free for a new one.
 
         Args:
             fresh: Bool, whether to throw away a run that is there.
@@ -73,17 +73,20 @@ class RunFolder:
                 self.path / "held_out.json",
             ):
                 entry.unlink(missing_ok=True)
-            self.state_file.parent.mkdir()
             return None
         if not self.config_file.exists():
             if self.path.is_dir() and any(self.path.iterdir()):
                 raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
-            self.state_file.parent.mkdir(parents=True, exist_ok=True)
             return None
         try:
             return json.loads(self.config_file.read_text("utf-8"))
         except ValueError as error:
             raise ValueError(f"{self.config_file} cannot be read: {error}") from error
+
+    def create(self, config: dict[str, Any]) -> None:
+        """Make the folder and write the configuration."""
+        self.state_file.parent.mkdir(parents=True, exist_ok=True)
+        self.write_json(self.config_file, config)
 
     def write_json(self, path: Path, value: dict[str, Any]) -> None:
         """Write a JSON file."""

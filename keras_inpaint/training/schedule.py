@@ -92,8 +92,7 @@ def train(
     if found is not None:
         precision, reason = found["precision"], "as the run began"
     tell("precision", {"precision": precision, "reason": reason})
-    folder.write_json(
-        folder.config_file,
+    folder.create(
         {
             "config": config.as_dict(),
             "precision": precision,

@@ -13,6 +13,8 @@ from keras_inpaint.training.run_folder import COLUMNS, RunFolder
 def folder(tmp_path):
     run = RunFolder(tmp_path / "run")
     assert run.begin(fresh=False) is None
+    assert not run.path.exists(), "nothing is made before all is known to be well"
+    run.create({"config": {}})
     return run
 
 
@@ -67,12 +69,11 @@ def test_a_foreign_folder_is_left_alone(tmp_path):
 
 
 def test_starting_over_keeps_what_is_not_the_runs(folder):
-    folder.write_json(folder.config_file, {"config": {}})
     folder.append_row({"phase": 1, "step": 50})
     (folder.path / "notes.txt").write_text("mine")
     assert folder.begin(fresh=False) == {"config": {}}
     assert folder.begin(fresh=True) is None
-    assert sorted(p.name for p in folder.path.iterdir()) == ["notes.txt", "state"]
+    assert sorted(p.name for p in folder.path.iterdir()) == ["notes.txt"]
 
 
 def test_a_broken_configuration_is_named(folder):
