@@ -51,8 +51,13 @@ class Server:
         self._ready: dict[str, str] = {}
         self._event = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
-        if not self._event.wait(START_SECONDS) or not self._ready:
-            self.process.kill()
+        try:
+            self._event.wait(START_SECONDS)
+        except BaseException:
+            self.process.terminate()
+            raise
+        if not self._ready:
+            self.process.terminate()
             raise RuntimeError("the server did not start; run keras-inpaint serve to see why")
         self.http = self._ready["http"]
         self.rpc = self._ready["grpc"]
@@ -207,9 +212,11 @@ def batching(model: Path, options: argparse.Namespace) -> list[dict]:
             *("--processor-threads", "1"),
         ),
     }
-    servers = {name: Server(model, *extra) for name, extra in configurations.items()}
+    servers: dict[str, Server] = {}
     rows = []
     try:
+        for name, extra in configurations.items():
+            servers[name] = Server(model, *extra)
         for size in options.batch_sizes:
             jobs = make_jobs(size, 8)
             know_the_answers(next(iter(servers.values())), jobs)
@@ -292,6 +299,8 @@ def main() -> int:
     parser.add_argument("--turn-seconds", type=float, default=4.0)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    # So that servers and temporary files go when this program is told to.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="keras-inpaint-load-") as folder:
         model = options.model or untrained(options.width, Path(folder))
         report: dict = {"options": {key: str(value) for key, value in vars(options).items()}}
