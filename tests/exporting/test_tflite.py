@@ -182,7 +182,7 @@ def test_int8_leaves_the_last_convolution_in_float(files):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", ((), ("conv_1", "conv_13")))
+@pytest.mark.parametrize("names", ((), ("conv_1", "conv_12")))
 def test_int8_leaves_the_layers_that_are_named_in_float(calm_network, photos, tmp_path, names):
     path = export_tflite(
         calm_network,
@@ -233,7 +233,8 @@ def test_what_does_not_pass_its_check_leaves_nothing(calm_network, tmp_path, fil
         ({"sizes": None, "quantize": "int8"}, "for any size is float32 or float16"),
         ({"sizes": []}, "at least one"),
         ({"sizes": [(30, 32)]}, "multiples of 4"),
-        ({"sizes": [(16, 16)], "float_layers": ["conv_18"]}, r"no convolutions \['conv_18'\]"),
+        ({"sizes": [(16, 16)], "float_layers": ["conv_18"]}, "conv_18 cannot stay float32"),
+        ({"sizes": [(16, 16)], "float_layers": ["conv_13"]}, "conv_13 cannot stay float32"),
         ({"calibration_count": 0}, "calibration_count must be at least 1, got 0"),
         ({"quantize": "int8", "calibration": []}, "needs photos to calibrate on"),
     ),
