@@ -2,6 +2,7 @@
 
 import gradio as gr
 
+from keras_inpaint.inference.blending import METHODS
 from keras_inpaint.inference.photo_formats import SUFFIXES
 from keras_inpaint.serving.ui_canvas import BRUSH_ALPHA, BRUSH_COLOUR
 from keras_inpaint.serving.ui_examples import examples
@@ -10,7 +11,7 @@ TITLE = "keras-inpaint"
 
 _BRUSH_SIZE = 34  # radius on the canvas, of about a million pixels
 _MOST_GROWTH = 32
-_BLENDS = [("None", "none"), ("Feather", "feather"), ("Poisson", "poisson")]
+_BLEND = "poisson"  # as the paper does it, and what a person most likely wants to see
 
 
 def theme() -> gr.themes.Base:
@@ -103,8 +104,8 @@ class Layout:
                 elem_id="model",
             )
             self.blend = gr.Radio(
-                _BLENDS,
-                value="none",
+                [(method.capitalize(), method) for method in METHODS],
+                value=_BLEND,
                 label="Blending",
                 info="How the rim of what is filled is matched to the photo.",
                 elem_id="blend",
