@@ -17,7 +17,7 @@ SAMPLE_SETTINGS = {
     "optimizer": "adam",
     "learning_rate": 2e-3,
     "discriminator_learning_rate": 1e-4,
-    "joint_learning_rate": 5e-4,
+    "joint_learning_rate": 1e-4,
     "decay": "cosine",
 }
 
