@@ -1,5 +1,6 @@
 """``keras-inpaint train``."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -168,5 +169,7 @@ def set_threads(threads: int | None) -> None:
     """
     tf = import_tensorflow()
     available = getattr(os, "sched_getaffinity", lambda pid: range(os.cpu_count() or 1))
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(threads or len(available(0)))
+    # A process that has computed already keeps the threads that it has.
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.config.threading.set_intra_op_parallelism_threads(threads or len(available(0)))

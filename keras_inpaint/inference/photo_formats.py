@@ -149,9 +149,7 @@ def image_of(pixels: np.ndarray, mode: str, palette: np.ndarray | None = None) -
         return Image.fromarray(pixels)
     if mode == "I;16B":
         pixels = pixels.astype(">u2")
-    image = Image.frombuffer(
-        mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1
-    )
+    image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
     if palette is not None:
         image.putpalette(palette[:, :3].tobytes(), "RGB")
     return image

@@ -147,6 +147,9 @@ SCRIPT = """
     import os, signal, sys, time
     from keras_inpaint.inference import atomic, folders
 
+    # A shell without job control starts its background jobs with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def slow_disk(descriptor):
         print(os.getpid(), flush=True)
         time.sleep(60)
