@@ -19,8 +19,7 @@ logger = logging.getLogger(__name__)
 # Where the result is below the photo, it is brought into view.
 _TO_RESULT = """() => {
   if (window.innerWidth <= 720)
-    document.getElementById("right").scrollIntoView({behavior: "smooth"});
-  return [];
+    setTimeout(() => document.getElementById("right").scrollIntoView(), 150);
 }"""
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 _SLOW: dict[str, Any] = {
@@ -108,8 +107,8 @@ class _Page:
             outcome,
             show_progress_on=[self._page.waiting, self._page.slider],
             **_SLOW,
-        ).success(
-            self._on_write, None, [self._page.download, self._page.report], js=_TO_RESULT, **_QUIET
+        ).success(self._on_write, None, [self._page.download, self._page.report], **_QUIET).success(
+            None, js=_TO_RESULT
         )
         self._page.go_on.click(
             self._on_go_on, None, [self._page.editor, self._page.go_on], **_QUIET
