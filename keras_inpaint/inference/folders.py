@@ -103,13 +103,16 @@ def complete_folder(
         for file in todo:
             finish(answer(file))
     elif todo:
-        for file, result in run_in_processes(todo, work, jobs):
+        for file, result in run_in_processes(todo, work, jobs, _remove_leftovers):
             if isinstance(result, Died):
-                remove_leftovers(Path(file.output).parent, result.pid)
                 result = replace(file, status=FAILED, error=f"{shown(file.photo)}: {result}")
             finish(result)
     report.seconds = time.perf_counter() - start
     return report
+
+
+def _remove_leftovers(file: FileReport, pid: int) -> None:
+    remove_leftovers(Path(file.output).parent, pid)
 
 
 def _worker(

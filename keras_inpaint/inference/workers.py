@@ -50,7 +50,10 @@ class _Worker:
 
 
 def run_in_processes(
-    tasks: Iterable[Any], start: Callable[[], Callable[[Any], Any]], processes: int
+    tasks: Iterable[Any],
+    start: Callable[[], Callable[[Any], Any]],
+    processes: int,
+    tidy: Callable[[Any, int], None] = lambda task, pid: None,
 ) -> Iterator[tuple[Any, Any]]:
     """Answer tasks in several processes, in the order in which they are done.
 
@@ -60,6 +63,8 @@ def run_in_processes(
             answer. An exception in it ends the whole; the function that it returns should
             raise none.
         processes: How many processes, at least 1; no more than there are tasks are started.
+        tidy: Called here with the task and the process's id once a process has ended over a
+            task, by dying or because the whole is interrupted.
 
     Yields:
         A task and its answer, or `Died` if its process ended over it.
@@ -95,6 +100,7 @@ def run_in_processes(
                     if not worker.ready:
                         raise RuntimeError(f"A process could not start: {died}") from None
                     if task is not None:
+                        tidy(task, died.pid)
                         yield task, died
                     if worker.task is not None and len(waiting) > sum(
                         other.task is None for other in workers
@@ -114,6 +120,8 @@ def run_in_processes(
         for worker in workers:
             _end(worker.process)
             worker.connection.close()
+            if worker.task is not None:
+                tidy(worker.task, worker.process.pid)
 
 
 def _end(process: Any) -> None:

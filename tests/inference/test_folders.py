@@ -145,12 +145,14 @@ def test_a_process_that_dies_fails_its_photo_only(folder, fake):
 
 SCRIPT = """
     import os, signal, sys, time
-    from keras_inpaint.inference import atomic, folders
+    from keras_inpaint.inference import atomic, folders, workers
 
     # A shell without job control starts its background jobs with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def slow_disk(descriptor):
+        if {deaf}:  # as a process that hangs in the kernel
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print(os.getpid(), flush=True)
         time.sleep(60)
 
@@ -158,15 +160,17 @@ SCRIPT = """
         os.fsync = slow_disk
         return lambda image, mask: image
 
+    workers._JOIN_SECONDS = 1.0 if {deaf} else workers._JOIN_SECONDS
     if __name__ == "__main__":
         folders.complete_folder("photos", "masks", "out", load, jobs=2)
 """
 
 
-def test_an_interruption_stops_every_process_and_leaves_nothing(folder):
+@pytest.mark.parametrize("deaf", [False, True])
+def test_an_interruption_stops_every_process_and_leaves_nothing(folder, deaf):
     for number in range(3):
         add(folder, f"p{number}.png")
-    (folder / "script.py").write_text(textwrap.dedent(SCRIPT))
+    (folder / "script.py").write_text(textwrap.dedent(SCRIPT).format(deaf=deaf))
     with subprocess.Popen(
         [sys.executable, "script.py"],
         cwd=folder,
