@@ -1,4 +1,4 @@
-"""Keras' Adadelta and Adam with one fused operation a variable.
+"""Keras' Adadelta and Adam with one fused operation a variable, and its Muon for convolutions.
 
 A discriminator has tens of millions of weights: the stock optimisers pass over them a dozen times
 a step, the fused kernels once. Configuration, variables and results are the stock ones'; where
@@ -6,6 +6,8 @@ there is no fused path (replicas, sparse gradients, AMSGrad, other backends) the
 optimisers.
 """
 
+import math
+import re
 from typing import Any
 
 import keras
@@ -86,15 +88,58 @@ class Adam(keras.optimizers.Adam):
         )
 
 
-_FUSED = {"adadelta": Adadelta, "adam": Adam}
+@_REGISTER
+class Muon(keras.optimizers.Muon):
+    """`keras.optimizers.Muon` that takes a convolution's kernel as one matrix.
+
+    K. Jordan et al., https://kellerjordan.github.io/posts/muon, with the step size of
+    https://arxiv.org/abs/2502.16982, so that Adam's learning rates fit. The stock optimiser
+    leaves every variable that is no matrix to AdamW; here a kernel (height, width, in, out) is
+    the matrix (height * width * in, out). No weight decay unless asked for.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_weight_decay: float | None = None,
+        weight_decay: float | None = None,
+        name: str = "muon",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate,
+            adam_weight_decay=adam_weight_decay,
+            weight_decay=weight_decay,
+            name=name,
+            **kwargs,
+        )
+
+    def _should_use_adamw(self, variable: Any) -> bool:
+        if len(variable.shape) != 4:
+            return super()._should_use_adamw(variable)
+        return any(re.search(keyword, variable.path) for keyword in self.exclude_layers)
+
+    def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
+        if len(x.shape) == 2:
+            return super().zeropower_via_newtonschulz5(x, steps)
+        matrix = keras.ops.reshape(x, (-1, x.shape[-1]))
+        return keras.ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)
+
+    def lr_adjust(self, x: Any) -> Any:
+        if self.rms_rate is None or len(x.shape) == 2:
+            return super().lr_adjust(x)
+        return x * self.rms_rate * math.sqrt(max(math.prod(x.shape[:-1]), x.shape[-1]))
+
+
+_OURS = {"adadelta": Adadelta, "adam": Adam, "muon": Muon}
 
 
 def resolve_optimizer(optimizer: Any, **settings: Any) -> keras.optimizers.Optimizer:
     """Return an optimiser for a name; an optimiser is returned as it is.
 
     Args:
-        optimizer: A Keras optimiser, its configuration, or its name; `"adadelta"` and `"adam"`
-            are the fused ones.
+        optimizer: A Keras optimiser, its configuration, or its name; `"adadelta"`, `"adam"`
+            and `"muon"` are this module's.
         **settings: Arguments for an optimiser given by name.
 
     Returns:
@@ -105,7 +150,7 @@ def resolve_optimizer(optimizer: Any, **settings: Any) -> keras.optimizers.Optim
     """
     if not isinstance(optimizer, str):
         return keras.optimizers.get(optimizer)
-    fused = _FUSED.get(optimizer.lower())
-    if fused is not None:
-        return fused(**settings)
+    ours = _OURS.get(optimizer.lower())
+    if ours is not None:
+        return ours(**settings)
     return keras.optimizers.get({"class_name": optimizer, "config": settings})
