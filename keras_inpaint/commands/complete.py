@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_inpaint.commands.quiet import greetings_held
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -159,7 +161,12 @@ def _loader(model: str | None, jobs: int | None, network: dict) -> "Callable[[],
 
     presets.resolve(model, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
     threads = None if jobs in (None, 1) else max(1, _cores() // jobs)
-    return partial(Inpainter, model, threads=threads, **network)
+    return partial(_quietly, partial(Inpainter, model, threads=threads, **network))
+
+
+def _quietly(load: "Callable[[], Completer]") -> "Completer":
+    with greetings_held():
+        return load()
 
 
 def _cores() -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from keras_inpaint.commands.quiet import import_tensorflow
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 
 _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
@@ -137,6 +138,7 @@ def command(
     for file in filter(None, (json_file, html_file)):
         check_target(file, overwrite=True)
 
+    import_tensorflow()
     from keras_inpaint.evaluation.protocol import evaluate
 
     report = _with_progress(

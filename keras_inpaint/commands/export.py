@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from keras_inpaint.commands.quiet import import_tensorflow
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -130,6 +132,7 @@ def command(
     nothing is left behind.
     """
     _check_usage(format_, quantize, sizes, dynamic, calibrate, float_layers, out)
+    import_tensorflow()
     from keras_inpaint.exporting.calibration import read_photos, sample_photos
     from keras_inpaint.exporting.loading import load_network
     from keras_inpaint.exporting.model_card import card_of, read_card

@@ -36,7 +36,7 @@ _HELP = {
     "held_out": "Part of the images, by group, kept for judging.",
     "seed": "Seed of the weights, the batches and the split.",
     "precision": "What to compute in; auto asks the machine.",
-    "optimizer": "Keras optimiser by name, such as adadelta or adam.",
+    "optimizer": "Keras optimiser by name, such as adadelta, adam or muon.",
     "learning_rate": "Of the completion network; adadelta's is 1.0.",
     "discriminator_learning_rate": "Of the discriminator.",
     "joint_learning_rate": "Of the completion network in phase 3.",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_inpaint.training.optimizers import Adadelta, Adam, resolve_optimizer
+from keras_inpaint.training.optimizers import Adadelta, Adam, Muon, resolve_optimizer
 
 PAIRS = [
     (Adadelta(0.7, rho=0.8), keras.optimizers.Adadelta(0.7, rho=0.8, epsilon=1e-6)),
@@ -45,11 +45,43 @@ def test_five_steps_are_the_stock_optimisers(pair):
         np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-6)
 
 
+def after_five_steps(optimizer, start, gradients):
+    variable = keras.Variable(start)
+    optimizer.build([variable])
+    step = compiled(optimizer, variable)
+    for gradient in gradients:
+        step(tf.constant(gradient))
+    return np.array(variable)
+
+
+@pytest.mark.parametrize("shape", [(3, 3, 4, 6), (3, 3, 2, 24), (5,)])
+def test_muon_takes_a_kernel_as_the_matrix_of_what_each_channel_sees(shape):
+    rng = np.random.default_rng(1)
+    start = rng.normal(size=shape).astype("float32")
+    gradients = rng.normal(size=(5, *shape)).astype("float32")
+    ours = after_five_steps(Muon(0.01), start, gradients)
+    flat = (-1, shape[-1]) if len(shape) == 4 else shape
+    stock = keras.optimizers.Muon(0.01, weight_decay=None, adam_weight_decay=None)
+    expected = after_five_steps(stock, start.reshape(flat), [g.reshape(flat) for g in gradients])
+    np.testing.assert_allclose(ours.reshape(flat), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_muon_moves_every_direction_of_a_kernel_alike():
+    gradient = np.random.default_rng(2).normal(size=(3, 3, 4, 6)).astype("float32")
+    gradient[..., 0] *= 100
+    step = -after_five_steps(Muon(1.0, rms_rate=None), np.zeros_like(gradient), [gradient])
+    sizes = np.linalg.svd(step.reshape(-1, 6), compute_uv=False)
+    assert sizes.min() > 0.6 and sizes.max() < 1.3
+    left_out = Muon(1.0, exclude_layers=["variable"])
+    assert left_out._should_use_adamw(keras.Variable(gradient))
+
+
 def test_names():
     assert isinstance(resolve_optimizer("adadelta"), Adadelta)
     assert float(resolve_optimizer("adadelta").learning_rate) == 1.0
     adam = resolve_optimizer("Adam", learning_rate=0.5)
     assert isinstance(adam, Adam) and float(adam.learning_rate) == 0.5
+    assert isinstance(resolve_optimizer("muon"), Muon)
     assert isinstance(resolve_optimizer("rmsprop"), keras.optimizers.RMSprop)
     own = keras.optimizers.SGD(0.3)
     assert resolve_optimizer(own) is own
@@ -62,3 +94,8 @@ def test_they_survive_saving():
         keras.saving.serialize_keras_object(Adadelta(0.3, clipnorm=1.0))
     )
     assert type(again) is Adadelta and again.clipnorm == 1.0
+    again = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(Muon(0.3, exclude_layers=["conv_17"]))
+    )
+    assert type(again) is Muon and again.exclude_layers == ["conv_17"]
+    assert again.weight_decay is None and again.adam_weight_decay is None
