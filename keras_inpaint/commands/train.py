@@ -28,8 +28,8 @@ _HELP = {
     "width": "Multiplier of the networks' channels.",
     "batch_size": "Images a step.",
     "steps": "Steps of the three phases; 0 leaves a phase out.",
-    "masks": "rectangles[:LOW-HIGH] (pixels), strokes[:LOW-HIGH] (percent), mixed, "
-    "center:SIDE, or a folder of mask files (white is the hole).",
+    "masks": "rectangles[:LOW-HIGH[xMOST]] (pixels), strokes[:LOW-HIGH] (percent), "
+    "mixed, center:SIDE, or a folder of mask files (white is the hole).",
     "patch_size": "Side of the local discriminator's patch in pixels.",
     "scale": "The shortest side is resized to LOW to HIGH times the crop before it is cut.",
     "flip": "Mirror half of the images.",

@@ -40,33 +40,47 @@ def default_rectangle_sides(size: int) -> tuple[int, int]:
     return max(1, round(size * (0.375 if size >= 224 else 0.3))), default_patch_size(size)
 
 
-def rectangles(sides: tuple[int, int] | None = None) -> MaskSampler:
-    """Return a sampler of one rectangle at a random place inside the image.
+def rectangles(sides: tuple[int, int] | None = None, most: int = 1) -> MaskSampler:
+    """Return a sampler of rectangles at random places inside the image.
+
+    The paper has one. Several holes teach more at the price of one step, where each is small
+    beside the image; they may overlap.
 
     Args:
         sides: `(smallest, largest)` side in pixels; None takes the paper's by size.
+        most: Int, 1 to this many rectangles an image, each number as likely.
 
     Returns:
         A sampler.
 
     Raises:
-        ValueError: If the range is empty.
+        ValueError: If the range is empty, or `most` below 1.
     """
     if sides is not None and not 1 <= sides[0] <= sides[1]:
         raise ValueError(f"sides must be 1 <= smallest <= largest, got {sides!r}")
+    if most < 1:
+        raise ValueError(f"at least one rectangle is needed, got {most!r}")
 
     def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
         low, high = sides or default_rectangle_sides(size)
         if high > size:
             raise ValueError(f"a hole of {high} px does not fit an image of {size} px")
-        uniform = tf.random.stateless_uniform((4,), seed)
-        extent = low + tf.cast(uniform[:2] * (high - low + 1), tf.int32)
+        uniform = tf.random.stateless_uniform((most, 4), seed)
+        extent = low + tf.cast(uniform[:, :2] * (high - low + 1), tf.int32)
         extent = tf.minimum(extent, high)
-        origin = tf.cast(uniform[2:] * tf.cast(size - extent + 1, tf.float32), tf.int32)
+        origin = tf.cast(uniform[:, 2:] * tf.cast(size - extent + 1, tf.float32), tf.int32)
         origin = tf.minimum(origin, size - extent)
-        return _box(origin, extent, size)
+        holes = [_box(origin[number], extent[number], size) for number in range(most)]
+        if most == 1:
+            return holes[0]
+        drawn = tf.random.stateless_uniform((), seed + 3, 1, most + 1, tf.int32)
+        return tf.reduce_max(tf.stack(holes) * _first(drawn, most), axis=0)
 
     return sample
+
+
+def _first(count: tf.Tensor, most: int) -> tf.Tensor:
+    return tf.cast(tf.range(most) < count, tf.float32)[:, None, None, None]
 
 
 def center(side: int) -> MaskSampler:
@@ -233,7 +247,8 @@ def parse_masks(spec: Any) -> MaskSampler:
     """Return the sampler that a word on the command line names.
 
     Args:
-        spec: `"rectangles"`, `"rectangles:LOW-HIGH"` in pixels, `"strokes"`,
+        spec: `"rectangles"`, `"rectangles:LOW-HIGH"` in pixels, `"rectangles:LOW-HIGHxMOST"`
+            for 1 to MOST an image, `"strokes"`,
             `"strokes:LOW-HIGH"` in percent of the image, `"mixed"` (rectangles and strokes,
             half each), `"center:SIDE"` in pixels, the path of a folder of mask files, or a
             sampler, which is returned as it is.
@@ -251,7 +266,8 @@ def parse_masks(spec: Any) -> MaskSampler:
         return mask_files(spec)
     try:
         if name == "rectangles":
-            return rectangles(_interval(value, int) if value else None)
+            value, times, most = value.partition("x")
+            return rectangles(_interval(value, int) if value else None, int(most) if times else 1)
         if name == "strokes":
             if not value:
                 return strokes()
@@ -264,7 +280,7 @@ def parse_masks(spec: Any) -> MaskSampler:
     if spec == "mixed":
         return mixed([rectangles(), strokes()])
     raise ValueError(
-        f"masks must be rectangles[:LOW-HIGH], strokes[:LOW-HIGH], mixed, center:SIDE or an "
+        f"masks must be rectangles[:LOW-HIGH[xMOST]], strokes[:LOW-HIGH], mixed, center:SIDE or an "
         f"existing folder of mask files, got {spec!r}"
     )
 

@@ -33,6 +33,18 @@ def test_rectangles_are_full_boxes_with_sides_in_the_range():
     assert min(tops) < 5 and max(tops) > 40, "holes reach every part of the image"
 
 
+def test_several_rectangles_each_number_as_likely():
+    drawn = draw(masks.parse_masks("rectangles:6-8x3"), 150)[..., 0]
+    areas = drawn.sum(axis=(1, 2))
+    assert areas.min() >= 36 and areas.max() <= 3 * 64
+    for low, high in ((36, 64), (65, 128), (129, 192)):
+        assert 25 < ((areas >= low) & (areas <= high)).sum() < 75
+    one = draw(masks.rectangles((6, 8), most=1), 20)
+    np.testing.assert_array_equal(one, draw(masks.parse_masks("rectangles:6-8"), 20))
+    with pytest.raises(ValueError, match="rectangles:6-8x0"):
+        masks.parse_masks("rectangles:6-8x0")
+
+
 @pytest.mark.parametrize(
     ("size", "patch", "sides"), [(256, 128, (96, 128)), (160, 96, (48, 96)), (64, 36, (19, 36))]
 )
@@ -50,7 +62,7 @@ def test_strokes_have_the_area_asked_for():
     assert set(np.unique(drawn)) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("spec", ["rectangles", "strokes", "mixed", "center:20"])
+@pytest.mark.parametrize("spec", ["rectangles", "rectangles:x4", "strokes", "mixed", "center:20"])
 def test_the_same_seed_gives_the_same_hole_and_none_is_empty(spec):
     first, second = draw(masks.parse_masks(spec), 12), draw(masks.parse_masks(spec), 12)
     np.testing.assert_array_equal(first, second)
