@@ -23,6 +23,8 @@ SAMPLE_SETTINGS = {
 }
 
 _HELP = {
+    "init": "Start from these weights: a preset, a run's folder or a .keras file of the same "
+    "width and kernels.",
     "preset": "Start from the settings of a preset; options given here win.",
     "size": "Side of the training crops in pixels, a multiple of 4.",
     "width": "Multiplier of the networks' channels.",
@@ -59,6 +61,7 @@ def _options(function: Any) -> Any:
     choice = click.Choice
     types: dict[str, Any] = {
         "preset": str,
+        "init": str,
         "size": click.IntRange(min=4),
         "width": click.FloatRange(0, 16, min_open=True),
         "discriminator_width": click.FloatRange(0, 16, min_open=True),

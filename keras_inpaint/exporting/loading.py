@@ -7,6 +7,7 @@ import keras
 from keras_inpaint import presets
 from keras_inpaint.networks.exact import NativeConv2D
 from keras_inpaint.networks.layers import Conv2D, with_dtype_policy
+from keras_inpaint.networks.reading import read_network, require_completion_network
 
 
 def load_network(network: keras.Model | str | Path) -> keras.Model:
@@ -25,8 +26,8 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
             completion network.
     """
     if not isinstance(network, keras.Model):
-        network = _read(network)
-    _check_contract(network)
+        network = read_network(resolve_network_path(network))
+    require_completion_network(network)
     network = with_dtype_policy(network, "float32")
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -52,27 +53,6 @@ def resolve_network_path(reference: str | Path) -> Path:
     if path.suffix != ".keras":
         raise ValueError(f"only a .keras file can be exported, got {path}")
     return path
-
-
-def _read(reference: str | Path) -> keras.Model:
-    path = resolve_network_path(reference)
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} is not a Keras model that can be read: {reason}") from error
-
-
-def _check_contract(network: keras.Model) -> None:
-    inputs = {tensor.name: tuple(tensor.shape) for tensor in network.inputs}
-    outputs = [tuple(tensor.shape) for tensor in network.outputs]
-    channels = {name: shape[-1] for name, shape in inputs.items() if len(shape) == 4}
-    if channels != {"image": 3, "mask": 1} or len(outputs) != 1 or outputs[0][-1] != 3:
-        raise ValueError(
-            "a completion network takes image (batch, height, width, 3) and mask "
-            f"(batch, height, width, 1) and gives 3 channels; {network.name} takes {inputs} "
-            f"and gives {outputs}"
-        )
 
 
 def network_size(network: keras.Model) -> tuple[int | None, int | None]:

@@ -2,17 +2,16 @@
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-import keras_inpaint.networks.layers  # noqa: F401  registers the layers of saved networks
 from keras_inpaint.inference.runtimes import Runtime, as_float
 from keras_inpaint.networks.completion import mean_pixel_of
 from keras_inpaint.networks.exact import size_independent
 from keras_inpaint.networks.geometry import network_reach
+from keras_inpaint.networks.reading import read_network, require_completion_network
 
 logger = logging.getLogger(__name__)
 
@@ -34,8 +33,8 @@ class KerasRuntime(Runtime):
 
     def __init__(self, model: Path | keras.Model, threads: int | None = None) -> None:
         limit_threads(threads)
-        network = model if isinstance(model, keras.Model) else _read(Path(model))
-        _check_contract(network, model)
+        in_memory = isinstance(model, keras.Model)
+        network = require_completion_network(model) if in_memory else read_network(Path(model))
         self.reach = network_reach(network)
         self.mean_pixel = mean_pixel_of(network)
         height, width = next(t.shape for t in network.inputs if t.name == "image")[1:3]
@@ -62,23 +61,3 @@ def limit_threads(threads: int | None) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         logger.warning("TensorFlow is running already: threads=%d has no effect", threads)
-
-
-def _read(path: Path) -> keras.Model:
-    try:
-        return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} is not a Keras model that can be read: {reason}") from error
-
-
-def _check_contract(network: Any, model: Any) -> None:
-    label = model if isinstance(model, Path) else getattr(network, "name", network)
-    if not isinstance(network, keras.Model):
-        raise ValueError(f"{label} is no completion network but a {type(network).__name__}")
-    inputs = {tensor.name: tensor.shape[-1] for tensor in network.inputs}
-    if inputs != {"image": 3, "mask": 1} or len(network.outputs) != 1:
-        raise ValueError(
-            f"{label} is no completion network: it takes {inputs}, expected image of 3 channels "
-            f"and mask of 1"
-        )

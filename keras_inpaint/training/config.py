@@ -18,6 +18,8 @@ class TrainingConfig:
     Attributes:
         data: What `data.load_images` takes.
         data_dir: Where TFDS keeps its data; None is its default.
+        init: Completion network to start from instead of random weights: a preset's name, a
+            run's folder or a `.keras` file of the same form. Its mean pixel is kept.
         size: Side of the training crops in pixels, a multiple of 4.
         width: Multiplier of the completion network's channels.
         discriminator_width: Multiplier of the discriminator's channels; None is `width`.
@@ -55,6 +57,7 @@ class TrainingConfig:
 
     data: str = "sample"
     data_dir: str | None = None
+    init: str | None = None
     size: int = 128
     width: float = 1.0
     discriminator_width: float | None = None

@@ -22,6 +22,7 @@ from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN
 from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.initial import start_from
 from keras_inpaint.training.judge import Judge
 from keras_inpaint.training.keeper import RunKeeper
 from keras_inpaint.training.phases import build_trainer, optimizer_parts
@@ -64,7 +65,8 @@ def train(
         The path of the finished completion network, a float32 `.keras` file.
 
     Raises:
-        ValueError: If the run was started otherwise, or with other images.
+        ValueError: If the run was started otherwise, or with other images, or if the weights to
+            start from do not fit.
         TrainingFailed: If a loss is not a number.
     """
     tell = listener or (lambda event, facts: None)
@@ -92,6 +94,7 @@ def train(
     if found is not None:
         precision, reason = found["precision"], "as the run began"
     tell("precision", {"precision": precision, "reason": reason})
+    schedule = Schedule(config, folder, kept, held_out, precision, tell, save_seconds)
     folder.create(
         {
             "config": config.as_dict(),
@@ -107,7 +110,6 @@ def train(
             "versions": _versions(),
         },
     )
-    schedule = Schedule(config, folder, kept, held_out, precision, tell, save_seconds)
     schedule.run()
     return folder.completion_file
 
@@ -145,6 +147,8 @@ class Schedule:
             last_kernel=config.last_kernel,
             mask_channel=config.mask_channel,
         )
+        if config.init is not None and folder.load_place() == (1, 0):
+            start_from(network, config.init)
         self.network = with_dtype_policy(network, precision)
         width = config.width if config.discriminator_width is None else config.discriminator_width
         self.discriminator = with_dtype_policy(
