@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
 from keras_inpaint.data.images import Images
+from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def load_images(
         return _from_tfds(source, "train", shortest_side, budget, progress)
     if text.startswith("tfds:"):
         name, _, split = text[len("tfds:") :].partition("@")
-        builder = _tfds_builder(name, data_dir)
+        builder = tfds_builder(name, data_dir)
         return _from_tfds(builder, split or "train", shortest_side, budget, progress)
     if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
         return _from_sample(text, shortest_side, seed)
@@ -82,34 +83,10 @@ def _from_folder(
     return _read(names, encoded, str(root), shortest_side, budget, progress)
 
 
-def _tfds_builder(name: str, data_dir: Any) -> Any:
-    import tensorflow_datasets as tfds
-
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"TFDS has no data set {name!r} here: {first}") from error
-    builder.download_and_prepare()
-    return builder
-
-
 def _from_tfds(
     builder: Any, split: str, shortest_side: int | None, budget: int, progress: Callable | None
 ) -> Images:
-    import tensorflow_datasets as tfds
-
-    features = builder.info.features
-    keys = [k for k, f in features.items() if isinstance(f, tfds.features.Image)]
-    if not keys:
-        raise ValueError(f"the TFDS data set {builder.name!r} has no image: {list(features)}")
-    if builder.info.splits and split not in builder.info.splits:
-        have = ", ".join(builder.info.splits)
-        raise ValueError(f"the TFDS data set {builder.name!r} has no split {split!r}: {have}")
-    skip = {keys[0]: tfds.decode.SkipDecoding()}
-    dataset = builder.as_dataset(split=split, decoders=skip, shuffle_files=False)
-    values = [row[keys[0]] for row in dataset.as_numpy_iterator()]
-    names = [f"{builder.name}-{split}-{i:07d}" for i in range(len(values))]
+    names, values = tfds_images(builder, split)
     label = f"tfds:{builder.name}@{split}"
     if values and not isinstance(values[0], bytes):
         arrays = [reduced(tf.constant(v), shortest_side).numpy() for v in values]

@@ -17,6 +17,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_inpaint.data.groups import split_names
+from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
 from keras_inpaint.evaluation.geometry import square, suffixes
 
 logger = logging.getLogger(__name__)
@@ -213,24 +214,10 @@ def _from_sample(text: str) -> PhotoSet:
 
 
 def _from_tfds(reference: str, data_dir: str | os.PathLike[str] | None) -> PhotoSet:
-    import tensorflow_datasets as tfds
-
     name, _, split = reference.partition("@")
-    try:
-        builder = tfds.builder(name, data_dir=data_dir)
-    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"TFDS has no data set {name!r} here: {first}") from error
-    builder.download_and_prepare()
+    builder = tfds_builder(name, data_dir)
     split = split or ("test" if "test" in builder.info.splits else "train")
-    features = builder.info.features
-    keys = [key for key, kind in features.items() if isinstance(kind, tfds.features.Image)]
-    if not keys or split not in builder.info.splits:
-        have = ", ".join(builder.info.splits) if keys else "no images"
-        raise ValueError(f"the TFDS data set {name!r} has no {split!r} photos: {have}")
-    skip = {keys[0]: tfds.decode.SkipDecoding()}
-    rows = builder.as_dataset(split=split, decoders=skip, shuffle_files=False)
-    stored = [row[keys[0]] for row in rows.as_numpy_iterator()]
+    names, stored = tfds_images(builder, split)
 
     def read(number: int) -> Image.Image:
         value = stored[number]
@@ -239,5 +226,4 @@ def _from_tfds(reference: str, data_dir: str | os.PathLike[str] | None) -> Photo
         with Image.open(io.BytesIO(value)) as image:
             return upright_rgb(image)
 
-    names = tuple(f"{builder.name}-{split}-{number:07d}" for number in range(len(stored)))
-    return PhotoSet(f"tfds:{builder.name}@{split}", names, read)
+    return PhotoSet(f"tfds:{builder.name}@{split}", tuple(names), read)
