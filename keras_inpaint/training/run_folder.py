@@ -45,6 +45,7 @@ class RunFolder:
         self.state_file = self.path / "state" / "state.npz"
         self.metrics_file = self.path / "metrics.csv"
         self.completion_file = self.path / "completion.keras"
+        self.first_phase_file = self.path / "completion-phase1.keras"
         self.samples = self.path / "samples"
         self.animation = self.path / "progress.gif"
         self.logs = self.path / "logs"
@@ -69,6 +70,7 @@ class RunFolder:
                 self.config_file,
                 self.metrics_file,
                 self.completion_file,
+                self.first_phase_file,
                 self.animation,
                 self.path / "held_out.json",
             ):
@@ -87,6 +89,11 @@ class RunFolder:
         """Make the folder and write the configuration."""
         self.state_file.parent.mkdir(parents=True, exist_ok=True)
         self.write_json(self.config_file, config)
+
+    def keep_first_phase(self) -> None:
+        """Keep the completion network of phase 1 beside the one that phase 3 goes on with."""
+        with replacing(self.first_phase_file) as temporary:
+            shutil.copyfile(self.completion_file, temporary)
 
     def write_json(self, path: Path, value: dict[str, Any]) -> None:
         """Write a JSON file."""

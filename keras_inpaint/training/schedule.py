@@ -172,6 +172,9 @@ class Schedule:
             done = step if number == phase else 0
             if done < self.config.steps[number - 1]:
                 self._run_phase(number, done)
+            if number == 1 and self.config.steps[0]:
+                self._judge.settle(self.network)
+                self.folder.keep_first_phase()
             if number < 3:
                 self.folder.save_state(number + 1, 0, self._network_parts())
         if not self.folder.completion_file.exists():
@@ -206,8 +209,6 @@ class Schedule:
                     callbacks=callbacks,
                     verbose=0,
                 )
-        if phase == 1:
-            self._judge.settle(self.network)
 
     def _tensorboard(self, phase: int) -> list[keras.callbacks.Callback]:
         if importlib.util.find_spec("tensorboard") is None:

@@ -32,6 +32,10 @@ class Killed(BaseException):
     """Stands for a signal that no code can catch."""
 
 
+def killed(*arguments):
+    raise Killed
+
+
 def kill_at(phase, step):
     def listener(event, facts):
         if event == "step" and (facts["phase"], facts["step"]) == (phase, step):
@@ -57,7 +61,7 @@ def test_a_run_leaves_everything_that_was_promised(whole):
     run, events = whole
     names = {p.name for p in run.iterdir()}
     assert {"config.json", "state", "completion.keras", "samples", "progress.gif"} <= names
-    assert {"metrics.csv", "held_out.json"} <= names
+    assert {"metrics.csv", "held_out.json", "completion-phase1.keras"} <= names
     sheets = {p.name for p in (run / "samples").glob("*.png")}
     assert {"phase1-step000000.png", "phase1-step000004.png", "phase1-step000006.png"} <= sheets
     assert {"phase3-step000004.png", "phase3-step000005.png"} <= sheets
@@ -102,6 +106,23 @@ def test_a_killed_run_goes_on_and_ends_the_same(place, whole, images, tmp_path):
     pair = [keras.models.load_model(r / "completion.keras") for r in (run, whole[0])]
     for a, b in zip(*(n.weights for n in pair), strict=True):
         np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-2, atol=1e-4)
+
+
+def test_a_run_killed_between_two_phases_settles_the_first(whole, images, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "keep_first_phase", killed)
+        with pytest.raises(Killed):
+            train(CONFIG, tmp_path / "run", images=images)
+    assert RunFolder(tmp_path / "run").load_place() == (1, 6)
+    train(CONFIG, tmp_path / "run", images=images)
+    first, second = (
+        keras.models.load_model(run / "completion-phase1.keras").get_weights()
+        for run in (whole[0], tmp_path / "run")
+    )
+    for expected, found in zip(first, second, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for expected, found in zip(rows(whole[0]), rows(tmp_path / "run"), strict=True):
+        assert found == pytest.approx(expected, rel=2e-3, abs=1e-5)
 
 
 def test_a_finished_run_has_nothing_left_to_do(whole, images):
