@@ -108,8 +108,7 @@ class TrainingProgress:
         if self._live:
             return
         names = (
-            ("loss", "loss"),
-            ("hole_mse", "hole mse"),
+            ("completion_loss", "masked MSE"),
             ("discriminator_loss", "D loss"),
             ("real_score", "D(real)"),
             ("fake_score", "D(fake)"),

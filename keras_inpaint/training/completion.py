@@ -25,12 +25,11 @@ class CompletionTrainer(Trainer):
         completion_network: `keras.Model` from `build_completion_network`. It is trained in
             place.
 
-    Logs: `loss`, the masked squared error over all pixels; `hole_mse`, the same over the
-    holes' pixels; `completion_gradient_norm`.
+    Logs: `loss`, the masked squared error; `completion_gradient_norm`.
     """
 
     def __init__(self, completion_network: keras.Model, **kwargs: Any) -> None:
-        trackers = Trackers("loss", "hole_mse", "completion_gradient_norm")
+        trackers = Trackers("loss", "completion_gradient_norm")
         super().__init__({"completion_network": completion_network}, trackers, **kwargs)
 
     def compile(self, optimizer: Any = "adadelta", loss: Any = None, **kwargs: Any) -> None:
@@ -55,13 +54,11 @@ class CompletionTrainer(Trainer):
             loss = self.completion_loss(image, generated, mask)
             scaled = self.optimizer.scale_loss(loss)
         norm = update(self.optimizer, tape, scaled, variables)
-        return self._log(loss, mask, norm)
+        return self._log(loss, norm)
 
     def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         generated = self(data, training=False)
-        return self._log(self.completion_loss(data["image"], generated, data["mask"]), data["mask"])
+        return self._log(self.completion_loss(data["image"], generated, data["mask"]))
 
-    def _log(self, loss: tf.Tensor, mask: tf.Tensor, norm: Any = 0.0) -> dict[str, tf.Tensor]:
-        loss *= replicas()
-        hole_mse = loss / tf.reduce_mean(mask)
-        return self._trackers.update(loss=loss, hole_mse=hole_mse, completion_gradient_norm=norm)
+    def _log(self, loss: tf.Tensor, norm: Any = 0.0) -> dict[str, tf.Tensor]:
+        return self._trackers.update(loss=loss * replicas(), completion_gradient_norm=norm)

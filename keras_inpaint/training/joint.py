@@ -37,9 +37,8 @@ class JointTrainer(Trainer):
         label_smoothing: Float in [0, 0.5); see `losses.DiscriminatorLoss`.
 
     Logs: `loss`, the completion network's whole; `completion_loss`, its masked squared error;
-    `hole_mse`, the same over the holes' pixels; `adversarial_loss`, before alpha;
-    `discriminator_loss`; `real_score`, `fake_score`, `discriminator_accuracy`; both gradient
-    norms; `alpha`.
+    `adversarial_loss`, before alpha; `discriminator_loss`; `real_score`, `fake_score`,
+    `discriminator_accuracy`; both gradient norms; `alpha`.
     """
 
     _networks = ("completion_network", "discriminator")
@@ -58,7 +57,6 @@ class JointTrainer(Trainer):
         trackers = Trackers(
             "loss",
             "completion_loss",
-            "hole_mse",
             "adversarial_loss",
             "discriminator_loss",
             "real_score",
@@ -136,7 +134,7 @@ class JointTrainer(Trainer):
             loss = error + self.alpha * fooled
             scaled = self.optimizer.scale_loss(loss)
         norm = update(self.optimizer, tape, scaled, learned)
-        return self._log(mask, loss, error, fooled, d_loss, scores, norm, d_norm)
+        return self._log(loss, error, fooled, d_loss, scores, norm, d_norm)
 
     def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         image, mask = data["image"], data["mask"]
@@ -148,7 +146,7 @@ class JointTrainer(Trainer):
         error = self.completion_loss(image, generated, mask)
         fooled = self._fooled(data, completed, training=False)
         loss = error + self.alpha * fooled
-        return self._log(mask, loss, error, fooled, d_loss, scores)
+        return self._log(loss, error, fooled, d_loss, scores)
 
     def _fooled(self, data: dict, completed: tf.Tensor, training: bool) -> tf.Tensor:
         logits = judge(self.discriminator, completed, data["patch"], training)
@@ -156,7 +154,6 @@ class JointTrainer(Trainer):
 
     def _log(
         self,
-        mask: tf.Tensor,
         loss: tf.Tensor,
         error: tf.Tensor,
         fooled: tf.Tensor,
@@ -169,7 +166,6 @@ class JointTrainer(Trainer):
         return self._trackers.update(
             loss=loss * count,
             completion_loss=error * count,
-            hole_mse=error * count / tf.reduce_mean(mask),
             adversarial_loss=fooled * count,
             discriminator_loss=d_loss * count,
             completion_gradient_norm=norm,

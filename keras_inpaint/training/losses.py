@@ -18,11 +18,11 @@ ADVERSARIAL_KINDS = ("bce", "hinge")
 
 @_REGISTER
 class MaskedMeanSquaredError(keras.losses.MeanSquaredError):
-    """Squared error inside the holes, averaged over all pixels of the images.
+    """Squared error inside the holes, averaged over each image's hole, then over the images.
 
-    The average runs over all pixels, not over the holes': alpha, the weight of the adversarial
-    loss, was published for this scale. The error per hole pixel is this times the ratio of the
-    areas.
+    Over the hole, not over all pixels: beside the adversarial loss, whose size does not depend on
+    the hole's, a small hole then counts as much as a large one. An error averaged over all pixels
+    is this times the hole's part of the image, so that the same alpha weighs more there.
 
     Example:
 
@@ -41,7 +41,9 @@ class MaskedMeanSquaredError(keras.losses.MeanSquaredError):
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         if sample_weight is None:
             raise ValueError("MaskedMeanSquaredError needs the mask as its third argument")
-        return super().__call__(y_true, y_pred, ops.squeeze(sample_weight, -1))
+        hole = ops.cast(ops.squeeze(sample_weight, -1), "float32")
+        part = ops.mean(hole, axis=(1, 2), keepdims=True)
+        return super().__call__(y_true, y_pred, hole / ops.maximum(part, keras.config.epsilon()))
 
 
 def check_adversarial(kind: str) -> str:

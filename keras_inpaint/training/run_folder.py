@@ -18,7 +18,6 @@ COLUMNS = (
     "step",
     "loss",
     "completion_loss",
-    "hole_mse",
     "adversarial_loss",
     "discriminator_loss",
     "real_score",

@@ -7,12 +7,14 @@ import pytest
 from keras_inpaint.training.losses import DiscriminatorLoss, FoolingLoss, MaskedMeanSquaredError
 
 
-def test_masked_squared_error_counts_the_hole_and_averages_over_all_pixels():
-    image = np.zeros((1, 2, 2, 3), "float32")
-    generated = np.full((1, 2, 2, 3), 0.5, "float32")
-    mask = np.array([1, 0, 0, 1], "float32").reshape(1, 2, 2, 1)
+def test_masked_squared_error_is_the_holes_mean_and_each_image_counts_alike():
+    image = np.zeros((2, 2, 2, 3), "float32")
+    generated = np.full((2, 2, 2, 3), 0.5, "float32")
+    mask = np.array([[1, 0, 0, 1], [0, 0, 1, 0]], "float32").reshape(2, 2, 2, 1)
     generated[0, 0, 1] = 99  # known: does not count
-    assert float(MaskedMeanSquaredError()(image, generated, mask)) == pytest.approx(0.25 * 2 / 4)
+    generated[1, 1, 0] = 0.1
+    found = float(MaskedMeanSquaredError()(image, generated, mask))
+    assert found == pytest.approx((0.25 + 0.01) / 2)
     with pytest.raises(ValueError, match="mask"):
         MaskedMeanSquaredError()(image, generated)
 
