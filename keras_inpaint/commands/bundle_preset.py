@@ -132,7 +132,7 @@ def _of_run(run: Path) -> dict[str, Any]:
     kept = {key: found[key] for key in ("config", "precision", "versions") if key in found}
     data = {k: v for k, v in found.get("data", {}).items() if k not in ("source", "skipped")}
     if "config" in kept:  # where the photos lay on the machine is nobody's business
-        private = ("data", "data_dir")
+        private = ("data", "data_dir", "init")
         kept["config"] = {k: v for k, v in kept["config"].items() if k not in private}
     return {**kept, "photos": data, "held_out_psnr": curve}
 

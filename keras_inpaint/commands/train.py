@@ -15,10 +15,12 @@ SAMPLE_SETTINGS = {
     "width": 0.25,
     "steps": (900, 60, 120),
     "scale": (1.0, 1.0),
-    "optimizer": "adam",
-    "learning_rate": 2e-3,
+    "masks": "rectangles:19-40x3",
+    "optimizer": "muon",
+    "learning_rate": 5e-3,
+    "discriminator_optimizer": "adam",
     "discriminator_learning_rate": 1e-4,
-    "joint_learning_rate": 1e-4,
+    "joint_learning_rate": 5e-4,
     "decay": "cosine",
 }
 
