@@ -175,14 +175,14 @@ class ServerProcess:
 
 
 def need(*modules):
-    """Skip where packages of the extra `test-serve` are missing; imports none of them.
+    """Skip where packages of the extra `test` are missing; imports none of them.
 
     KServe and tritonclient each register the protocol's messages, so that one process can
     import only one of them; here it is the client.
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            pytest.skip(f"no {module}: pip install 'keras-inpaint[test-serve]'")
+            pytest.skip(f"no {module}: pip install 'keras-inpaint[test]'")
 
 
 @pytest.fixture(scope="session")

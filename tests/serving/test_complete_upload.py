@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-serve]'")
+pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from PIL import Image
 
-requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-serve]'")
-schemathesis = pytest.importorskip("schemathesis", reason="pip install 'keras-inpaint[test-serve]'")
+requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
+schemathesis = pytest.importorskip("schemathesis", reason="pip install 'keras-inpaint[test]'")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

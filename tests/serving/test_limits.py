@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-serve]'")
+requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
 
 
 def png(pixels):

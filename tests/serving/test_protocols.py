@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("tritonclient", reason="pip install 'keras-inpaint[test-serve]'")
+pytest.importorskip("tritonclient", reason="pip install 'keras-inpaint[test]'")
 
 
 def png(pixels):

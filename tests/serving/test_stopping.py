@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-serve]'")
+requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
 
 CLIENTS = 8
 SECONDS = 4.0

@@ -14,8 +14,8 @@ from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "export" / "tf_serving"
 
-pytest.importorskip("tensorflow_serving", reason="pip install 'keras-inpaint[test-serve]'")
-pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-serve]'")
+pytest.importorskip("tensorflow_serving", reason="pip install 'keras-inpaint[test]'")
+pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
 
 
 def program(name):

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-serve]'")
+requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
 
 
 def served(http, server):
