@@ -15,7 +15,7 @@ def test_settings_fit_together(name):
     from keras_inpaint.training.config import TrainingConfig
 
     config = TrainingConfig(**preset.training)
-    assert config.size % 4 == 0 and config.patch_size <= config.size
+    assert config.size % 4 == 0 and config.patch <= config.size
     parse_masks(config.masks)
     assert f"--preset {name}" in preset.command
     with pytest.raises(dataclasses.FrozenInstanceError):
