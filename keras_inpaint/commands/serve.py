@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from keras_inpaint.presets import DEFAULT_PRESET
+
 _MIB = 2**20
 
 
@@ -14,7 +16,8 @@ _MIB = 2**20
 )
 @click.option(
     "--model",
-    required=True,
+    default=DEFAULT_PRESET,
+    show_default=True,
     metavar="NAME|PATH",
     help="A preset, a .keras file, a run's folder, a SavedModel folder NAME or NAME/1, or a "
     "folder of several such NAMEs.",

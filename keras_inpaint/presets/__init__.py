@@ -2,7 +2,7 @@
 
     >>> from keras_inpaint.presets import PRESETS, resolve
     >>> PRESETS["faces"].training["size"]
-    160
+    128
     >>> path = resolve("faces")
 
 Nothing here imports TensorFlow or Keras.

@@ -31,7 +31,6 @@ def test_help_names_what_matters_and_imports_little():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--model"),
         (("--model", "m", "--port", "70000"), "--port"),
         (("--model", "m", "--versions", "newest"), "versions must be"),
         (("--model", "m", "--max-batch-size", "32"), "max_concurrency (16)"),

@@ -107,22 +107,20 @@ def test_a_run_on_the_sample_and_the_same_command_again(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("phase", [1, 2, 3])
-def test_sigkill_in_each_phase_loses_nothing(phase, tmp_path):
+def test_sigkill_in_each_phase_loses_nothing(tmp_path):
     settings = ["--held-out", "0.2", *SMALL, "--steps", "30", "30", "30"]
-    whole = run(["train", "sample:24", "--out", tmp_path / "whole", *settings])
-    assert whole.wait(timeout=900) == 0
+    with run(["train", "sample:24", "--out", tmp_path / "whole", *settings]) as whole:
+        assert whole.wait(timeout=900) == 0
     arguments = ["train", "sample:24", "--out", tmp_path / "cut", *settings]
-    cut = run(arguments)
-    for line in cut.stdout:
-        if line.startswith(f"phase {phase} step 10/"):
-            cut.kill()
-            break
-    cut.wait(timeout=60)
-    time.sleep(0.5)
-    assert cut.returncode == -9
-    rest = run(arguments)
-    assert rest.wait(timeout=900) == 0
+    for phase in (1, 2, 3):
+        with run(arguments) as cut:
+            for line in cut.stdout:
+                if line.startswith(f"phase {phase} step 10/"):
+                    cut.kill()
+                    break
+        assert cut.returncode == -9
+    with run(arguments) as rest:
+        assert rest.wait(timeout=900) == 0
     tables = [(tmp_path / name / "metrics.csv").read_text().split() for name in ("whole", "cut")]
     assert len(tables[0]) == len(tables[1])
     for ours, theirs in zip(*tables, strict=True):
