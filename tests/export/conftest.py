@@ -31,9 +31,13 @@ def web_model(tiny_network, tmp_path_factory):
     return export_tflite(tiny_network, path, sizes=SIZES, name="tiny")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Debian's Chromium; skips where something is missing."""
+    """Debian's Chromium; skips where something is missing.
+
+    Its event loop runs in the tests' own thread, so it must not outlive the module: others start
+    loops of their own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
