@@ -25,9 +25,10 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
         ValueError: If the reference leads to no `.keras` file, or to a network that is no
             completion network.
     """
-    if not isinstance(network, keras.Model):
+    if isinstance(network, keras.Model):
+        require_completion_network(network)
+    else:
         network = read_network(resolve_network_path(network))
-    require_completion_network(network)
     network = with_dtype_policy(network, "float32")
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
