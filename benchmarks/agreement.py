@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.timing import threads_available
+from keras_inpaint.commands.train import set_threads
 
 CASES = {
     "Keras layers, float32": ("float32", True),
@@ -32,12 +32,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
-    import tensorflow as tf
-
     import keras_inpaint as ki
 
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(threads_available())
+    set_threads(None)
     images = ki.load_images(arguments.data, shortest_side=arguments.size)
     losses: dict[str, list[float]] = {label: [] for label in CASES}
     for seed in range(arguments.seeds):

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks import training
-from benchmarks.timing import measure, threads_available
+from benchmarks.timing import measure
+from keras_inpaint.commands.train import set_threads
 
 SIZES, BATCHES = (64, 96, 128, 160, 192, 256), (1, 2, 4, 8, 16)
 
@@ -21,10 +22,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 
-    import tensorflow as tf
-
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(threads_available())
+    set_threads(None)
     by_size = [_seconds(arguments, size, 8) for size in SIZES]
     by_batch = [_seconds(arguments, 128, batch) for batch in BATCHES]
     for label, keys, values in (("px", SIZES, by_size), ("images", BATCHES, by_batch)):
