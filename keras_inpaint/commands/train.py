@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
+from keras_inpaint.presets.registry import FAST_LEARNING
 
 #: The portraits that the package draws are learned small: 96 px, a quarter of the width.
 SAMPLE_SETTINGS = {
@@ -16,12 +17,7 @@ SAMPLE_SETTINGS = {
     "steps": (900, 60, 120),
     "scale": (1.0, 1.0),
     "masks": "rectangles:19-40x3",
-    "optimizer": "muon",
-    "learning_rate": 5e-3,
-    "discriminator_optimizer": "adam",
-    "discriminator_learning_rate": 1e-4,
-    "joint_learning_rate": 5e-4,
-    "decay": "cosine",
+    **FAST_LEARNING,
 }
 
 _HELP = {
