@@ -74,13 +74,10 @@ def rectangles(sides: tuple[int, int] | None = None, most: int = 1) -> MaskSampl
         if most == 1:
             return holes[0]
         drawn = tf.random.stateless_uniform((), seed + 3, 1, most + 1, tf.int32)
-        return tf.reduce_max(tf.stack(holes) * _first(drawn, most), axis=0)
+        taken = tf.cast(tf.range(most) < drawn, tf.float32)[:, None, None, None]
+        return tf.reduce_max(tf.stack(holes) * taken, axis=0)
 
     return sample
-
-
-def _first(count: tf.Tensor, most: int) -> tf.Tensor:
-    return tf.cast(tf.range(most) < count, tf.float32)[:, None, None, None]
 
 
 def center(side: int) -> MaskSampler:
