@@ -29,7 +29,8 @@ _HELP = {
     "batch_size": "Images a step.",
     "steps": "Steps of the three phases; 0 leaves a phase out.",
     "masks": "rectangles[:LOW-HIGH[xMOST]] (pixels), strokes[:LOW-HIGH] (percent), "
-    "mixed, center:SIDE, or a folder of mask files (white is the hole).",
+    "center:SIDE, several joined by + (an image draws one), mixed (rectangles+strokes), "
+    "or a folder of mask files (white is the hole).",
     "patch_size": "Side of the local discriminator's patch in pixels.",
     "scale": "The shortest side is resized to LOW to HIGH times the crop before it is cut.",
     "flip": "Mirror half of the images.",

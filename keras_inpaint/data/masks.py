@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -238,55 +237,6 @@ def mixed(samplers: Sequence[MaskSampler], weights: Sequence[float] | None = Non
         return tf.switch_case(branch, [lambda s=s: s(seed, size) for s in samplers])
 
     return sample
-
-
-def parse_masks(spec: Any) -> MaskSampler:
-    """Return the sampler that a word on the command line names.
-
-    Args:
-        spec: `"rectangles"`, `"rectangles:LOW-HIGH"` in pixels, `"rectangles:LOW-HIGHxMOST"`
-            for 1 to MOST an image, `"strokes"`,
-            `"strokes:LOW-HIGH"` in percent of the image, `"mixed"` (rectangles and strokes,
-            half each), `"center:SIDE"` in pixels, the path of a folder of mask files, or a
-            sampler, which is returned as it is.
-
-    Returns:
-        A sampler.
-
-    Raises:
-        ValueError: If the word names none.
-    """
-    if callable(spec):
-        return spec
-    name, _, value = str(spec).partition(":")
-    if Path(spec).is_dir():
-        return mask_files(spec)
-    try:
-        if name == "rectangles":
-            value, times, most = value.partition("x")
-            return rectangles(_interval(value, int) if value else None, int(most) if times else 1)
-        if name == "strokes":
-            if not value:
-                return strokes()
-            low, high = _interval(value, float)
-            return strokes((low / 100, high / 100))
-        if name == "center":
-            return center(int(value))
-    except ValueError as error:
-        raise ValueError(f"masks {spec!r}: {error}") from None
-    if spec == "mixed":
-        return mixed([rectangles(), strokes()])
-    raise ValueError(
-        f"masks must be rectangles[:LOW-HIGH[xMOST]], strokes[:LOW-HIGH], mixed, center:SIDE or an "
-        f"existing folder of mask files, got {spec!r}"
-    )
-
-
-def _interval(text: str, number: type) -> tuple:
-    low, dash, high = text.partition("-")
-    if not dash:
-        raise ValueError(f"expected LOW-HIGH, got {text!r}")
-    return number(low), number(high)
 
 
 def patch_origin(mask: tf.Tensor, patch_size: int) -> tf.Tensor:

@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_inpaint.data.images import Images
-from keras_inpaint.data.masks import MaskSampler, default_patch_size, parse_masks, patch_origin
+from keras_inpaint.data.mask_specs import parse_masks
+from keras_inpaint.data.masks import MaskSampler, default_patch_size, patch_origin
 from keras_inpaint.data.sources import load_images
 
 #: The paper resizes the shortest side to 256 to 384 before it crops 256 (section 4).
@@ -37,7 +38,7 @@ def make_dataset(
         images: `Images`, or what `load_images` takes.
         size: Int, side of the square crop in pixels, a multiple of 4.
         batch_size: Int, images a batch; every batch is full.
-        masks: What `masks.parse_masks` takes.
+        masks: What `mask_specs.parse_masks` takes.
         patch_size: Int, side of the local patch in pixels, a multiple of 4; None takes the
             paper's by size.
         seed: Int. The same seed gives the same batches.
@@ -173,7 +174,7 @@ def fixed_examples(
         images: `Images`, usually held out from training.
         count: Int, how many at most.
         size: Int, side of the crop in pixels.
-        masks: What `masks.parse_masks` takes.
+        masks: What `mask_specs.parse_masks` takes.
         patch_size: Int, side of the local patch in pixels.
         seed: Int, for the holes.
 

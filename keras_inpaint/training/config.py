@@ -28,7 +28,7 @@ class TrainingConfig:
         mask_channel: Whether the mask is the fourth input channel.
         batch_size: Images a step.
         steps: Steps of the three phases; 0 leaves a phase out.
-        masks: What `data.masks.parse_masks` takes.
+        masks: What `data.mask_specs.parse_masks` takes.
         patch_size: Side of the local patch in pixels; None is the paper's by size.
         scale: Range of the shortest side before the crop, in crops.
         flip: Whether half of the images are mirrored.

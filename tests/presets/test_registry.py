@@ -11,7 +11,7 @@ from keras_inpaint.presets import DEFAULT_PRESET, PRESETS, preset_named
 def test_settings_fit_together(name):
     preset = PRESETS[name]
     assert preset.name == name
-    from keras_inpaint.data.masks import parse_masks
+    from keras_inpaint.data.mask_specs import parse_masks
     from keras_inpaint.training.config import TrainingConfig
 
     config = TrainingConfig(**preset.training)
