@@ -12,7 +12,8 @@ from keras_inpaint.serving import metrics, oip, tf_rest
 from keras_inpaint.serving.batching import Arrays, Batcher
 from keras_inpaint.serving.kserve_sdk import InferRequest, InferResponse, Model
 from keras_inpaint.serving.logs import note
-from keras_inpaint.serving.saved_models import LoadedModel, Signature
+from keras_inpaint.serving.saved_models import LoadedModel
+from keras_inpaint.serving.signatures import Signature, check_inputs
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class CompletionModel(Model):
 
     def _read_rest(self, payload: dict[str, Any], signature: Signature) -> Arrays:
         arrays = tf_rest.to_arrays(payload, signature)
-        self.loaded.check(signature, arrays, self._max_pixels)
+        check_inputs(signature, arrays, self._max_pixels)
         return arrays
 
     async def _infer(self, request: InferRequest) -> InferResponse:
@@ -102,7 +103,7 @@ class CompletionModel(Model):
 
     def _read_oip(self, request: InferRequest, signature: Signature) -> Arrays:
         arrays = oip.to_arrays(request)
-        self.loaded.check(signature, arrays, self._max_pixels)
+        check_inputs(signature, arrays, self._max_pixels)
         return arrays
 
     async def _in_codec(self, function, *arguments):  # type: ignore[no-untyped-def]

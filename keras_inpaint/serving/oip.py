@@ -24,7 +24,14 @@ from keras_inpaint.serving.kserve_sdk import (
     to_http_parameters,
     to_np_dtype,
 )
-from keras_inpaint.serving.saved_models import Signature, Tensor
+from keras_inpaint.serving.oip_values import (
+    checked_shape,
+    from_binary,
+    from_json,
+    to_binary,
+    to_json,
+)
+from keras_inpaint.serving.signatures import Signature, Tensor
 
 #: Header that says how long the JSON before the binary tensors is.
 JSON_LENGTH_HEADER = "inference-header-content-length"
@@ -106,7 +113,7 @@ def _read_input(entry: Any, body: bytes, start: int) -> tuple[InferInput, int]:
     if not isinstance(entry, dict):
         raise BadRequest("every entry of 'inputs' must be an object")
     name = _typed(entry, "name", str, required=True)
-    shape = _shape(name, _typed(entry, "shape", list, required=True))
+    shape = checked_shape(name, _typed(entry, "shape", list, required=True))
     datatype = _typed(entry, "datatype", str, required=True)
     parameters = _typed(entry, "parameters", dict) or {}
     if to_np_dtype(datatype) is None:
@@ -120,77 +127,11 @@ def _read_input(entry: Any, body: bytes, start: int) -> tuple[InferInput, int]:
                 f"input {name!r}: binary_data_size must be 0 to {len(body) - start}, got "
                 f"{str(size)[:20]}"
             )
-        array = _from_binary(name, datatype, shape, memoryview(body)[start : start + size])
+        array = from_binary(name, datatype, shape, memoryview(body)[start : start + size])
         start += size
     else:
-        array = _from_json(name, datatype, shape, entry["data"])
+        array = from_json(name, datatype, shape, entry["data"])
     return InferInput(name, list(array.shape), datatype, array), start
-
-
-def _shape(name: str, sizes: list[Any]) -> tuple[int, ...]:
-    if not all(type(size) is int and 0 <= size < 2**31 for size in sizes) or len(sizes) > 8:
-        raise BadRequest(f"input {name!r}: 'shape' must be up to 8 whole numbers of 0 or more")
-    return tuple(sizes)
-
-
-def _from_binary(name: str, datatype: str, shape: tuple[int, ...], data: memoryview) -> np.ndarray:
-    count = math.prod(shape)
-    if datatype == "BYTES":
-        return _texts(name, data, count).reshape(shape)
-    dtype = np.dtype(to_np_dtype(datatype))
-    if len(data) != count * dtype.itemsize:
-        raise BadRequest(
-            f"input {name!r}: {datatype} of shape {shape} is {count * dtype.itemsize} bytes, got "
-            f"{len(data)}"
-        )
-    return np.frombuffer(data, dtype).reshape(shape)
-
-
-def _texts(name: str, data: memoryview, count: int) -> np.ndarray:
-    texts, at = [], 0
-    while at < len(data):
-        if at + 4 > len(data):
-            raise BadRequest(f"input {name!r}: a length is cut off")
-        (length,) = struct.unpack_from("<I", data, at)
-        at += 4
-        if length > len(data) - at:
-            raise BadRequest(f"input {name!r}: a string of {length} bytes is cut off")
-        texts.append(bytes(data[at : at + length]))
-        at += length
-    if len(texts) != count:
-        raise BadRequest(f"input {name!r}: the shape asks for {count} strings, got {len(texts)}")
-    array = np.empty(count, object)
-    array[:] = texts
-    return array
-
-
-def _from_json(name: str, datatype: str, shape: tuple[int, ...], data: Any) -> np.ndarray:
-    try:
-        array = np.array(data, object) if datatype == "BYTES" else np.array(data)
-    except ValueError:
-        raise BadRequest(f"input {name!r} is ragged") from None
-    if array.size != math.prod(shape):
-        raise BadRequest(f"input {name!r}: shape {shape} does not fit {array.size} values")
-    array = array.reshape(shape)
-    if datatype == "BYTES":
-        if not all(isinstance(text, str) for text in array.ravel()):
-            raise BadRequest(f"input {name!r} must hold strings")
-        flat = np.empty(array.size, object)
-        flat[:] = [text.encode("utf-8", "surrogatepass") for text in array.ravel()]
-        return flat.reshape(shape)
-    return _cast(name, array, np.dtype(to_np_dtype(datatype)))
-
-
-def _cast(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    kinds = {"b": "b", "u": "iu", "i": "iu", "f": "iuf"}[dtype.kind]
-    if array.size and array.dtype.kind not in kinds:
-        raise BadRequest(f"input {name!r} must hold {dtype.name}")
-    if array.size and dtype.kind in "iu":
-        bounds = np.iinfo(dtype)
-        if array.min() < bounds.min or array.max() > bounds.max:
-            raise BadRequest(f"input {name!r} must lie in {bounds.min} to {bounds.max}")
-    with np.errstate(over="ignore"):
-        return array.astype(dtype)
 
 
 def signature_name(request: InferRequest) -> str | None:
@@ -243,14 +184,14 @@ def to_arrays(request: InferRequest) -> Arrays:
 
 
 def _from_grpc(tensor: InferInput) -> np.ndarray:
-    shape = _shape(tensor.name, list(tensor.shape))
+    shape = checked_shape(tensor.name, list(tensor.shape))
     if to_np_dtype(tensor.datatype) is None:
         raise BadRequest(f"input {tensor.name!r} has the unknown datatype {tensor.datatype[:20]!r}")
     raw = tensor._raw_data
     if raw is not None:
-        return _from_binary(tensor.name, tensor.datatype, shape, memoryview(raw))
+        return from_binary(tensor.name, tensor.datatype, shape, memoryview(raw))
     if tensor.datatype != "BYTES":
-        return _from_json(tensor.name, tensor.datatype, shape, tensor.data)
+        return from_json(tensor.name, tensor.datatype, shape, tensor.data)
     array = np.empty(len(tensor.data), object)
     array[:] = tensor.data
     if array.size != math.prod(shape):
@@ -305,10 +246,10 @@ def write_response(response: InferResponse, request: InferRequest) -> tuple[byte
         if binary is None:
             binary = request.use_binary_outputs
         if binary:
-            blobs.append(_to_binary(output.data))
+            blobs.append(to_binary(output.data))
             entry["parameters"] = {"binary_data_size": len(blobs[-1])}
         else:
-            entry["data"] = _to_json(output)
+            entry["data"] = to_json(output)
         entries.append(entry)
     answer = {
         "id": response.id,
@@ -318,20 +259,3 @@ def write_response(response: InferResponse, request: InferRequest) -> tuple[byte
     }
     head = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
     return (b"".join([head, *blobs]), len(head)) if blobs else (head, None)
-
-
-def _to_binary(array: np.ndarray) -> bytes:
-    if array.dtype != np.dtype(object):
-        return array.tobytes()
-    return b"".join(struct.pack("<I", len(text)) + text for text in array.ravel())
-
-
-def _to_json(output: InferOutput) -> Any:
-    if output.data.dtype != np.dtype(object):
-        return np.ascontiguousarray(output.data).ravel()
-    try:
-        return [text.decode("utf-8") for text in output.data.ravel()]
-    except UnicodeDecodeError:
-        raise BadRequest(
-            f"output {output.name!r} is no text; ask for it with the parameter binary_data: true"
-        ) from None

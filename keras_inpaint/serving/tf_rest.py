@@ -14,7 +14,7 @@ import orjson
 
 from keras_inpaint.serving.batching import Arrays
 from keras_inpaint.serving.errors import BadRequest
-from keras_inpaint.serving.saved_models import Signature, Tensor
+from keras_inpaint.serving.signatures import Signature, Tensor
 
 _KEYS = {"signature_name", "instances", "inputs"}
 

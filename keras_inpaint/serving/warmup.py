@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from keras_inpaint.serving.saved_models import LoadedModel
+from keras_inpaint.serving.signatures import check_inputs
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def replay(model: LoadedModel) -> int:
     for count, (name, arrays) in enumerate(_requests(path), start=1):
         try:
             signature = model.signature(name)
-            model.check(signature, arrays, max_pixels=2**31)
+            check_inputs(signature, arrays, max_pixels=2**31)
             model.run(signature, arrays)
         except Exception as error:
             raise ValueError(f"warm-up request {count} of {path} fails: {error}") from error

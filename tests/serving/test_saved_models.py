@@ -11,6 +11,7 @@ pytest.importorskip("orjson", reason="pip install 'keras-inpaint[serve]'")
 
 from keras_inpaint.serving.errors import BadRequest, NotFound, TooLarge
 from keras_inpaint.serving.saved_models import LoadedModel, graph_message
+from keras_inpaint.serving.signatures import check_inputs
 from keras_inpaint.serving.warmup import WARMUP_FILE, replay
 
 MOST = 10_000
@@ -96,11 +97,11 @@ def test_strings_that_tensorflow_serving_must_encode_end_in_bytes(model):
 )
 def test_pixels_that_do_not_fit(model, change, error, message):
     arrays = {"image": np.zeros((1, 8, 8, 3), np.uint8), "mask": np.zeros((1, 8, 8, 1), np.uint8)}
-    model.check(model.signature("complete"), arrays, MOST)
+    check_inputs(model.signature("complete"), arrays, MOST)
     arrays.update(change)
     arrays = {name: array for name, array in arrays.items() if array is not None}
     with pytest.raises(error, match=message):
-        model.check(model.signature("complete"), arrays, MOST)
+        check_inputs(model.signature("complete"), arrays, MOST)
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, np.nan, np.inf])
@@ -110,16 +111,16 @@ def test_floats_lie_between_0_and_1(model, value):
         for name, depth in (("image", 3), ("mask", 1))
     }
     signature = model.signature("complete_float")
-    model.check(signature, arrays, MOST)
+    check_inputs(signature, arrays, MOST)
     arrays["image"][0, 0, 0, 0] = value
     with pytest.raises(BadRequest, match=r"image must lie in \[0, 1\]"):
-        model.check(signature, arrays, MOST)
+        check_inputs(signature, arrays, MOST)
 
 
 def test_files_that_do_not_fit(model):
     signature = model.signature("complete_bytes")
     good, mask = png(np.zeros((8, 9, 3), np.uint8)), png(np.zeros((8, 9), np.uint8))
-    model.check(signature, {"image": texts(good, good), "mask": texts(mask, mask)}, MOST)
+    check_inputs(signature, {"image": texts(good, good), "mask": texts(mask, mask)}, MOST)
     cases = [
         (texts(good, b""), texts(mask, mask), BadRequest, "index 1 of the batch: image is no JPEG"),
         (
@@ -132,9 +133,9 @@ def test_files_that_do_not_fit(model):
     ]
     for image, holes, error, message in cases:
         with pytest.raises(error, match=message):
-            model.check(signature, {"image": image, "mask": holes}, MOST)
+            check_inputs(signature, {"image": image, "mask": holes}, MOST)
     with pytest.raises(TooLarge, match="more than the 100 pixels"):
-        model.check(signature, {"image": texts(good, good), "mask": texts(mask, mask)}, 100)
+        check_inputs(signature, {"image": texts(good, good), "mask": texts(mask, mask)}, 100)
 
 
 def test_what_only_the_graph_finds(model):

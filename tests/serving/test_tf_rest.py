@@ -10,7 +10,7 @@ pytest.importorskip("orjson", reason="pip install 'keras-inpaint[serve]'")
 
 from keras_inpaint.serving import tf_rest
 from keras_inpaint.serving.errors import BadRequest
-from keras_inpaint.serving.saved_models import Signature, Tensor
+from keras_inpaint.serving.signatures import Signature, Tensor
 
 PIXELS = Signature(
     "complete",
