@@ -37,6 +37,7 @@ class LiteRTRuntime(Runtime):
             self._interpreter = Interpreter(
                 model_path=str(self._path), num_threads=threads or _processors()
             )
+            self._interpreter.allocate_tensors()  # what cannot run shows here, not at a photo
             signatures = self._interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
