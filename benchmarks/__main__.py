@@ -6,6 +6,7 @@ python -m benchmarks --json out.json --rounds 5
 """
 
 import argparse
+import contextlib
 import json
 import platform
 import sys
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--width", type=float, default=1.0, help="width of the networks")
     arguments = parser.parse_args()
 
+    # PyTorch first: its lazy parts crash the process where TensorFlow was loaded before them.
+    with contextlib.suppress(ImportError):
+        import torch._dynamo  # noqa: F401
     import tensorflow as tf
 
     threads = threads_available()

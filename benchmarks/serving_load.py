@@ -199,18 +199,15 @@ def mixed_load(model: Path, options: argparse.Namespace) -> dict:
 
 def batching(model: Path, options: argparse.Namespace) -> list[dict]:
     """Measure configurations of the server in turns, arrays over gRPC, one size at a time."""
+    one_call = ("--inference-threads", "1")
+    any_size = ("--max-batch-pixels", str(2**22))
     configurations = {
+        "unbatched, one call": ("--max-batch-size", "1", *one_call),
         "unbatched": ("--max-batch-size", "1"),
-        "unbatched, 2 calls of 1 thread": (
-            *("--max-batch-size", "1", "--inference-threads", "2"),
-            *("--processor-threads", "1"),
-        ),
+        "batched, one call": one_call,
         "batched": (),
-        "batched at any size": ("--max-batch-pixels", str(2**22)),
-        "batched at any size, 2 calls of 1 thread": (
-            *("--max-batch-pixels", str(2**22), "--inference-threads", "2"),
-            *("--processor-threads", "1"),
-        ),
+        "batched at any size": any_size,
+        "batched at any size, calls of 1 thread": (*any_size, "--processor-threads", "1"),
     }
     servers: dict[str, Server] = {}
     rows = []
@@ -241,7 +238,7 @@ def batching(model: Path, options: argparse.Namespace) -> list[dict]:
                     wrong += tally.wrong
                     if turn:  # the first turn warms up
                         rates[name].append(len(tally.good) / took)
-            first = statistics.median(rates["unbatched"])
+            first = statistics.median(rates["unbatched, one call"])
             for name, server in servers.items():
                 median = statistics.median(rates[name])
                 calls = server.metric("keras_inpaint_batch_rows_count") - before[name][0]

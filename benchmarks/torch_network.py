@@ -59,7 +59,7 @@ def training_step(batch: dict[str, np.ndarray], width: float, bfloat16: bool) ->
         loss = (torch.square(generated.float() - image) * mask).mean()
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     return step
 

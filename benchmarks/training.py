@@ -64,19 +64,20 @@ def phase_one(arguments: argparse.Namespace) -> list[Case]:
 
 
 def phase_two(arguments: argparse.Namespace) -> list[Case]:
-    """Return phase 2: stock float32 and ours in bfloat16."""
-    return [
-        _keras_case(arguments, 2, "Keras layers, float32", "float32", True),
-        _keras_case(arguments, 2, "keras-inpaint, mixed_bfloat16", "mixed_bfloat16", False),
-    ]
+    """Return phase 2: stock float32 and ours in both."""
+    return _adversarial_cases(arguments, 2)
 
 
 def phase_three(arguments: argparse.Namespace) -> list[Case]:
     """Return phase 3: stock float32 and ours in both."""
+    return _adversarial_cases(arguments, 3)
+
+
+def _adversarial_cases(arguments: argparse.Namespace, phase: int) -> list[Case]:
     return [
-        _keras_case(arguments, 3, "Keras layers, float32", "float32", True),
-        _keras_case(arguments, 3, "keras-inpaint, float32", "float32", False),
-        _keras_case(arguments, 3, "keras-inpaint, mixed_bfloat16", "mixed_bfloat16", False),
+        _keras_case(arguments, phase, "Keras layers, float32", "float32", True),
+        _keras_case(arguments, phase, "keras-inpaint, float32", "float32", False),
+        _keras_case(arguments, phase, "keras-inpaint, mixed_bfloat16", "mixed_bfloat16", False),
     ]
 
 

@@ -58,7 +58,7 @@ _MIB = 2**20
 @click.option(
     "--inference-threads",
     type=click.IntRange(1, 64),
-    default=1,
+    default=2,
     show_default=True,
     help="Calls of networks at a time.",
 )

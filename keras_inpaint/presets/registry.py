@@ -87,7 +87,7 @@ _ALL = (
             "scale": (1.0, 1.4),
             "masks": "rectangles:24-56x3",
             "batch_size": 16,
-            "steps": (13_000, 100, 300),
+            "steps": (10_000, 100, 300),
             "held_out": 0.07,
             "seed": 0,
             **FAST_LEARNING,

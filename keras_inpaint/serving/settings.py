@@ -41,7 +41,8 @@ class Settings:
         max_batch_pixels: Int, most pixels of a batch; None takes 256 * 256 on processors, where
             one such photo already keeps them busy, and `max_tensor_pixels` on an accelerator.
         batch_window_seconds: Float, how long the first of a batch waits for others.
-        inference_threads: Int, calls of networks at a time.
+        inference_threads: Int, calls of networks at a time. Two keep the processors busy where
+            one alone would wait for its slowest thread.
         processor_threads: Int, threads that share one operation of a call, or None for
             TensorFlow's choice: as many as the machine has processors.
         max_body_bytes: Int, largest HTTP request body.
@@ -70,7 +71,7 @@ class Settings:
     max_batch_size: int = 8
     max_batch_pixels: int | None = None
     batch_window_seconds: float = 0.005
-    inference_threads: int = 1
+    inference_threads: int = 2
     processor_threads: int | None = None
     max_body_bytes: int = 32 * 2**20
     max_photo_pixels: int = 40_000_000
