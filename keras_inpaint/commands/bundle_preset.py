@@ -119,6 +119,8 @@ def _check_same(figures: list[dict[str, Any]], files: dict[str, dict[str, Any]])
 
 def _of_run(run: Path) -> dict[str, Any]:
     """Return the run's configuration, and its held-out figures step by step."""
+    from keras_inpaint.presets import PRESETS
+
     found = _object(run / "config.json")
     curve = []
     metrics = run / "metrics.csv"
@@ -132,7 +134,9 @@ def _of_run(run: Path) -> dict[str, Any]:
     kept = {key: found[key] for key in ("config", "precision", "versions") if key in found}
     data = {k: v for k, v in found.get("data", {}).items() if k not in ("source", "skipped")}
     if "config" in kept:  # where the photos lay on the machine is nobody's business
-        private = ("data", "data_dir", "init")
+        private = {"data", "data_dir"}
+        if kept["config"].get("init") not in (None, *PRESETS):
+            private.add("init")
         kept["config"] = {k: v for k, v in kept["config"].items() if k not in private}
     return {**kept, "photos": data, "held_out_psnr": curve}
 

@@ -76,3 +76,15 @@ def test_nothing_is_written_where_something_is_wrong(run, tmp_path):
     with pytest.raises(ValueError, match="unknown preset"):
         bundle(run, "cats", NOTES, [good], out)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("init", "kept"), [("faces", True), ("/secret/run", False), (None, True)])
+def test_the_card_names_the_preset_that_a_run_began_with_but_no_path(run, tmp_path, init, kept):
+    config = {"config": {"width": 0.0625, "data": "/secret/photos", "init": init}}
+    begun = tmp_path / "begun"
+    shutil.copytree(run, begun)
+    (begun / "config.json").write_text(json.dumps(config))
+    evaluation = json.loads((run / "box.json").read_text())
+    out = bundle(begun, "scenes", NOTES, [evaluation], tmp_path / "scenes")
+    card = read_card(out / "model_card.json")
+    assert card["training"]["config"].get("init", "left out") == (init if kept else "left out")
