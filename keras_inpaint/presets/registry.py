@@ -93,8 +93,8 @@ _ALL = (
             **FAST_LEARNING,
         },
         command="keras-inpaint train PHOTOS --preset faces --out runs/faces",
-        expected="19.8 dB in a hole of 40x40 px in the middle of 160x160 px, on portraits of other "
-        "people (Telea 17.5 dB); 25 minutes beside another training on two cores",
+        expected="21.1 dB in a hole of 40x40 px in the middle of 160x160 px, on portraits of other "
+        "people (Telea 17.5 dB); some 80 minutes on two cores",
     ),
     Preset(
         name="scenes",
@@ -106,7 +106,7 @@ _ALL = (
             "scale": (1.0, 1.6),
             "masks": "rectangles:28-72x2+strokes:5-50",
             "batch_size": 16,
-            "steps": (3_000, 60, 150),
+            "steps": (2_000, 60, 100),
             "init": "faces",
             "held_out": 0.1,
             "seed": 0,
