@@ -113,6 +113,8 @@ _ALL = (
             **FAST_LEARNING,
         },
         command="keras-inpaint train PHOTOS --preset scenes --out runs/scenes",
+        expected="16.6 dB in a square of half the side of 160 px (Telea 15.6 dB), 18.3 dB in "
+        "strokes (biharmonic 18.3 dB); 16 minutes on two cores",
     ),
 )
 
