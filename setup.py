@@ -41,7 +41,7 @@ setup(
     description="GLCIC image completion on Keras 3: train, complete, serve, ship",
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license="Apache-2.0 AND CC-BY-SA-4.0",  # the latter: the weights of scenes
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["keras_inpaint", "keras_inpaint.*"]),
