@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks import completing, memory, peak, pipeline, startup, training
 from benchmarks.timing import Case, measure, threads_available
+from keras_inpaint.commands.train import set_threads
 
 GROUPS = {
     "peak": peak.cases,
@@ -41,12 +42,8 @@ def main() -> None:
     # PyTorch first: its lazy parts crash the process where TensorFlow was loaded before them.
     with contextlib.suppress(ImportError):
         import torch._dynamo  # noqa: F401
-    import tensorflow as tf
-
-    threads = threads_available()
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    report = {"machine": describe_machine(threads), "groups": {}}
+    set_threads(None)
+    report = {"machine": describe_machine(), "groups": {}}
     print(json.dumps(report["machine"], indent=2))
     ceiling = None
     for name in arguments.only:
@@ -64,7 +61,7 @@ def main() -> None:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def describe_machine(threads: int) -> dict[str, object]:
+def describe_machine() -> dict[str, object]:
     """Return what the figures were measured on."""
     import keras
     import tensorflow as tf
@@ -85,7 +82,7 @@ def describe_machine(threads: int) -> dict[str, object]:
     return {
         "processor": model,
         "instruction_sets": [flag for flag in wanted if flag in processor_flags()],
-        "threads": threads,
+        "threads": threads_available(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
