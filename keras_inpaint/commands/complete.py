@@ -48,9 +48,9 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--blend",
     type=click.Choice(["none", "feather", "poisson"]),
-    default="none",
+    default="poisson",
     show_default=True,
-    help="How the hole's rim is matched to the photo.",
+    help="How the hole's rim is matched to the photo; none leaves what the network gives.",
 )
 @click.option(
     "--coarse",

@@ -86,9 +86,10 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
 @click.option(
     "--blend",
     type=click.Choice(("none", "feather", "poisson")),
-    default="none",
+    default="poisson",
     show_default=True,
-    help="How the completed hole is blended into the photo.",
+    help="How the hole's rim is matched to the photo, as `complete` does; none measures what the "
+    "network gives.",
 )
 @click.option(
     "--coarse",

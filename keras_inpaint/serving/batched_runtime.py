@@ -5,13 +5,14 @@ import asyncio
 import numpy as np
 
 from keras_inpaint.inference.blending import METHODS as BLENDS
+from keras_inpaint.inference.blending import USUAL as USUAL_BLEND
 from keras_inpaint.inference.inpainter import COARSE, Inpainter
 from keras_inpaint.inference.runtimes import Runtime, as_float
 from keras_inpaint.networks.geometry import Reach
 from keras_inpaint.serving.completion_model import CompletionModel
 from keras_inpaint.serving.services import Services
 
-__all__ = ["BLENDS", "COARSE", "BatchedRuntime", "completer"]
+__all__ = ["BLENDS", "COARSE", "USUAL_BLEND", "BatchedRuntime", "completer"]
 
 #: The signature that takes and gives floats, which blending and coarse steps build on.
 SIGNATURE = "complete_float"
@@ -54,7 +55,7 @@ class BatchedRuntime(Runtime):
 
 
 def completer(
-    model: CompletionModel, services: Services, *, blend: str = "none", coarse: str = "auto"
+    model: CompletionModel, services: Services, *, blend: str = USUAL_BLEND, coarse: str = "auto"
 ) -> Inpainter:
     """Return the `Inpainter` of a served model.
 

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException
 
 from keras_inpaint.inference.completing import MaskOptions
 from keras_inpaint.serving import openapi, photo_work
-from keras_inpaint.serving.batched_runtime import BLENDS, COARSE, completer
+from keras_inpaint.serving.batched_runtime import BLENDS, COARSE, USUAL_BLEND, completer
 from keras_inpaint.serving.completion_model import CompletionModel
 from keras_inpaint.serving.errors import BadRequest, Unsupported
 from keras_inpaint.serving.logs import note
@@ -36,7 +36,7 @@ _FORM = {
             "description": "A file of the photo's size; or the word `alpha` for the transparent "
             "part of the photo",
         },
-        "blend": {"type": "string", "enum": list(BLENDS), "default": "none"},
+        "blend": {"type": "string", "enum": list(BLENDS), "default": USUAL_BLEND},
         "grow": {
             "type": "integer",
             "minimum": 0,
@@ -150,7 +150,7 @@ class _Wish:
             self.mask = photo_work.ALPHA
         else:
             self._files["mask"] = self._file("mask")
-        self.blend = self._choice("blend", BLENDS, "none")
+        self.blend = self._choice("blend", BLENDS, USUAL_BLEND)
         self.coarse = self._choice("coarse", COARSE, "auto")
         self.options = MaskOptions(
             polarity=self._choice("polarity", _POLARITIES, "white"),

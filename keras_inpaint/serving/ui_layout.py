@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from keras_inpaint.inference.blending import METHODS
+from keras_inpaint.inference.blending import METHODS, USUAL
 from keras_inpaint.inference.photo_formats import SUFFIXES
 from keras_inpaint.serving.ui_canvas import BRUSH_ALPHA, BRUSH_COLOUR
 from keras_inpaint.serving.ui_examples import examples
@@ -11,7 +11,6 @@ TITLE = "keras-inpaint"
 
 _BRUSH_SIZE = 34  # radius on the canvas, of about a million pixels
 _MOST_GROWTH = 32
-_BLEND = "poisson"  # as the paper does it, and what a person most likely wants to see
 
 
 def theme() -> gr.themes.Base:
@@ -105,7 +104,7 @@ class Layout:
             )
             self.blend = gr.Radio(
                 [(method.capitalize(), method) for method in METHODS],
-                value=_BLEND,
+                value=USUAL,
                 label="Blending",
                 info="How the rim of what is filled is matched to the photo.",
                 elem_id="blend",

@@ -82,6 +82,11 @@ def optimizer_parts(trainer: Trainer) -> dict[str, Any]:
 
 
 def moving_averages(trainer: keras.Model) -> list[Any]:
-    """Return the completion network's averaged variables, none where no average is kept."""
+    """Return the completion network's averaged variables, none where no average is kept yet.
+
+    Keras' averages are zero until the first step, which sets them to the weights.
+    """
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
+    if not int(optimizer.iterations):
+        return []
     return list(getattr(optimizer, "_model_variables_moving_average", []) or [])

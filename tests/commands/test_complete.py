@@ -92,7 +92,7 @@ def test_a_photo(folder, fake, photo):
     assert fake.made == [
         (
             str(folder / "model.tflite"),
-            {"threads": None, "runtime": "auto", "blend": "none", "coarse": "auto"},
+            {"threads": None, "runtime": "auto", "blend": "poisson", "coarse": "auto"},
         )
     ]
 
@@ -103,13 +103,13 @@ def test_options_reach_the_inpainter_and_the_mask(folder, fake):
     result = run(
         folder,
         *("photo.png", "--mask", "black.png", "-o", "out.jpg", "--mask-polarity", "black"),
-        *("--resize-mask", "--runtime", "litert", "--blend", "poisson", "--coarse", "off"),
+        *("--resize-mask", "--runtime", "litert", "--blend", "feather", "--coarse", "off"),
     )
     assert result.exit_code == 0, result.output
     assert fake.made[0][1] == {
         "threads": None,
         "runtime": "litert",
-        "blend": "poisson",
+        "blend": "feather",
         "coarse": "off",
     }
     assert "600 px" in result.stdout

@@ -167,6 +167,22 @@ def test_the_moving_average_is_what_is_judged_and_saved(images, tmp_path):
     assert not np.allclose(kernel, last, atol=1e-6)
 
 
+def test_before_the_first_step_the_moving_average_is_the_network(images, tmp_path):
+    judged = {}
+    for ema in (0.0, 0.9):
+        config = dataclasses.replace(CONFIG, steps=(1, 1, 1), ema=ema, optimizer="adam")
+        train(
+            config,
+            tmp_path / str(ema),
+            images=images,
+            listener=lambda e, f, ema=ema: judged.setdefault((ema, e), []).append(f),
+        )
+    plain, averaged = (
+        [row["held_out_psnr"] for row in judged[ema, "judged"]] for ema in (0.0, 0.9)
+    )
+    np.testing.assert_allclose(averaged, plain, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
