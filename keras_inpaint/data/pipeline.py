@@ -83,7 +83,12 @@ def make_dataset(
 
     dataset = tf.data.Dataset.counter(start_step * batch_size)
     dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.batch(batch_size, drop_remainder=True).prefetch(4)
+    dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(4)
+    # The tuner sleeps up to a minute at a time, and an iterator's end waits until it wakes up:
+    # a short `fit` took twice its time. Without it the map runs on all threads.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:

@@ -82,6 +82,11 @@ def test_crops_reach_all_four_borders_and_never_beyond():
     assert native, "the largest zoom keeps the pixels"
 
 
+def test_an_iterator_ends_without_waiting_for_a_tuner(images):
+    dataset = pipeline.make_dataset(images, size=32, batch_size=2)
+    assert dataset.options().autotune.enabled is False
+
+
 def test_fixed_examples_never_change(images):
     first = pipeline.fixed_examples(images, count=4, size=32, masks="rectangles", patch_size=16)
     again = pipeline.fixed_examples(images, count=4, size=32, masks="rectangles", patch_size=16)
