@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 from benchmarks import completing, memory, peak, pipeline, startup, training
-from benchmarks.timing import Case, measure, threads_available
+from benchmarks.timing import Case, measure
 from keras_inpaint.commands.train import set_threads
+from keras_inpaint.processors import processors
 
 GROUPS = {
     "peak": peak.cases,
@@ -82,7 +83,7 @@ def describe_machine() -> dict[str, object]:
     return {
         "processor": model,
         "instruction_sets": [flag for flag in wanted if flag in processor_flags()],
-        "threads": threads_available(),
+        "threads": processors(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "tensorflow": tf.__version__,

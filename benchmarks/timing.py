@@ -1,6 +1,5 @@
 """Cases measured in turn, so that a machine whose speed drifts does not favour one."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -76,10 +75,3 @@ def peak_memory_mb() -> float:
     with open("/proc/self/status", encoding="ascii") as lines:
         found = next(line for line in lines if line.startswith("VmHWM:"))
     return int(found.split()[1]) / 1024
-
-
-def threads_available() -> int:
-    """Return the processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

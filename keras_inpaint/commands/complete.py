@@ -1,6 +1,5 @@
 """``keras-inpaint complete``: fill the holes of a photo, or of a folder of photos."""
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.quiet import greetings_held
+from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -160,19 +160,13 @@ def _loader(model: str | None, jobs: int | None, network: dict) -> "Callable[[],
     from keras_inpaint.inference.inpainter import Inpainter
 
     presets.resolve(model, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
-    threads = None if jobs in (None, 1) else max(1, _cores() // jobs)
+    threads = None if jobs in (None, 1) else max(1, processors() // jobs)
     return partial(_quietly, partial(Inpainter, model, threads=threads, **network))
 
 
 def _quietly(load: "Callable[[], Completer]") -> "Completer":
     with greetings_held():
         return load()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _check_report(report: Path | None) -> None:

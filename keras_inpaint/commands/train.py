@@ -1,7 +1,6 @@
 """``keras-inpaint train``."""
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
 from keras_inpaint.presets.registry import FAST_LEARNING
+from keras_inpaint.processors import processors
 
 #: The portraits that the package draws are learned small: 96 px, a quarter of the width.
 SAMPLE_SETTINGS = {
@@ -172,8 +172,7 @@ def set_threads(threads: int | None) -> None:
     Two queues on few processors fight each other; one was never slower.
     """
     tf = import_tensorflow()
-    available = getattr(os, "sched_getaffinity", lambda pid: range(os.cpu_count() or 1))
     # A process that has computed already keeps the threads that it has.
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.threading.set_intra_op_parallelism_threads(threads or len(available(0)))
+        tf.config.threading.set_intra_op_parallelism_threads(threads or processors())

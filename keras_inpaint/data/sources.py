@@ -15,6 +15,7 @@ import tensorflow as tf
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
 from keras_inpaint.data.images import Images
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
+from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +215,7 @@ def _report_skipped(source: str, skipped: dict[str, str], total: int) -> None:
 def _ordered(load: Callable[[int], Any], numbers: Iterable[int]) -> Iterator[Any]:
     """Run `load` in threads, a bounded number ahead, and yield the results in order."""
     pending: list[Any] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(processors()) as pool:
         for number in numbers:
             pending.append(pool.submit(load, number))
             if len(pending) >= 64:

@@ -1,7 +1,6 @@
 """Read an exported file back and compare it with its network."""
 
 import functools
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_inpaint.exporting.loading import load_network
 from keras_inpaint.exporting.parity import Report, Run, compare, size_on_disk
 from keras_inpaint.exporting.tflite_metadata import count_ops, read_metadata
+from keras_inpaint.processors import processors
 
 #: Sizes at which a SavedModel is compared; the sides of the last are no multiples of 4.
 SAVED_MODEL_SIZES = ((256, 256), (160, 208), (93, 131))
@@ -81,7 +81,7 @@ def verify_tflite(
     path, network = Path(path), load_network(network)
     model = path.read_bytes()
     metadata = read_metadata(model)
-    interpreter = Interpreter(model_content=model, num_threads=threads or os.cpu_count())
+    interpreter = Interpreter(model_content=model, num_threads=threads or processors())
     comparisons = []
     for name, size in metadata["signatures"].items():
         runs = {name: (_litert_run(interpreter, name), "float32")}

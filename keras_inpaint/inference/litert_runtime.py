@@ -1,7 +1,6 @@
 """An exported TFLite file run by LiteRT, without TensorFlow."""
 
 import logging
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_inpaint.exporting.tflite_metadata import read_metadata
 from keras_inpaint.inference.runtimes import Runtime, as_float
 from keras_inpaint.networks.geometry import Reach
+from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class LiteRTRuntime(Runtime):
         metadata = _metadata(self._path)
         try:
             self._interpreter = Interpreter(
-                model_path=str(self._path), num_threads=threads or _processors()
+                model_path=str(self._path), num_threads=threads or processors()
             )
             self._interpreter.allocate_tensors()  # what cannot run shows here, not at a photo
             signatures = self._interpreter.get_signature_list()
@@ -106,12 +106,6 @@ def _metadata(path: Path) -> dict[str, Any]:
             raise
         logger.warning("%s: taking the paper's network's reach", error)
         return {}
-
-
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _encoded(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:

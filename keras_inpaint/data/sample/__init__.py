@@ -6,7 +6,6 @@ Nothing is read from disk, and neither TensorFlow nor Keras is imported.
 """
 
 import operator
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from keras_inpaint.data.sample.holes import hole
 from keras_inpaint.data.sample.landmarks import landmarks
 from keras_inpaint.data.sample.portrait import render
+from keras_inpaint.processors import processors
 
 DEFAULT_SIZE = (218, 178)
 
@@ -109,7 +109,7 @@ def draw_portraits(
     else:
         height = width = size
     seed, _, height, width = _checked(seed, 0, height, width)
-    threads = (os.cpu_count() or 1) if threads is None else _whole("threads", threads, 1)
+    threads = processors() if threads is None else _whole("threads", threads, 1)
     portraits = np.empty((count, height, width, 3), np.uint8)
 
     def draw(index: int) -> None:
