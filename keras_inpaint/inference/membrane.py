@@ -3,8 +3,6 @@
 import cv2
 import numpy as np
 
-#: Neighbours above, below, left and right.
-_CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32)
 #: A grid with fewer free pixels is solved without a coarser one below it.
 _SMALL = 64
 #: Steps on one grid at most, and pixels times steps: what is left then is below what shows.
@@ -36,37 +34,63 @@ def membrane(
     if not fixed.any() or not free.any():
         return known
     start = _from_half_size(known, fixed, domain, tolerance)
-    inside = domain.astype(np.float32)
-    degree = cv2.filter2D(inside, -1, _CROSS, borderType=cv2.BORDER_CONSTANT)[..., None]
-    active = free.astype(np.float32)[..., None]
+    known[free] = _solved(known, free, domain, start[free], tolerance)
+    return known
 
-    def residual_of(surface: np.ndarray) -> np.ndarray:
-        return active * (_neighbours(surface) - degree * surface)
 
-    surface = known + active * start
-    least = tolerance * np.sqrt(np.sum(np.square(residual_of(known)), axis=(0, 1)))
-    residual = residual_of(surface)
-    direction = residual.copy()
+def _solved(
+    known: np.ndarray, free: np.ndarray, domain: np.ndarray, start: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Return the free pixels' values `(pixels, channels)` by conjugate gradients.
+
+    Only free pixels are computed with, as rows of numbers, not the box around them: of a
+    scratch across a photo that is a small part.
+    """
+    count = len(start)
+    number = np.full((free.shape[0] + 2, free.shape[1] + 2), count, np.int32)
+    number[1:-1, 1:-1][free] = np.arange(count, dtype=np.int32)
+    # Above, below, left, right; what is not free has the number of a column of zeros.
+    places = [number[:-2, 1:-1], number[2:, 1:-1], number[1:-1, :-2], number[1:-1, 2:]]
+    neighbours = [place[free] for place in places]
+    degree = _around(domain[..., None], free)
+    given = _around(known, free)
+
+    def applied(surface: np.ndarray) -> np.ndarray:
+        result = degree * surface[:, :-1]
+        for neighbour in neighbours:
+            result -= np.take(surface, neighbour, axis=1)
+        return result
+
+    surface, direction = np.zeros((2, given.shape[0], count + 1), np.float32)
+    surface[:, :-1] = start.T
+    residual = given - applied(surface)
+    direction[:, :-1] = residual
+    least = tolerance**2 * _dot(given, given)
     energy = _dot(residual, residual)
-    for _ in range(int(np.clip(_MOST_WORK / domain.size, _FEWEST_STEPS, _MOST_STEPS))):
-        if np.all(np.sqrt(energy) <= least):
+    for _ in range(int(np.clip(_MOST_WORK / count, _FEWEST_STEPS, _MOST_STEPS))):
+        if np.all(energy <= least):
             break
-        change = -residual_of(direction)
-        step = _ratio(energy, _dot(direction, change))
+        change = applied(direction)
+        step = _ratio(energy, _dot(direction[:, :-1], change))
         surface += step * direction
         residual -= step * change
         last, energy = energy, _dot(residual, residual)
-        direction = residual + _ratio(energy, last) * direction
-    return surface
+        direction[:, :-1] = residual + _ratio(energy, last) * direction[:, :-1]
+    return surface[:, :-1].T
 
 
-def _neighbours(surface: np.ndarray) -> np.ndarray:
-    total = cv2.filter2D(surface, -1, _CROSS, borderType=cv2.BORDER_CONSTANT)
-    return total.reshape(surface.shape)
+def _around(values: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return the sum of each free pixel's four neighbours, float32 `(channels, pixels)`."""
+    total = np.zeros((values.shape[2], np.count_nonzero(free)), np.float32)
+    padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
+    for place in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        total += place[free].T
+    return total
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.einsum("ijk,ijk->k", a, b, dtype=np.float64)
+    """Return the scalar product of each channel, `(channels, 1)`."""
+    return np.array([[np.dot(x, y)] for x, y in zip(a, b, strict=True)])
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
