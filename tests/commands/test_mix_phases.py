@@ -1,0 +1,55 @@
+"""A network between two phases'."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_inpaint.commands.mix_phases import command, mix
+
+
+@pytest.fixture
+def run(tiny_model_path, tmp_path):
+    shutil.copyfile(tiny_model_path, tmp_path / "completion-phase1.keras")
+    later = keras.models.load_model(tiny_model_path)
+    later.set_weights([weight + 0.5 for weight in later.get_weights()])
+    later.save(tmp_path / "completion.keras")
+    return tmp_path
+
+
+def test_every_weight_lies_so_far_between_the_phases(run):
+    out = run / "mixed.keras"
+    result = CliRunner().invoke(command, [str(run), "--share", "0.25", "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    first = keras.models.load_model(run / "completion-phase1.keras").get_weights()
+    for one, mixed in zip(first, keras.models.load_model(out).get_weights(), strict=True):
+        np.testing.assert_allclose(mixed, one + 0.125, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--share", "1.5", "-o", "mixed.keras"], 2, "1.5"),
+        (["--share", "0.5", "-o", "mixed.h5"], 2, "mixed.h5"),
+        (["--share", "0.5", "-o", "completion.keras"], 1, "exists"),
+    ],
+)
+def test_wrong_use_is_named(run, monkeypatch, arguments, code, words):
+    monkeypatch.chdir(run)
+    result = CliRunner().invoke(command, [".", *arguments])
+    assert result.exit_code == code and words in result.output
+
+
+def test_a_run_without_phase_one_is_named(run):
+    (run / "completion-phase1.keras").unlink()
+    result = CliRunner().invoke(command, [str(run), "--share", "0.5", "-o", str(run / "m.keras")])
+    assert result.exit_code == 1 and "completion-phase1.keras" in result.output
+
+
+def test_networks_of_other_widths_do_not_mix(tiny_model_path):
+    from keras_inpaint.networks.completion import build_completion_network
+
+    with pytest.raises(ValueError, match="differ in width"):
+        mix(keras.models.load_model(tiny_model_path), build_completion_network(0.125), 0.5)
