@@ -23,7 +23,7 @@ def test_the_weights_and_the_mean_pixel_are_taken_over(tiny_network, tmp_path):
 
 @pytest.mark.parametrize(
     ("form", "weight"),
-    [({"width": 0.125}, "conv_1/kernel"), ({"last_kernel": 5}, "conv_17/kernel")],
+    [({"width": 0.03125}, "conv_2/kernel"), ({"last_kernel": 5}, "conv_17/kernel")],
 )
 def test_another_form_is_refused_with_what_differs(form, weight, tiny_model_path):
     network = build_completion_network(**{"width": 0.0625, **form})
@@ -50,5 +50,5 @@ def test_a_run_starts_from_it_and_leaves_nothing_where_it_cannot(images, tiny_mo
     for ours, theirs in zip(trained.trainable_weights, start.trainable_weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-12)
     with pytest.raises(ValueError, match="another form"):
-        train(dataclasses.replace(config, width=0.125), tmp_path / "other", images=images)
+        train(dataclasses.replace(config, width=0.03125), tmp_path / "other", images=images)
     assert not (tmp_path / "other").exists()

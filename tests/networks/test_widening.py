@@ -1,0 +1,73 @@
+"""A wider network starts as the narrower one that it grew from, and then uses its new channels."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_inpaint as ki
+from keras_inpaint.networks.widening import obstacle, widen
+
+BATCH = {
+    "image": np.random.default_rng(3).random((2, 32, 32, 3), dtype=np.float32),
+    "mask": np.pad(np.ones((2, 16, 16, 1), np.float32), ((0, 0), (8, 8), (8, 8), (0, 0))),
+}
+
+
+@pytest.fixture(scope="module")
+def wide(tiny_network):
+    network = ki.build_completion_network(0.15, name="wide")
+    widen(tiny_network, network)
+    return network
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_it_computes_the_same(tiny_network, wide, training):
+    ours, theirs = (keras.models.clone_model(network) for network in (wide, tiny_network))
+    ours.set_weights(wide.get_weights())
+    theirs.set_weights(tiny_network.get_weights())
+    expected = np.asarray(theirs(BATCH, training=training))
+    np.testing.assert_allclose(ours(BATCH, training=training), expected, rtol=0, atol=1e-5)
+    assert expected.std() > 0.01
+
+
+def test_new_channels_differ_from_each_other_and_learn(wide):
+    import tensorflow as tf
+
+    variables = [wide.get_layer(name).kernel for name in ("conv_9", "conv_13")]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(wide(BATCH, training=True) - BATCH["image"]))
+    plain, transposed = tape.gradient(loss, [variable.value for variable in variables])
+    # 16 channels became 38 at conv_8 and conv_9, 16 at conv_12 and 8 at conv_13 38 and 19.
+    for into_known, from_new in (
+        (plain[..., 16:, :16], variables[0].numpy()[..., 16:, :16]),
+        (transposed[..., :8, 16:], variables[1].numpy()[..., :8, 16:]),
+    ):
+        assert not from_new.any()
+        by_channel = np.moveaxis(np.asarray(into_known), (-2 if into_known.shape[-1] == 16 else -1), 0)
+        rows = by_channel.reshape(len(by_channel), -1)
+        assert (np.abs(rows).sum(axis=1) > 0).mean() > 0.9
+        assert len(np.unique(rows.round(12), axis=0)) > 0.9 * len(rows)
+
+
+@pytest.mark.parametrize(
+    ("form", "named"),
+    [
+        ({"width": 0.03}, "conv_2/kernel"),
+        ({"last_kernel": 5}, "conv_17/kernel"),
+        ({"mask_channel": False}, "conv_1/kernel"),
+    ],
+)
+def test_what_cannot_be_taken_over_is_named(form, named, tiny_network):
+    network = ki.build_completion_network(**{"width": 0.1, **form})
+    assert named in obstacle(tiny_network, network)
+    before = network.get_weights()
+    with pytest.raises(ValueError, match=f"more than their width: {named}"):
+        widen(tiny_network, network)
+    for now, then in zip(network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_a_network_of_other_layers_is_refused(tiny_network):
+    shorter = keras.Model(tiny_network.inputs, tiny_network.get_layer("conv_16").output)
+    assert obstacle(shorter, tiny_network).startswith("nothing there")
+    assert obstacle(tiny_network, shorter).endswith("nothing here")
