@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.quiet import greetings_held
+from keras_inpaint.inference import blend_methods
 from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--blend",
-    type=click.Choice(["none", "feather", "poisson"]),
-    default="poisson",
+    type=click.Choice(blend_methods.METHODS),
+    default=blend_methods.USUAL,
     show_default=True,
     help="How the hole's rim is matched to the photo; none leaves what the network gives.",
 )

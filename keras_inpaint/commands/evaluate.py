@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
+from keras_inpaint.inference import blend_methods
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 
 _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
@@ -85,8 +86,8 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
 )
 @click.option(
     "--blend",
-    type=click.Choice(("none", "feather", "poisson")),
-    default="poisson",
+    type=click.Choice(blend_methods.METHODS),
+    default=blend_methods.USUAL,
     show_default=True,
     help="How the hole's rim is matched to the photo, as `complete` does; none measures what the "
     "network gives.",

@@ -28,21 +28,29 @@ if TYPE_CHECKING:
     help="Of phase 3's weights, 0 to 1.",
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A .keras file.")
-def command(run: Path, share: float, out: Path) -> None:
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+def command(run: Path, share: float, out: Path, overwrite: bool) -> None:
     """Write the network that lies between those of phases 1 and 3 of the folder RUN."""
+    from keras_inpaint.inference.atomic import check_target
     from keras_inpaint.networks.reading import read_network
-    from keras_inpaint.training.replacing import replacing
+    from keras_inpaint.replacing import replacing
     from keras_inpaint.training.run_folder import RunFolder
 
     if out.suffix != ".keras":
         raise click.BadParameter(f"{out}: name a .keras file", param_hint="--out")
-    if out.exists():
-        raise click.ClickException(f"{out} exists")
+    try:
+        check_target(out, overwrite=overwrite)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
     folder = RunFolder(run)
     for file in (folder.first_phase_file, folder.completion_file):
         if not file.is_file():
             raise click.ClickException(f"{file} does not exist: a run of all phases has it")
-    mixed = mix(read_network(folder.first_phase_file), read_network(folder.completion_file), share)
+    networks = [read_network(file) for file in (folder.first_phase_file, folder.completion_file)]
+    try:
+        mixed = mix(*networks, share)
+    except ValueError as error:
+        raise click.ClickException(f"{run}: {error}") from error
     with replacing(out) as temporary:
         mixed.save(temporary)
     click.echo(out)
@@ -62,9 +70,12 @@ def mix(first: "keras.Model", last: "keras.Model", share: float) -> "keras.Model
     Raises:
         ValueError: If the networks' weights differ in number or shape.
     """
-    pairs = list(zip(first.get_weights(), last.get_weights(), strict=True))
-    if any(one.shape != other.shape for one, other in pairs):
-        raise ValueError("the networks differ in width or kernels")
+    from keras_inpaint.networks.widening import obstacle
+
+    why_not = obstacle(first, last) or obstacle(last, first)
+    if why_not is not None:
+        raise ValueError(f"the networks of the two phases differ in form: {why_not}")
+    pairs = zip(first.get_weights(), last.get_weights(), strict=True)
     last.set_weights([(1 - share) * one + share * other for one, other in pairs])
     return last
 

@@ -22,7 +22,7 @@ SAMPLE_SETTINGS = {
 
 _HELP = {
     "init": "Start from these weights: a preset, a run's folder or a .keras file of the same "
-    "width and kernels.",
+    "kernels and of this width or a smaller one.",
     "preset": "Start from the settings of a preset; options given here win.",
     "size": "Side of the training crops in pixels, a multiple of 4.",
     "width": "Multiplier of the networks' channels.",

@@ -1,13 +1,11 @@
 """Files written whole or not at all, and paths that are safe to print."""
 
-import itertools
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-_COUNTER = itertools.count()
-_PREFIX = ".keras-inpaint"
+from keras_inpaint.replacing import replacing
 
 
 def shown(path: str | os.PathLike) -> str:
@@ -104,23 +102,14 @@ def write_atomically(
         OSError: If it cannot be written, with the file's name in the message.
     """
     target = check_target(path, overwrite=overwrite)
-    temporary = target.with_name(f"{_PREFIX}-{os.getpid()}-{next(_COUNTER)}.part")
     try:
-        with open(temporary, "xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
-        os.replace(temporary, target)
+        with replacing(target) as temporary:
+            with open(temporary, "xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if target.exists():
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), shown(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
-
-
-def remove_leftovers(folder: Path, pid: int) -> None:
-    """Remove the temporary files of a process that was killed while it wrote to `folder`."""
-    for part in folder.glob(f"{_PREFIX}-{pid}-*.part"):
-        part.unlink(missing_ok=True)

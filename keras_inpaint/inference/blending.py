@@ -18,15 +18,10 @@ References:
 import cv2
 import numpy as np
 
+from keras_inpaint.inference.blend_methods import METHODS
 from keras_inpaint.inference.membrane import membrane
 from keras_inpaint.inference.tiles import hole_groups
 
-#: `none` leaves generated pixels as they are; `feather` fades colour differences at the rim out
-#: within a few pixels; `poisson` spreads them over the whole hole.
-METHODS = ("none", "feather", "poisson")
-#: What the commands, the server's `/complete` and the page do where nothing is said: a network
-#: without skip connections does not meet thin holes' rims by itself (docs/training.md).
-USUAL = "poisson"
 #: How far feathering reaches into a hole, in pixels.
 FEATHER_WIDTH = 16
 #: Radius of fast marching in pixels, the paper's.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from keras_inpaint.inference.atomic import check_name, remove_leftovers, shown
+from keras_inpaint.inference.atomic import check_name, shown
 from keras_inpaint.inference.completing import Completer, MaskOptions, complete_file
 from keras_inpaint.inference.folder_report import (
     COMPLETED,
@@ -22,6 +22,7 @@ from keras_inpaint.inference.folder_report import (
 )
 from keras_inpaint.inference.photo_formats import SUFFIXES
 from keras_inpaint.inference.workers import Died, run_in_processes
+from keras_inpaint.replacing import remove_leftovers
 
 __all__ = ["FileReport", "FolderReport", "complete_folder", "is_done", "write_report"]
 

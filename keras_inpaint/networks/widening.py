@@ -53,9 +53,7 @@ def widen(narrow: keras.Model, wide: keras.Model) -> None:
     if why_not is not None:
         raise ValueError(f"the networks differ in more than their width: {why_not}")
     transposed = {
-        id(layer.kernel)
-        for layer in wide.layers
-        if isinstance(layer, keras.layers.Conv2DTranspose)
+        id(layer.kernel) for layer in wide.layers if isinstance(layer, keras.layers.Conv2DTranspose)
     }
     wide.set_weights(
         [

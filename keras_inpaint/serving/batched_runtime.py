@@ -4,8 +4,8 @@ import asyncio
 
 import numpy as np
 
-from keras_inpaint.inference.blending import METHODS as BLENDS
-from keras_inpaint.inference.blending import USUAL as USUAL_BLEND
+from keras_inpaint.inference.blend_methods import METHODS as BLENDS
+from keras_inpaint.inference.blend_methods import USUAL as USUAL_BLEND
 from keras_inpaint.inference.inpainter import COARSE, Inpainter
 from keras_inpaint.inference.runtimes import Runtime, as_float
 from keras_inpaint.networks.geometry import Reach

@@ -2,7 +2,7 @@
 
 import gradio as gr
 
-from keras_inpaint.inference.blending import METHODS, USUAL
+from keras_inpaint.inference.blend_methods import METHODS, USUAL
 from keras_inpaint.inference.photo_formats import SUFFIXES
 from keras_inpaint.serving.ui_canvas import BRUSH_ALPHA, BRUSH_COLOUR
 from keras_inpaint.serving.ui_examples import examples

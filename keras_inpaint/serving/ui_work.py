@@ -39,8 +39,8 @@ class Options:
     """
 
     model: str
-    blend: str = "none"
-    grow: int = 0
+    blend: str
+    grow: int
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import numpy as np
 from keras_inpaint.data.images import Images
 from keras_inpaint.data.pipeline import fixed_examples
 from keras_inpaint.networks.layers import with_dtype_policy
+from keras_inpaint.replacing import replacing
 from keras_inpaint.training.batch_norm import BatchNormEstimator
 from keras_inpaint.training.callbacks import decibels, write_samples
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.phases import moving_averages
-from keras_inpaint.training.replacing import replacing
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.trainer import Trainer
 

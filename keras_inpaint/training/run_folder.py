@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_inpaint.training.replacing import replacing
+from keras_inpaint.replacing import replacing
 
 COLUMNS = (
     "phase",

@@ -33,7 +33,8 @@ def test_every_weight_lies_so_far_between_the_phases(run):
     [
         (["--share", "1.5", "-o", "mixed.keras"], 2, "1.5"),
         (["--share", "0.5", "-o", "mixed.h5"], 2, "mixed.h5"),
-        (["--share", "0.5", "-o", "completion.keras"], 1, "exists"),
+        (["--share", "0.5", "-o", "completion.keras"], 1, "exists; give --overwrite"),
+        (["--share", "0.5", "-o", "none/mixed.keras"], 1, "does not exist: none"),
     ],
 )
 def test_wrong_use_is_named(run, monkeypatch, arguments, code, words):
@@ -51,5 +52,18 @@ def test_a_run_without_phase_one_is_named(run):
 def test_networks_of_other_widths_do_not_mix(tiny_model_path):
     from keras_inpaint.networks.completion import build_completion_network
 
-    with pytest.raises(ValueError, match="differ in width"):
-        mix(keras.models.load_model(tiny_model_path), build_completion_network(0.125), 0.5)
+    pair = [keras.models.load_model(tiny_model_path), build_completion_network(0.125)]
+    for first, last in (pair, pair[::-1]):
+        with pytest.raises(ValueError, match="differ in form: conv_1/kernel"):
+            mix(first, last, 0.5)
+
+
+def test_networks_that_do_not_mix_leave_the_run_as_it_is(run):
+    from keras_inpaint.networks.completion import build_completion_network
+
+    build_completion_network(0.125).save(run / "completion.keras")
+    before = (run / "completion.keras").read_bytes()
+    arguments = [str(run), "--share", "0.5", "-o", str(run / "completion.keras"), "--overwrite"]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 1 and "differ in form" in result.output
+    assert (run / "completion.keras").read_bytes() == before

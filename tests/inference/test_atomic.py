@@ -88,11 +88,3 @@ def test_a_limit_of_the_system_leaves_nothing(tmp_path):
     )
     assert done.stdout.strip() == f"File too large {path}"
     assert list(tmp_path.iterdir()) == []
-
-
-def test_leftovers_of_a_killed_process_are_removed(tmp_path):
-    mine, others = tmp_path / ".keras-inpaint-7-0.part", tmp_path / ".keras-inpaint-77-0.part"
-    mine.touch()
-    others.touch()
-    atomic.remove_leftovers(tmp_path, 7)
-    assert list(tmp_path.iterdir()) == [others]

@@ -37,13 +37,11 @@ def test_new_channels_differ_from_each_other_and_learn(wide):
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(tf.square(wide(BATCH, training=True) - BATCH["image"]))
     plain, transposed = tape.gradient(loss, [variable.value for variable in variables])
-    # 16 channels became 38 at conv_8 and conv_9, 16 at conv_12 and 8 at conv_13 38 and 19.
-    for into_known, from_new in (
-        (plain[..., 16:, :16], variables[0].numpy()[..., 16:, :16]),
-        (transposed[..., :8, 16:], variables[1].numpy()[..., :8, 16:]),
-    ):
-        assert not from_new.any()
-        by_channel = np.moveaxis(np.asarray(into_known), (-2 if into_known.shape[-1] == 16 else -1), 0)
+    # Known channels: 16 of conv_8 to conv_12, 8 of conv_13. A transposed kernel ends in (out, in).
+    transposed, stored = np.swapaxes(transposed, -1, -2), np.swapaxes(variables[1], -1, -2)
+    for learned, weights, known in ((plain, variables[0].numpy(), 16), (transposed, stored, 8)):
+        assert not weights[..., 16:, :known].any()
+        by_channel = np.moveaxis(np.asarray(learned)[..., 16:, :known], -2, 0)
         rows = by_channel.reshape(len(by_channel), -1)
         assert (np.abs(rows).sum(axis=1) > 0).mean() > 0.9
         assert len(np.unique(rows.round(12), axis=0)) > 0.9 * len(rows)

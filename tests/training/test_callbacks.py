@@ -42,7 +42,7 @@ def test_samples_show_the_photos_and_measure_the_holes(examples, tmp_path):
         assert (pixels == level).all(axis=-1).sum() > 8 * 32 * 32
     with Image.open(animation) as gif:
         assert gif.n_frames == 3 and gif.info["loop"] == 0
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.part*"))
 
 
 def test_the_contact_sheet_writes_at_the_start_every_so_often_and_at_the_end(examples, tmp_path):

@@ -1,0 +1,8 @@
+"""The names of what `blending` can do; importing them costs nothing."""
+
+#: `none` leaves generated pixels as they are; `feather` fades colour differences at the rim out
+#: within a few pixels; `poisson` spreads them over the whole hole.
+METHODS = ("none", "feather", "poisson")
+#: What the commands, the server's `/complete` and the page do where nothing is said: a network
+#: without skip connections does not meet thin holes' rims by itself (docs/training.md).
+USUAL = "poisson"
