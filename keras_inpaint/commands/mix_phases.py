@@ -27,9 +27,14 @@ if TYPE_CHECKING:
     required=True,
     help="Of phase 3's weights, 0 to 1.",
 )
+@click.option(
+    "--first",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Phase 1's network, where RUN went on from another run: a .keras file.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A .keras file.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-def command(run: Path, share: float, out: Path, overwrite: bool) -> None:
+def command(run: Path, share: float, first: Path | None, out: Path, overwrite: bool) -> None:
     """Write the network that lies between those of phases 1 and 3 of the folder RUN."""
     from keras_inpaint.inference.atomic import check_target
     from keras_inpaint.networks.reading import read_network
@@ -43,11 +48,12 @@ def command(run: Path, share: float, out: Path, overwrite: bool) -> None:
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     folder = RunFolder(run)
-    for file in (folder.first_phase_file, folder.completion_file):
+    files = (first or folder.first_phase_file, folder.completion_file)
+    for file in files:
         if not file.is_file():
             raise click.ClickException(f"{file} does not exist: a run of all phases has it")
-    networks = [read_network(file) for file in (folder.first_phase_file, folder.completion_file)]
     try:
+        networks = [read_network(file) for file in files]
         mixed = mix(*networks, share)
     except ValueError as error:
         raise click.ClickException(f"{run}: {error}") from error

@@ -28,6 +28,18 @@ def test_every_weight_lies_so_far_between_the_phases(run):
         np.testing.assert_allclose(mixed, one + 0.125, atol=1e-6)
 
 
+def test_phase_one_may_be_another_run(run, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("earlier") / "completion-phase1.keras"
+    (run / "completion-phase1.keras").rename(elsewhere)
+    out = run / "mixed.keras"
+    arguments = [str(run), "--first", str(elsewhere), "--share", "0.25", "-o", str(out)]
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    first = keras.models.load_model(elsewhere).get_weights()
+    for one, mixed in zip(first, keras.models.load_model(out).get_weights(), strict=True):
+        np.testing.assert_allclose(mixed, one + 0.125, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
