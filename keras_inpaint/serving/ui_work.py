@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from keras_inpaint.inference.blend_methods import USUAL
 from keras_inpaint.inference.hole_masks import Holes, grown, measure, warnings_about
 from keras_inpaint.inference.photo import Photo
 from keras_inpaint.inference.photo_formats import FORMATS
@@ -39,8 +40,8 @@ class Options:
     """
 
     model: str
-    blend: str
-    grow: int
+    blend: str = USUAL
+    grow: int = 0
 
 
 @dataclass(frozen=True)
