@@ -44,7 +44,7 @@ def command(run: Path, share: float, first: Path | None, out: Path, overwrite: b
     if out.suffix != ".keras":
         raise click.BadParameter(f"{out}: name a .keras file", param_hint="--out")
     try:
-        check_target(out, overwrite=overwrite)
+        target = check_target(out, overwrite=overwrite)
     except (OSError, ValueError) as error:
         raise click.ClickException(str(error)) from error
     folder = RunFolder(run)
@@ -57,7 +57,7 @@ def command(run: Path, share: float, first: Path | None, out: Path, overwrite: b
         mixed = mix(*networks, share)
     except ValueError as error:
         raise click.ClickException(f"{run}: {error}") from error
-    with replacing(out) as temporary:
+    with replacing(target) as temporary:
         mixed.save(temporary)
     click.echo(out)
 

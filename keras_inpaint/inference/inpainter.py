@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from keras_inpaint.inference import coarse as wide_holes
-from keras_inpaint.inference.blending import METHODS, blend
+from keras_inpaint.inference.blend_methods import METHODS
+from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
 from keras_inpaint.inference.runtimes import load_runtime
 
