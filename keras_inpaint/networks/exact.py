@@ -51,6 +51,9 @@ class NativeConv2D(Conv2D):
     def _has_native_path(self) -> bool:
         return keras.backend.backend() == "tensorflow"
 
+    def _is_native(self, dtype: Any) -> bool:
+        return True
+
 
 def size_independent(network: keras.Model) -> keras.Model:
     """Return a float32 copy of a network for inference on crops and tiles.

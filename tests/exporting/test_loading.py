@@ -27,12 +27,10 @@ def test_the_copy_has_the_same_weights_and_computes_in_float32(tiny_network, tin
 
 
 def test_dilated_convolutions_are_native_everywhere(tiny_network, monkeypatch):
-    monkeypatch.setattr(
-        "keras_inpaint.networks.layers._native_dilation_has_gradient", lambda: False
-    )
+    monkeypatch.setattr("keras_inpaint.networks.layers.dilation_has_gradient", lambda *_: False)
     network = load_network(tiny_network)
     dilated = [layer for layer in network.layers if isinstance(layer, NativeConv2D)]
-    assert len(dilated) == 4 and all(layer._has_native_path() for layer in dilated)
+    assert len(dilated) == 4 and all(layer._is_native("float32") for layer in dilated)
 
 
 def test_stock_layers_are_accepted(tiny_network):

@@ -58,9 +58,12 @@ def test_unusual_settings_fall_back_to_the_stock_layer(options):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("dilation", [2, 4, 16])
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("dilation", [2, 4, (6, 7), 16])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-4), ("mixed_bfloat16", 0.1)])
-def test_dilated_convolution_is_the_stock_layer(dilation, dtype, tolerance):
+def test_dilated_convolution_is_the_stock_layer(monkeypatch, native, dilation, dtype, tolerance):
+    if not native:
+        monkeypatch.setattr(layers, "dilation_has_gradient", lambda *_: False)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(2, 12, 20, 4)).astype("float32")
     pair = []
@@ -73,8 +76,11 @@ def test_dilated_convolution_is_the_stock_layer(dilation, dtype, tolerance):
         np.testing.assert_allclose(ours / scale, stock / scale, atol=tolerance)
 
 
-def test_without_a_native_gradient_the_stock_path_is_taken(monkeypatch):
-    monkeypatch.setattr(layers, "_native_dilation_has_gradient", lambda: False)
+@pytest.mark.parametrize(
+    ("size", "stock_paths"), [(16, 2), (40, 4), (None, 4)], ids=["small", "large", "any size"]
+)
+def test_without_a_native_gradient_small_maps_are_a_matrix_product(monkeypatch, size, stock_paths):
+    monkeypatch.setattr(layers, "dilation_has_gradient", lambda *_: False)
     called = []
     stock = keras.layers.Conv2D.convolution_op
     monkeypatch.setattr(
@@ -82,8 +88,29 @@ def test_without_a_native_gradient_the_stock_path_is_taken(monkeypatch):
         "convolution_op",
         lambda self, x, k: called.append(1) or stock(self, x, k),
     )
-    Conv2D(2, 3, padding="same", dilation_rate=2)(np.zeros((1, 8, 8, 1), "float32"))
-    assert called
+
+    chain = [Conv2D(1, 3, padding="same", dilation_rate=d) for d in (2, 4, 8, 12)]
+    for layer in chain:
+        layer.build((1, size, size, 1))
+
+    @tf.function(input_signature=[tf.TensorSpec((1, size, size, 1))])
+    def run(x):
+        for layer in chain:
+            x = layer.convolution_op(x, layer.kernel)
+        return x
+
+    run.get_concrete_function()
+    assert len(called) == stock_paths
+
+
+def test_the_probe_of_the_dilated_gradient_can_say_no():
+    def refuse(**_):
+        raise tf.errors.InvalidArgumentError(None, None, "dilation rates larger than 1")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "_TRAINS_DILATION", {})
+        patch.setattr(tf.raw_ops, "Conv2DBackpropFilter", refuse)
+        assert not layers.dilation_has_gradient("float32")
 
 
 @pytest.fixture(scope="module")
