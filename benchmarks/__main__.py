@@ -8,6 +8,7 @@ python -m benchmarks --json out.json --rounds 5
 import argparse
 import contextlib
 import json
+import os
 import platform
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from benchmarks import completing, memory, peak, pipeline, startup, training
 from benchmarks.timing import Case, measure
 from keras_inpaint.commands.train import set_threads
-from keras_inpaint.processors import processors
+from keras_inpaint.processors import onednn_state, processor_flags, processors
 
 GROUPS = {
     "peak": peak.cases,
@@ -67,8 +68,6 @@ def describe_machine() -> dict[str, object]:
     import keras
     import tensorflow as tf
 
-    from keras_inpaint.training.precision import processor_flags
-
     model = next(
         (
             line.partition(":")[2].strip()
@@ -83,6 +82,8 @@ def describe_machine() -> dict[str, object]:
     return {
         "processor": model,
         "instruction_sets": [flag for flag in wanted if flag in processor_flags()],
+        "oneDNN": onednn_state(),
+        "oneDNN limited to": os.environ.get("ONEDNN_MAX_CPU_ISA"),
         "threads": processors(),
         "system": platform.platform(),
         "python": platform.python_version(),

@@ -68,6 +68,16 @@ def main(args: list[str] | None = None) -> None:
             raise
         click.echo(f"Error: {describe(error)}", err=True)
         sys.exit(1)
+    except Exception as error:  # a fault of ours, or of a library: short, but it can be found
+        if "--debug" in arguments:
+            raise
+        first = describe(error).strip().partition("\n")[0]
+        click.echo(
+            f"Error: {type(error).__name__}: {first} (run again with --debug before the "
+            "command's name to see where)",
+            err=True,
+        )
+        sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -8,7 +8,7 @@ import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
 from keras_inpaint.presets.registry import FAST_LEARNING
-from keras_inpaint.processors import processors
+from keras_inpaint.processors import processors, switch_onednn_on
 
 #: The portraits that the package draws are learned small: 96 px, a quarter of the width.
 SAMPLE_SETTINGS = {
@@ -140,6 +140,8 @@ def command(
         given = {**SAMPLE_SETTINGS, **given}
     elif preset is not None:
         given = {**_preset_settings(preset), **given}
+    if said := switch_onednn_on():
+        click.echo(said, err=True)
     set_threads(threads)
     from keras_inpaint.commands.train_progress import TrainingProgress
     from keras_inpaint.training.config import TrainingConfig

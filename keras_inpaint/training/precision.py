@@ -1,9 +1,8 @@
 """Which precision suits the machine."""
 
-import functools
-import platform
 import time
-from pathlib import Path
+
+from keras_inpaint.processors import processor_flags
 
 #: Convolutions have to gain this much before the rounding is worth it.
 WORTHWHILE = 1.2
@@ -64,19 +63,3 @@ def bfloat16_gain() -> float:
         return min(taken[1:])
 
     return seconds(tf.float32) / seconds(tf.bfloat16)
-
-
-@functools.cache
-def processor_flags() -> frozenset[str]:
-    """Return the instruction sets that Linux reports; none elsewhere."""
-    if platform.system() != "Linux":
-        return frozenset()
-    try:
-        lines = Path("/proc/cpuinfo").read_text("ascii", "ignore").splitlines()
-    except OSError:
-        return frozenset()
-    for line in lines:
-        key, _, value = line.partition(":")
-        if key.strip() == "flags":
-            return frozenset(value.split())
-    return frozenset()

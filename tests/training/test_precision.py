@@ -40,10 +40,5 @@ def test_gpus(capability, policy, monkeypatch):
     assert chosen == policy and "Card" in reason
 
 
-def test_other_systems_report_no_flags(monkeypatch):
-    monkeypatch.setattr(precision.platform, "system", lambda: "Darwin")
-    assert precision.processor_flags.__wrapped__() == frozenset()
-
-
 def test_the_gain_is_measured():
     assert 0.05 < precision.bfloat16_gain() < 50
