@@ -26,7 +26,7 @@ def test_it_computes_the_same(tiny_network, wide, training):
     ours.set_weights(wide.get_weights())
     theirs.set_weights(tiny_network.get_weights())
     expected = np.asarray(theirs(BATCH, training=training))
-    np.testing.assert_allclose(ours(BATCH, training=training), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ours(BATCH, training=training), expected, rtol=0, atol=3e-5)
     assert expected.std() > 0.01
 
 
