@@ -80,7 +80,7 @@ class Gate:
 
         try:
             return await asyncio.wait_for(at_work(), self.seconds)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             raise TimedOut(f"not done within {self.seconds:g} seconds") from None
         finally:
             work.close()

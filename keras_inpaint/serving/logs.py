@@ -35,7 +35,7 @@ class JsonFormatter(logging.Formatter):
         Args:
             record: Its `fields`, given as `extra={"fields": {...}}`, are added.
         """
-        moment = datetime.datetime.fromtimestamp(record.created, datetime.timezone.utc)
+        moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
         line = {
             "time": moment.isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

@@ -212,7 +212,7 @@ class _Visit:
             try:
                 left = max(0.0, deadline - time.monotonic())
                 message = await asyncio.wait_for(self.receive(), left)
-            except asyncio.TimeoutError:
+            except TimeoutError:
                 return
             most -= len(message.get("body", b""))
             if message["type"] != "http.request" or not message.get("more_body", False):
@@ -254,7 +254,7 @@ class _Body:
         try:
             left = max(0.0, self._deadline - time.monotonic())
             message = await asyncio.wait_for(visit.receive(), left)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             visit.body_is_read = True  # nothing more of it is waited for
             raise TimedOut(
                 f"the body did not arrive within {self._seconds:g} seconds", status=408
