@@ -66,6 +66,7 @@ setup(
         "ai-edge-litert>=2.3",
         "opencv-python-headless>=4.11",
         "click>=8.1",
+        "wrapt>=1.17",  # TensorFlow needs it too
         "rich>=14.0",
         "protobuf>=6.31.1,<7",
     ],

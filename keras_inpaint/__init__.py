@@ -7,6 +7,8 @@ TensorFlow nor Keras.
 import importlib
 from typing import Any
 
+from keras_inpaint import registration
+
 __version__ = "0.1.0"
 
 _HOMES = {
@@ -20,16 +22,24 @@ _HOMES = {
     "MaskedMeanSquaredError": "training.losses",
     "CollapseGuard": "training.callbacks",
     "ContactSheet": "training.callbacks",
+    "Muon": "training.optimizers",
+    "TrainingConfig": "training.config",
     "train": "training.schedule",
+    "PRESETS": "presets",
     "load_images": "data.sources",
     "make_dataset": "data.pipeline",
+    "load_model": "inference.loading",
     "Inpainter": "inference.inpainter",
+    "complete_photo": "inference.files",
+    "complete_folder": "inference.files",
     "export_saved_model": "exporting.saved_model",
     "export_tflite": "exporting.tflite",
     "evaluate": "evaluation.protocol",
 }
 
 __all__ = ["__version__", *_HOMES]
+
+registration.register()
 
 
 def __getattr__(name: str) -> Any:

@@ -97,7 +97,9 @@ def bundle(
         }
         check_card(card)
         if TFLITE_FILE not in files:
-            export_tflite(new / KERAS_FILE, new / TFLITE_FILE, sizes=None, name=name)
+            export_tflite(
+                new / KERAS_FILE, new / TFLITE_FILE, sizes=None, name=name, quantize="float16"
+            )
             card["files"] = files_of(new, (KERAS_FILE, TFLITE_FILE))
         text = json.dumps(card, indent=1, sort_keys=True, allow_nan=False)
         (new / CARD_FILE).write_text(text + "\n", "utf-8")

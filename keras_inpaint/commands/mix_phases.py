@@ -34,10 +34,13 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="A .keras file.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-def command(run: Path, share: float, first: Path | None, out: Path, overwrite: bool) -> None:
+@click.option("--compact", is_flag=True, help="Round the weights to float16: half of the bytes.")
+def command(
+    run: Path, share: float, first: Path | None, out: Path, overwrite: bool, compact: bool
+) -> None:
     """Write the network that lies between those of phases 1 and 3 of the folder RUN."""
     from keras_inpaint.inference.atomic import check_target
-    from keras_inpaint.networks.reading import read_network
+    from keras_inpaint.networks.reading import read_network, write_network
     from keras_inpaint.replacing import replacing
     from keras_inpaint.training.run_folder import RunFolder
 
@@ -58,7 +61,7 @@ def command(run: Path, share: float, first: Path | None, out: Path, overwrite: b
     except ValueError as error:
         raise click.ClickException(f"{run}: {error}") from error
     with replacing(target) as temporary:
-        mixed.save(temporary)
+        write_network(mixed, temporary, compact=compact)
     click.echo(out)
 
 

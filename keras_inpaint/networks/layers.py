@@ -255,10 +255,15 @@ _STOCK = {
     BatchNormalization: keras.layers.BatchNormalization,
     Conv2D: keras.layers.Conv2D,
 }
+_FAST = {stock: fast for fast, stock in _STOCK.items()}
 
 
 def with_stock_layers(model: keras.Model) -> keras.Model:
-    """Return a copy of a network that uses stock Keras layers only where one exists.
+    """Return a copy of a network that is made of stock Keras layers only.
+
+    It can be saved for processes that do not know this package, under any Keras backend. The
+    mean pixel becomes the kernel of a 1x1 convolution of the mask, inside a model within the
+    model of the layer's name. `with_fast_layers` is the way back.
 
     Args:
         model: A functional network of this package.
@@ -266,7 +271,67 @@ def with_stock_layers(model: keras.Model) -> keras.Model:
     Returns:
         A new `keras.Model` of the same names and weights; it answers the same to rounding.
     """
-    return _copy(model, lambda layer: _STOCK.get(type(layer), type(layer)), None)
+
+    def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if isinstance(layer, MeanPixelFill):
+            return _stock_fill(layer)
+        return _STOCK.get(type(layer), type(layer)).from_config(layer.get_config())
+
+    return _copy(model, stock)
+
+
+def with_fast_layers(model: keras.Model) -> keras.Model:
+    """Return a network with this package's layers where a stock layer has a faster one.
+
+    Args:
+        model: A functional network, such as `with_stock_layers` returned.
+
+    Returns:
+        `model` if there is nothing to replace, else a new `keras.Model` of the same names and
+        weights; it answers the same to rounding.
+    """
+    if not hasattr(model, "operations"):
+        return model
+
+    def fast(layer: keras.layers.Layer) -> keras.layers.Layer:
+        if _is_stock_fill(layer):
+            pixel = keras.ops.convert_to_numpy(layer.get_layer("mean_pixel").kernel)
+            append = layer.output_shape[-1] == 4
+            return MeanPixelFill(pixel, append, dtype="float32", name=layer.name)
+        return _fast_kind(layer).from_config(layer.get_config())
+
+    if all(
+        _fast_kind(layer) is type(layer) and not _is_stock_fill(layer) for layer in model.layers
+    ):
+        return model
+    return _copy(model, fast)
+
+
+def _fast_kind(layer: keras.layers.Layer) -> type:
+    if type(layer) is keras.layers.Conv2D and max(layer.dilation_rate) == 1:
+        return keras.layers.Conv2D
+    return _FAST.get(type(layer), type(layer))
+
+
+def _stock_fill(layer: MeanPixelFill) -> keras.Model:
+    """Return `MeanPixelFill` as a model of stock layers: image (1 - hole) + pixel hole."""
+    options = {"dtype": layer.dtype_policy}
+    image, hole = (keras.Input(tensor.shape[1:]) for tensor in layer.input)
+    known = keras.layers.Rescaling(-1.0, 1.0, name="known", **options)(hole)
+    pixel = keras.layers.Conv2D(3, 1, use_bias=False, name="mean_pixel", trainable=False, **options)
+    kept = keras.layers.Multiply(name="kept", **options)([image, known])
+    filled = keras.layers.Add(name="filled", **options)([kept, pixel(hole)])
+    if layer.append_mask:
+        filled = keras.layers.Concatenate(name="with_hole", **options)([filled, hole])
+    return keras.Model([image, hole], filled, name=layer.name)
+
+
+def _is_stock_fill(layer: keras.layers.Layer) -> bool:
+    return (
+        isinstance(layer, keras.Model)
+        and {"mean_pixel", "filled"} <= {inner.name for inner in layer.layers}
+        and len(layer.inputs) == 2
+    )
 
 
 def with_dtype_policy(model: keras.Model, policy: str) -> keras.Model:
@@ -281,20 +346,29 @@ def with_dtype_policy(model: keras.Model, policy: str) -> keras.Model:
     Returns:
         A new `keras.Model` of the same names and weights.
     """
-    return _copy(model, type, policy)
+
+    def other(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if not isinstance(layer, keras.layers.InputLayer):
+            config["dtype"] = "float32" if layer.name in FLOAT32_LAYERS else policy
+        return type(layer).from_config(config)
+
+    return _copy(model, other)
 
 
 #: Layers that stay float32 under every policy.
 FLOAT32_LAYERS = frozenset({"mean_pixel_fill", "conv_17", "generated", "logit"})
 
 
-def _copy(model: keras.Model, class_of: Any, policy: str | None) -> keras.Model:
-    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if policy is not None and not isinstance(layer, keras.layers.InputLayer):
-            config["dtype"] = "float32" if layer.name in FLOAT32_LAYERS else policy
-        return class_of(layer).from_config(config)
+def _copy(model: keras.Model, clone: Any) -> keras.Model:
+    def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, keras.Model) and len(args) == 2:  # a model takes its inputs in a list
+            return layer(list(args), **kwargs)
+        if isinstance(layer, MeanPixelFill) and len(args) == 1:
+            return layer(*args[0])
+        return layer(*args, **kwargs)
 
-    copy = keras.models.clone_model(model, clone_function=clone)
-    copy.set_weights(model.get_weights())
+    copy = keras.models.clone_model(model, clone_function=clone, call_function=call)
+    for new, old in zip(copy.weights, model.weights, strict=True):  # the mean pixel's shape differs
+        new.assign(ops.reshape(old, new.shape))
     return copy

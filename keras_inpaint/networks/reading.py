@@ -1,25 +1,65 @@
 """Completion networks in files, and whether a network is one."""
 
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-import keras_inpaint.networks.layers  # noqa: F401  registers the layers of saved networks
+from keras_inpaint.networks.layers import with_fast_layers, with_stock_layers
 
 
 def read_network(path: Path) -> keras.Model:
-    """Return the completion network of a `.keras` file.
+    """Return the completion network of a `.keras` file, with this package's fast layers.
+
+    Args:
+        path: Path of a `.keras` file that holds a completion network, of stock layers or of this
+            package's, or a trainer, whose completion network is taken.
 
     Raises:
         ValueError: If the file cannot be read, or holds no completion network.
     """
     try:
-        network = keras.models.load_model(path, compile=False)
+        model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(f"{path} is not a Keras model that can be read: {reason}") from error
-    return require_completion_network(network, path)
+    network = getattr(model, "completion_network", model)
+    return with_fast_layers(require_completion_network(network, path))
+
+
+def write_network(
+    network: keras.Model, path: str | os.PathLike[str], compact: bool = False
+) -> None:
+    """Write a completion network as a `.keras` file of stock Keras layers only.
+
+    It opens with `keras.models.load_model` where this package is unknown, under the TensorFlow,
+    JAX and PyTorch backends.
+
+    Args:
+        network: A completion network, of stock layers or of this package's.
+        path: Path of the file, which ends in `.keras`.
+        compact: Bool, whether the weights are rounded to float16 (11 bits; they stay float32 in
+            the model) and the file is compressed, which halves it.
+    """
+    stock = with_stock_layers(network)
+    if not compact:
+        stock.save(path)
+        return
+    for variable in stock.weights:
+        with np.errstate(over="ignore"):
+            rounded = np.asarray(keras.ops.convert_to_numpy(variable), "float16")
+        if not np.isfinite(rounded).all():
+            raise ValueError(f"{variable.path} of {network.name} does not fit into float16")
+        variable.assign(rounded.astype("float32"))
+    stock.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = [(info, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for info, content in members:
+            archive.writestr(info.filename, content)
 
 
 def require_completion_network(network: Any, label: Any = None) -> keras.Model:

@@ -1,0 +1,59 @@
+"""From what a user calls a model to a Keras model."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from keras_inpaint import presets
+from keras_inpaint.networks.reading import read_network, require_completion_network
+
+#: The signature of an exported SavedModel that takes and gives floats.
+_SIGNATURE = "complete_float"
+
+
+def load_model(reference: str | os.PathLike[str] | keras.Model | None = None) -> keras.Model:
+    """Return the completion network of everything that `--model` takes.
+
+    Example:
+
+    >>> network = load_model("faces")
+    >>> generated = network({"image": image, "mask": mask})
+
+    Args:
+        reference: A preset's name, a training run's folder, the path of a `.keras` file (also
+            of a saved trainer, of which it takes the completion network), of a SavedModel or of
+            a folder of SavedModel versions, a network, or None for the default preset.
+
+    Returns:
+        A functional `keras.Model` from a dict of `image`, float32 `(batch, height, width, 3)` in
+        [0, 1], and `mask`, float32 `(batch, height, width, 1)`, 1 in the hole, to `(batch,
+        height, width, 3)`. A `.keras` file's can be trained on. A SavedModel's cannot, and gives
+        the completed image, with the known pixels as they were.
+
+    Raises:
+        ValueError: If nothing is found, the file cannot be read, or it is no completion network.
+    """
+    if isinstance(reference, keras.Model):
+        return require_completion_network(reference)
+    path = presets.resolve(reference)
+    if path.is_dir():
+        return _saved_model(path)
+    if path.suffix == ".tflite":
+        raise ValueError(f"{path} is TFLite, no Keras model: keras_inpaint.Inpainter runs it")
+    return read_network(path)
+
+
+def _saved_model(folder: Path) -> keras.Model:
+    import tensorflow as tf
+
+    try:
+        layer = keras.layers.TFSMLayer(str(folder), call_endpoint=_SIGNATURE)
+    except (OSError, ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{folder} is no exported completion network: {reason}") from error
+    inputs = {
+        "image": keras.Input((None, None, 3), name="image"),
+        "mask": keras.Input((None, None, 1), name="mask"),
+    }
+    return keras.Model(inputs, layer(**inputs)["completed"], name=folder.name)

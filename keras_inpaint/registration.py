@@ -1,0 +1,46 @@
+"""Keras finds this package's classes in saved models once `keras_inpaint` was imported.
+
+Keras opens a saved object of another package only if its class was registered, which importing
+the class's module does. Importing all of them would cost TensorFlow, so that a stand-in is
+registered for each: it imports the module when a saved model asks for the class.
+"""
+
+import importlib
+from typing import Any
+
+import wrapt
+
+#: Every registered class, and the module whose import registers it.
+HOMES = {
+    "MeanPixelFill": "networks.layers",
+    "BatchNormalization": "networks.layers",
+    "Conv2D": "networks.layers",
+    "CompletionTrainer": "training.completion",
+    "DiscriminatorTrainer": "training.discriminator",
+    "JointTrainer": "training.joint",
+    "MaskedMeanSquaredError": "training.losses",
+    "DiscriminatorLoss": "training.losses",
+    "FoolingLoss": "training.losses",
+    "Adadelta": "training.optimizers",
+    "Adam": "training.optimizers",
+    "Muon": "training.optimizers",
+}
+
+
+def register() -> None:
+    """Register the stand-ins, as soon as Keras is imported and not before."""
+    wrapt.register_post_import_hook(_register, "keras")
+
+
+def _register(keras: Any) -> None:
+    known = keras.saving.get_custom_objects()
+    for name, module in HOMES.items():
+        known.setdefault(f"keras_inpaint>{name}", _stand_in(name, module))
+
+
+def _stand_in(name: str, module: str) -> type:
+    def from_config(cls: type, config: dict[str, Any], **kwargs: Any) -> Any:
+        home = importlib.import_module(f"keras_inpaint.{module}")
+        return getattr(home, name).from_config(config, **kwargs)
+
+    return type(name, (), {"from_config": classmethod(from_config)})
