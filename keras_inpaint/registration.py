@@ -19,6 +19,7 @@ HOMES = {
     "DiscriminatorTrainer": "training.discriminator",
     "JointTrainer": "training.joint",
     "MaskedMeanSquaredError": "training.losses",
+    "MaskedLoss": "training.losses",
     "DiscriminatorLoss": "training.losses",
     "FoolingLoss": "training.losses",
     "Adadelta": "training.optimizers",

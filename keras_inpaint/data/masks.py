@@ -249,10 +249,24 @@ def patch_origin(mask: tf.Tensor, patch_size: int) -> tf.Tensor:
     Returns:
         Int32 tensor `(2,)`: top, left.
     """
-    size = tf.shape(mask)[0]
+    return patch_origins(mask[None], patch_size)[0]
+
+
+def patch_origins(masks: tf.Tensor, patch_size: int) -> tf.Tensor:
+    """Return what `patch_origin` does for each mask of a batch; the middle where there is no hole.
+
+    Args:
+        masks: Float32 tensor `(batch, height, width, 1)`, 1 in the hole.
+        patch_size: Int, side of the patch in pixels.
+
+    Returns:
+        Int32 tensor `(batch, 2)`: top, left.
+    """
     origins = []
-    for other_axis in (1, 0):
-        occupied = tf.where(tf.reduce_any(mask[..., 0] > 0.5, axis=other_axis))[:, 0]
-        middle = tf.cast(occupied[0] + occupied[-1] + 1, tf.int32)
-        origins.append(tf.clip_by_value((middle - patch_size) // 2, 0, size - patch_size))
-    return tf.stack(origins)
+    for axis in (1, 2):
+        size = tf.shape(masks)[axis]
+        occupied = tf.cast(tf.reduce_any(masks[..., 0] > 0.5, axis=3 - axis), tf.int32)
+        first = tf.argmax(occupied, 1, tf.int32)
+        end = size - tf.argmax(occupied[:, ::-1], 1, tf.int32)
+        origins.append(tf.clip_by_value((first + end - patch_size) // 2, 0, size - patch_size))
+    return tf.stack(origins, axis=1)

@@ -19,7 +19,30 @@ from keras_inpaint.training.steps import composite
 logger = logging.getLogger(__name__)
 
 
-class ContactSheet(keras.callbacks.Callback):
+class StepCounter(keras.callbacks.Callback):
+    """Counts steps where Keras calls back once an execution, of one step or of several.
+
+    Args:
+        first_step: Int, the number of steps done before this `fit`.
+
+    Attributes:
+        step: Int, the number of steps done.
+    """
+
+    def __init__(self, first_step: int = 0) -> None:
+        super().__init__()
+        self.step = first_step
+        self._last_batch = -1
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._last_batch = -1
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.step += batch - self._last_batch
+        self._last_batch = batch
+
+
+class ContactSheet(StepCounter):
     """Complete the same photos at the start, every so many steps and at the end.
 
     Writes `FOLDER/LABEL-step000500.png` (the photo, the photo with its hole, the completed
@@ -43,21 +66,21 @@ class ContactSheet(keras.callbacks.Callback):
         label: str = "sheet",
         first_step: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(first_step)
         if every < 1:
             raise ValueError(f"every must be above 0, got {every!r}")
         self.examples, self.every, self.label = examples, every, label
         self.folder = Path(folder)
         self.animation = None if animation is None else Path(animation)
-        self.step = first_step
         self._written = -1
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._write()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step += 1
-        if self.step % self.every == 0:
+        before = self.step
+        super().on_train_batch_end(batch, logs)
+        if self.step // self.every > before // self.every:
             self._write()
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -134,19 +157,15 @@ class TrainingFailed(RuntimeError):
     """Training cannot go on; the message says why and what is left."""
 
 
-class StopOnNaN(keras.callbacks.Callback):
+class StopOnNaN(StepCounter):
     """Stop at once when a loss is not a number; what was saved before stays the last state."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._step = 0
-
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._step += 1
+        super().on_train_batch_end(batch, logs)
         bad = [k for k, v in (logs or {}).items() if "norm" not in k and not np.isfinite(v)]
         if bad:
             raise TrainingFailed(
-                f"{bad[0]} is not a finite number after {self._step} steps of this run: the "
+                f"{bad[0]} is not a finite number after {self.step} steps of this run: the "
                 f"step was too long. The last good state is kept; go on from it with a lower "
                 f"learning rate, gradient clipping, or float32."
             )
@@ -155,7 +174,7 @@ class StopOnNaN(keras.callbacks.Callback):
 COLLAPSE_ACTIONS = ("warn", "stop", "rebalance")
 
 
-class CollapseGuard(keras.callbacks.Callback):
+class CollapseGuard(StepCounter):
     """See the discriminator win, explain it, and act.
 
     The guard averages over a window of logged epochs: when the discriminator's loss is below
@@ -185,18 +204,17 @@ class CollapseGuard(keras.callbacks.Callback):
         self.action, self.window, self.loss, self.accuracy = action, window, loss, accuracy
         self.fired = 0
         self._recent: deque[tuple[float, float, int]] = deque()
-        self._steps = 0
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._steps += 1
+        self._seen = 0
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = logs or {}
         if "discriminator_accuracy" not in logs:
             return
         d_loss = logs.get("discriminator_loss", logs["loss"])
-        self._recent.append((float(d_loss), float(logs["discriminator_accuracy"]), self._steps))
-        self._steps = 0
+        self._recent.append(
+            (float(d_loss), float(logs["discriminator_accuracy"]), self.step - self._seen)
+        )
+        self._seen = self.step
         while sum(n for *_, n in self._recent) - self._recent[0][2] >= self.window:
             self._recent.popleft()
         if sum(n for *_, n in self._recent) < self.window:

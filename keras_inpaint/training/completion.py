@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_inpaint.training.losses import MaskedMeanSquaredError
+from keras_inpaint.training.losses import MaskedMeanSquaredError, masked_loss
 from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.steps import Trackers, replicas, update, watch
 from keras_inpaint.training.trainer import Trainer
@@ -37,15 +37,19 @@ class CompletionTrainer(Trainer):
 
         Args:
             optimizer: A Keras optimiser or its name; `"adadelta"` has the learning rate 1.0.
-            loss: `keras.losses.Loss` of `(image, generated, mask)`; None is the masked MSE.
+            loss: `keras.losses.Loss` of `(image, generated, mask)`, or the name of one of Keras'
+                per pixel, such as `"mae"`, averaged over each hole as the default, None, the
+                masked MSE is.
             **kwargs: Further arguments of `keras.Model.compile`.
         """
+        loss = masked_loss(loss)
         spec = {"optimizer": resolve_optimizer(optimizer), "loss": loss}
         self.compile_with(spec, **kwargs)
         self.completion_loss = loss or MaskedMeanSquaredError()
         self.optimizer.build(self.completion_network.trainable_variables)
 
-    def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        data = self.batch(data)
         image, mask = data["image"], data["mask"]
         variables = self.completion_network.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -56,9 +60,10 @@ class CompletionTrainer(Trainer):
         norm = update(self.optimizer, tape, scaled, variables)
         return self._log(loss, norm)
 
-    def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        data = self.batch(data)
         generated = self(data, training=False)
         return self._log(self.completion_loss(data["image"], generated, data["mask"]))
 
-    def _log(self, loss: tf.Tensor, norm: Any = 0.0) -> dict[str, tf.Tensor]:
+    def _log(self, loss: tf.Tensor, norm: Any = None) -> dict[str, tf.Tensor]:
         return self._trackers.update(loss=loss * replicas(), completion_gradient_norm=norm)

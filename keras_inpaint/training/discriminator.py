@@ -60,12 +60,18 @@ class DiscriminatorTrainer(Trainer):
             loss: `keras.losses.Loss` of `(labels, logits)`; None is binary cross-entropy.
             **kwargs: Further arguments of `keras.Model.compile`.
         """
+        if loss is not None and not isinstance(loss, keras.losses.Loss):
+            raise ValueError(
+                f"loss must be a keras.losses.Loss of labels and logits, got {loss!r}: names stand "
+                "for losses of probabilities"
+            )
         spec = {"optimizer": resolve_optimizer(optimizer), "loss": loss}
         self.compile_with(spec, **kwargs)
         self.discriminator_loss = loss or DiscriminatorLoss()
         self.optimizer.build(self.discriminator.trainable_variables)
 
-    def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        data = self.batch(data)
         completed = composite(data["image"], data["mask"], self(data, training=False))
         variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -75,7 +81,8 @@ class DiscriminatorTrainer(Trainer):
         norm = update(self.optimizer, tape, scaled, variables)
         return self._log(loss, scores, norm)
 
-    def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        data = self.batch(data)
         completed = composite(data["image"], data["mask"], self(data, training=False))
         return self._log(*self._compare(data, completed, training=False))
 
@@ -84,7 +91,7 @@ class DiscriminatorTrainer(Trainer):
             self.discriminator, self.discriminator_loss, data, completed, training=training
         )
 
-    def _log(self, loss: tf.Tensor, scores: dict, norm: Any = 0.0) -> dict[str, tf.Tensor]:
+    def _log(self, loss: tf.Tensor, scores: dict, norm: Any = None) -> dict[str, tf.Tensor]:
         return self._trackers.update(
             loss=loss * replicas(), discriminator_gradient_norm=norm, **scores
         )

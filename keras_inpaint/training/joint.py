@@ -110,7 +110,8 @@ class JointTrainer(Trainer):
         self.optimizer.build(self.completion_network.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
-    def train_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        data = self.batch(data)
         image, mask = data["image"], data["mask"]
         learned = self.completion_network.trainable_variables
         judged_by = self.discriminator.trainable_variables
@@ -136,7 +137,8 @@ class JointTrainer(Trainer):
         norm = update(self.optimizer, tape, scaled, learned)
         return self._log(loss, error, fooled, d_loss, scores, norm, d_norm)
 
-    def test_step(self, data: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        data = self.batch(data)
         image, mask = data["image"], data["mask"]
         generated = self(data, training=False)
         completed = composite(image, mask, generated)
@@ -159,8 +161,8 @@ class JointTrainer(Trainer):
         fooled: tf.Tensor,
         d_loss: tf.Tensor,
         scores: dict[str, tf.Tensor],
-        norm: Any = 0.0,
-        d_norm: Any = 0.0,
+        norm: Any = None,
+        d_norm: Any = None,
     ) -> dict[str, tf.Tensor]:
         count = replicas()
         return self._trackers.update(

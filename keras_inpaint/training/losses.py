@@ -46,6 +46,44 @@ class MaskedMeanSquaredError(keras.losses.MeanSquaredError):
         return super().__call__(y_true, y_pred, hole / ops.maximum(part, keras.config.epsilon()))
 
 
+@_REGISTER
+class MaskedLoss(MaskedMeanSquaredError):
+    """Another of Keras' losses per pixel, averaged as `MaskedMeanSquaredError` is.
+
+    Args:
+        fn: String, the loss by Keras' name, such as `"mae"` or `"huber"`.
+        name: String, the loss' name.
+
+    Raises:
+        ValueError: If Keras has no such loss.
+    """
+
+    def __init__(self, fn: str, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name=name or f"masked_{fn}", **kwargs)
+        self.fn = fn
+        found = keras.losses.get(fn)
+        self._of_pixels = getattr(found, "call", found)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._of_pixels(y_true, y_pred)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "fn": self.fn}
+
+
+def masked_loss(loss: Any) -> Any:
+    """Return a loss of `(image, generated, mask)`; a name becomes a `MaskedLoss`.
+
+    Raises:
+        ValueError: If it is neither None, a loss nor the name of one.
+    """
+    if loss is None or isinstance(loss, keras.losses.Loss):
+        return loss
+    if isinstance(loss, str):
+        return MaskedLoss(loss)
+    raise ValueError(f"loss must be a keras.losses.Loss or the name of one, got {loss!r}")
+
+
 def check_adversarial(kind: str) -> str:
     """Return the kind of an adversarial loss.
 

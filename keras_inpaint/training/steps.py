@@ -48,7 +48,7 @@ def update(
     `loss` has gone through the optimiser's `scale_loss` under the tape.
     """
     gradients = tape.gradient(loss, variables)
-    norm = tf.linalg.global_norm(gradients)
+    norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients if g is not None])
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         norm /= tf.cast(optimizer.dynamic_scale, norm.dtype)
     optimizer.apply(gradients, variables)
@@ -70,10 +70,11 @@ class Trackers:
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
     def update(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Add one step's values and return the results so far."""
-        for name, value in values.items():
+        """Add one step's values and return the results so far; None is no value, and not told."""
+        told = {name: value for name, value in values.items() if value is not None}
+        for name, value in told.items():
             self.means[name].update_state(value)
-        return {name: mean.result() for name, mean in self.means.items()}
+        return {name: self.means[name].result() for name in told}
 
     @property
     def all(self) -> list[keras.metrics.Metric]:

@@ -3,8 +3,13 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
+from keras_inpaint.training.batches import as_batch
 from keras_inpaint.training.steps import Trackers, policy_of
+
+#: What each network takes, by the trainers' names for them.
+_TAKES = {"completion_network": {"image", "mask"}, "discriminator": {"image", "patch"}}
 
 
 class Trainer(keras.Model):
@@ -22,6 +27,8 @@ class Trainer(keras.Model):
 
     def __init__(self, networks: dict[str, keras.Model], trackers: Trackers, **kwargs: Any) -> None:
         kwargs.setdefault("dtype", policy_of(networks["completion_network"]))
+        for name in self._networks:
+            _check_role(networks[name], name)
         super().__init__(**kwargs)
         for name in self._networks:
             setattr(self, name, networks[name])
@@ -37,12 +44,40 @@ class Trainer(keras.Model):
         pair = {"image": inputs["image"], "mask": inputs["mask"]}
         return self.completion_network(pair, training=training)
 
+    def batch(self, data: Any) -> dict[str, tf.Tensor]:
+        """Return what Keras passed to a step as a dict of `image`, `mask` and patches.
+
+        Patches that the data lack are drawn from the optimiser's count of steps, so that a run
+        that is taken up again draws the same.
+        """
+        size, seed = None, None
+        if "discriminator" in self._networks:
+            size = self.discriminator.input["patch"].shape[1]
+            optimizer = getattr(self, "optimizer", None)
+            step = 0 if optimizer is None else tf.cast(optimizer.iterations.value, tf.int32)
+            seed = tf.stack([self._patch_seed, step])
+        return as_batch(data, size, seed)
+
+    #: First half of the seed that missing patches are drawn with.
+    _patch_seed = 0
+
     def fit(self, *args: Any, shuffle: bool = False, **kwargs: Any) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does; the dataset has been shuffled already."""
         return super().fit(*args, shuffle=shuffle, **kwargs)
 
     def compile_with(self, spec: dict[str, Any], **kwargs: Any) -> None:
-        """Compile Keras' part and keep what a saved trainer compiles itself from."""
+        """Compile Keras' part and keep what a saved trainer compiles itself from.
+
+        Raises:
+            ValueError: If `kwargs` holds what the trainers' own steps would not heed.
+        """
+        for name in ("metrics", "weighted_metrics", "loss_weights"):
+            if kwargs.get(name) is not None:
+                raise ValueError(
+                    f"compile({name}=...) has no effect on a {type(self).__name__}, which logs "
+                    f"{', '.join(self._trackers.means)}; measure others with keras_inpaint.evaluate"
+                )
+            kwargs.pop(name, None)
         super().compile(optimizer=spec["optimizer"], **kwargs)
         self._compile_spec = keras.saving.serialize_keras_object({**spec, **kwargs})
         if spec["optimizer"].use_ema:
@@ -77,3 +112,12 @@ class Trainer(keras.Model):
         for name in cls._networks:
             config[name] = keras.saving.deserialize_keras_object(config[name], custom_objects)
         return cls(**config)
+
+
+def _check_role(network: Any, role: str) -> None:
+    inputs = getattr(network, "input", None)
+    if isinstance(inputs, dict) and set(inputs) != _TAKES[role]:
+        raise ValueError(
+            f"{role} must take {' and '.join(sorted(_TAKES[role]))}, and "
+            f"{network.name!r} takes {' and '.join(sorted(inputs))}: are the networks swapped?"
+        )
