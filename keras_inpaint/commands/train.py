@@ -16,7 +16,6 @@ SAMPLE_SETTINGS = {
     "width": 0.25,
     "steps": (900, 60, 120),
     "scale": (1.0, 1.0),
-    "masks": "rectangles:19-40x3",
     **FAST_LEARNING,
 }
 
@@ -137,7 +136,7 @@ def command(
     given = {k: v for k, v in options.items() if v is not None}
     out = out or Path("runs") / (Path(data.partition(":")[2] or data).name or "here")
     if preset is None and data.partition(":")[0] == "sample":
-        given = {**SAMPLE_SETTINGS, **given}
+        given = {**_sample_settings(given.get("size", SAMPLE_SETTINGS["size"])), **given}
     elif preset is not None:
         given = {**_preset_settings(preset), **given}
     if said := switch_onednn_on():
@@ -156,6 +155,11 @@ def command(
     click.echo(f"Completion network: {path}")
     click.echo(f"Pictures: {out / 'samples'} and {out / 'progress.gif'}")
     click.echo(f"Use it: keras-inpaint complete PHOTO --mask MASK -o OUT --model {out}")
+
+
+def _sample_settings(size: int) -> dict[str, Any]:
+    low, high = (round(part * size) for part in (0.2, 0.42))
+    return {**SAMPLE_SETTINGS, "masks": f"rectangles:{low}-{high}x3"}
 
 
 def _preset_settings(name: str) -> dict[str, Any]:

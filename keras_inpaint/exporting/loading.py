@@ -6,7 +6,7 @@ import keras
 
 from keras_inpaint import presets
 from keras_inpaint.networks.exact import NativeConv2D
-from keras_inpaint.networks.layers import Conv2D, with_dtype_policy
+from keras_inpaint.networks.layers import Conv2D, with_dtype_policy, with_fast_layers
 from keras_inpaint.networks.reading import read_network, require_completion_network
 
 
@@ -29,7 +29,7 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
         require_completion_network(network)
     else:
         network = read_network(resolve_network_path(network))
-    network = with_dtype_policy(network, "float32")
+    network = with_dtype_policy(with_fast_layers(network), "float32")
 
     def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
         kind = NativeConv2D if isinstance(layer, Conv2D) else type(layer)

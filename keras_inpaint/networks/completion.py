@@ -180,5 +180,10 @@ def check_image_size(size: int | tuple[int, int] | None) -> tuple[int | None, in
 
 def mean_pixel_of(network: keras.Model) -> tuple[float, float, float]:
     """Return the mean pixel that a completion network carries, three floats in [0, 1]."""
-    values = keras.ops.convert_to_numpy(network.get_layer("mean_pixel_fill").mean_pixel)
+    fill = network.get_layer("mean_pixel_fill")
+    if isinstance(fill, keras.Model):  # of stock layers
+        pixel = fill.get_layer("mean_pixel").kernel
+    else:
+        pixel = fill.mean_pixel
+    values = keras.ops.convert_to_numpy(pixel).reshape(-1)
     return float(values[0]), float(values[1]), float(values[2])

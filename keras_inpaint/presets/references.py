@@ -1,5 +1,9 @@
 """From what a user calls a model to the file or folder that holds it."""
 
+import contextlib
+import csv
+import json
+import logging
 import os
 from pathlib import Path
 
@@ -10,6 +14,8 @@ from keras_inpaint.presets.registry import (
     TFLITE_FILE,
     Preset,
 )
+
+logger = logging.getLogger(__name__)
 
 SAVED_MODEL_FILE = "saved_model.pb"
 MODEL_SUFFIXES = (".keras", ".tflite")
@@ -71,6 +77,7 @@ def _preset_file(preset: Preset, prefer: str) -> Path:
 def _in_folder(folder: Path, prefer: str) -> Path:
     if (folder / SAVED_MODEL_FILE).is_file():
         return folder
+    _check_run(folder)
     for file in _preferred(folder, prefer):
         if file.is_file():
             return file
@@ -87,6 +94,27 @@ def _in_folder(folder: Path, prefer: str) -> Path:
         f"no model in folder {folder}: tried {KERAS_FILE}, {TFLITE_FILE}, {SAVED_MODEL_FILE} and "
         f"numbered SavedModel versions{there}"
     )
+
+
+def _check_run(folder: Path) -> None:
+    """Say so if a training run has not finished phase 1; refuse it before its first step."""
+    try:
+        config = json.loads((folder / "config.json").read_text("utf-8"))["config"]
+        planned = config["steps"][0]
+    except (OSError, ValueError, LookupError, TypeError):
+        return  # no run
+    if not planned or (folder / "completion-phase1.keras").exists():
+        return
+    done = 0
+    with contextlib.suppress(OSError), (folder / "metrics.csv").open(newline="") as file:
+        done = max((int(row["step"]) for row in csv.DictReader(file)), default=0)
+    if done < planned:
+        what = (
+            f"the training run in {folder} has not finished phase 1: step {done:,} of {planned:,}"
+        )
+        if not done:
+            raise ValueError(f"{what}, so that it holds no network yet; go on with it first")
+        logger.warning("%s; its network is half trained", what)
 
 
 def _checked_file(path: Path) -> Path:

@@ -2,8 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
+from keras_inpaint.data.mask_specs import parse_masks
 from keras_inpaint.data.masks import default_patch_size
 from keras_inpaint.training.losses import check_adversarial
 
@@ -103,6 +107,25 @@ class TrainingConfig:
         if self.log_every < 1 or self.judge_every < 0 or self.clip_norm < 0:
             raise ValueError("log_every must be above 0, judge_every and clip_norm not below 0")
         check_adversarial(self.adversarial)
+        self._check_sizes()
+
+    def _check_sizes(self) -> None:
+        if self.size < 4 or self.size % 4:
+            raise ValueError(f"size must be a multiple of 4 above 0, got {self.size!r}")
+        if not 4 <= self.patch <= self.size or self.patch % 4:
+            raise ValueError(
+                f"patch_size must be a multiple of 4 from 4 to the size {self.size}, got "
+                f"{self.patch!r}: choose another --patch-size or --size"
+            )
+        if Path(str(self.masks)).is_dir():
+            return
+        sampler = parse_masks(self.masks)
+        try:
+            sampler(tf.constant([0, 0]), self.size)
+        except ValueError as error:
+            raise ValueError(
+                f"masks {self.masks!r}: {error}: choose other --masks or another --size"
+            ) from None
 
     @property
     def patch(self) -> int:

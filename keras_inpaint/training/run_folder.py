@@ -1,17 +1,23 @@
 """A run's folder: its configuration, its metrics, and the state to go on from."""
 
+import contextlib
 import csv
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_inpaint.replacing import replacing
+
+try:
+    import fcntl
+except ImportError:  # Windows: nobody is kept out
+    fcntl = None
 
 COLUMNS = (
     "phase",
@@ -48,6 +54,38 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.animation = self.path / "progress.gif"
         self.logs = self.path / "logs"
+        self.lock_file = self.path / "running.pid"
+        self.failure_file = self.path / "failure.json"
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; a process that died lets it go.
+
+        Raises:
+            RuntimeError: If another process trains here; the message names it.
+        """
+        existed = self.path.is_dir()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self.lock_file.open("a+") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    file.seek(0)
+                    raise RuntimeError(
+                        f"{self.path} is being trained by process {file.read().strip() or '?'}: "
+                        "wait for it, stop it, or train in another folder"
+                    ) from None
+            file.truncate(0)
+            file.write(f"{os.getpid()}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                self.lock_file.unlink(missing_ok=True)
+                if not existed:
+                    with contextlib.suppress(OSError):  # it holds a run by now
+                        self.path.rmdir()
 
     def begin(self, fresh: bool) -> dict[str, Any] | None:
         """Find a run in the folder, or that it is free for a new one.
@@ -71,12 +109,13 @@ class RunFolder:
                 self.completion_file,
                 self.first_phase_file,
                 self.animation,
+                self.failure_file,
                 self.path / "held_out.json",
             ):
                 entry.unlink(missing_ok=True)
             return None
         if not self.config_file.exists():
-            if self.path.is_dir() and any(self.path.iterdir()):
+            if self.path.is_dir() and any(e != self.lock_file for e in self.path.iterdir()):
                 raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
             return None
         try:

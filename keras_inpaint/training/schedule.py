@@ -20,7 +20,7 @@ from keras_inpaint.data.sources import load_images
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.layers import with_dtype_policy
-from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN
+from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.initial import start_from
 from keras_inpaint.training.judge import Judge
@@ -68,12 +68,32 @@ def train(
         ValueError: If the run was started otherwise, or with other images, or if the weights to
             start from do not fit.
         TrainingFailed: If a loss is not a number.
+        RuntimeError: If another process trains in this folder.
     """
     tell = listener or (lambda event, facts: None)
     folder = RunFolder(run)
+    with folder.claimed():
+        try:
+            return _train(config, folder, images, fresh, save_seconds, tell)
+        except TrainingFailed as error:
+            folder.write_json(folder.failure_file, {"reason": str(error)})
+            raise
+
+
+def _train(
+    config: TrainingConfig,
+    folder: RunFolder,
+    images: Images | None,
+    fresh: bool,
+    save_seconds: float,
+    tell: Listener,
+) -> Path:
     found = folder.begin(fresh)
     if found is not None:
         _require_same(found["config"], config, folder.path)
+        if folder.failure_file.exists():
+            reason = json.loads(folder.failure_file.read_text("utf-8"))["reason"]
+            logger.warning("%s failed before: %s", folder.path, reason)
     if images is None:
         images = load_images(
             config.data,
@@ -111,6 +131,7 @@ def train(
         },
     )
     schedule.run()
+    folder.failure_file.unlink(missing_ok=True)
     return folder.completion_file
 
 

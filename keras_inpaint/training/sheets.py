@@ -64,7 +64,7 @@ def grid(pixels: np.ndarray, caption: str) -> Image.Image:
 
 def to_image(pixels: np.ndarray, zoom: int = 1) -> Image.Image:
     """Return a float array `(height, width, 3)` in [0, 1] as a picture, enlarged `zoom` times."""
-    image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype("uint8"))
+    image = Image.fromarray(np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype("uint8"))
     size = (image.width * zoom, image.height * zoom)
     return image if zoom == 1 else image.resize(size, Image.Resampling.NEAREST)
 

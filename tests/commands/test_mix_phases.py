@@ -2,18 +2,18 @@
 
 import shutil
 
-import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from keras_inpaint.commands.mix_phases import command, mix
+from keras_inpaint.networks.reading import read_network
 
 
 @pytest.fixture
 def run(tiny_model_path, tmp_path):
     shutil.copyfile(tiny_model_path, tmp_path / "completion-phase1.keras")
-    later = keras.models.load_model(tiny_model_path)
+    later = read_network(tiny_model_path)
     later.set_weights([weight + 0.5 for weight in later.get_weights()])
     later.save(tmp_path / "completion.keras")
     return tmp_path
@@ -23,8 +23,8 @@ def test_every_weight_lies_so_far_between_the_phases(run):
     out = run / "mixed.keras"
     result = CliRunner().invoke(command, [str(run), "--share", "0.25", "-o", str(out)])
     assert result.exit_code == 0, result.output
-    first = keras.models.load_model(run / "completion-phase1.keras").get_weights()
-    for one, mixed in zip(first, keras.models.load_model(out).get_weights(), strict=True):
+    first = read_network(run / "completion-phase1.keras").get_weights()
+    for one, mixed in zip(first, read_network(out).get_weights(), strict=True):
         np.testing.assert_allclose(mixed, one + 0.125, atol=1e-6)
 
 
@@ -35,8 +35,8 @@ def test_phase_one_may_be_another_run(run, tmp_path_factory):
     arguments = [str(run), "--first", str(elsewhere), "--share", "0.25", "-o", str(out)]
     result = CliRunner().invoke(command, arguments)
     assert result.exit_code == 0, result.output
-    first = keras.models.load_model(elsewhere).get_weights()
-    for one, mixed in zip(first, keras.models.load_model(out).get_weights(), strict=True):
+    first = read_network(elsewhere).get_weights()
+    for one, mixed in zip(first, read_network(out).get_weights(), strict=True):
         np.testing.assert_allclose(mixed, one + 0.125, atol=1e-6)
 
 
@@ -64,7 +64,7 @@ def test_a_run_without_phase_one_is_named(run):
 def test_networks_of_other_widths_do_not_mix(tiny_model_path):
     from keras_inpaint.networks.completion import build_completion_network
 
-    pair = [keras.models.load_model(tiny_model_path), build_completion_network(0.125)]
+    pair = [read_network(tiny_model_path), build_completion_network(0.125)]
     for first, last in (pair, pair[::-1]):
         with pytest.raises(ValueError, match="differ in form: conv_1/kernel"):
             mix(first, last, 0.5)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_inpaint as ki
+from keras_inpaint.networks.completion import mean_pixel_of
 from keras_inpaint.networks.layers import Conv2D, MeanPixelFill
 from keras_inpaint.networks.reading import read_network, write_network
 
@@ -64,6 +65,22 @@ def test_files_with_own_layers_still_open(tiny_network, pair, tmp_path):
     tiny_network.save(tmp_path / "completion.keras")
     network = read_network(tmp_path / "completion.keras")
     np.testing.assert_array_equal(np.asarray(network(pair)), np.asarray(tiny_network(pair)))
+
+
+def test_a_network_that_plain_keras_opened_works_as_ours_does(tiny_network, tmp_path):
+    write_network(tiny_network, tmp_path / "completion.keras")
+    plain = keras.models.load_model(tmp_path / "completion.keras")
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (40, 44, 3), "uint8")
+    mask = np.zeros((40, 44), bool)
+    mask[10:25, 12:30] = True
+    answers = [ki.Inpainter(network)(image, mask) for network in (plain, tiny_network)]
+    np.testing.assert_array_equal(*answers)
+    assert mean_pixel_of(plain) == mean_pixel_of(tiny_network)
+    ki.export_tflite(plain, tmp_path / "a.tflite")
+    ki.export_tflite(tiny_network, tmp_path / "b.tflite")
+    answers = [ki.Inpainter(tmp_path / f"{name}.tflite")(image, mask) for name in "ab"]
+    np.testing.assert_array_equal(*answers)
 
 
 def test_a_compact_file_is_half_as_large_and_answers_the_same(tiny_network, pair, tmp_path):

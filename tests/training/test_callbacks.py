@@ -60,6 +60,7 @@ def test_the_contact_sheet_writes_at_the_start_every_so_often_and_at_the_end(exa
 
 def feed(guard, epochs, d_loss, accuracy, steps=50):
     for epoch in range(epochs):
+        guard.on_epoch_begin(epoch)
         for batch in range(steps):
             guard.on_train_batch_end(batch)
         logs = {"discriminator_loss": d_loss, "discriminator_accuracy": accuracy, "loss": 1.0}

@@ -3,12 +3,16 @@
 import csv
 import dataclasses
 import errno
+import os
 
 import keras
 import numpy as np
 import pytest
 
 from keras_inpaint.networks.completion import mean_pixel_of
+from keras_inpaint.networks.reading import read_network
+from keras_inpaint.presets.references import resolve
+from keras_inpaint.training.callbacks import TrainingFailed
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.schedule import read_config, train
@@ -85,7 +89,7 @@ def test_every_row_has_its_phases_figures(whole):
 
 
 def test_the_network_is_float32_and_carries_the_mean_pixel(whole, images):
-    network = keras.models.load_model(whole[0] / "completion.keras")
+    network = read_network(whole[0] / "completion.keras")
     assert {layer.dtype_policy.name for layer in network.layers} == {"float32"}
     kept, _ = images.split(CONFIG.held_out, CONFIG.seed)
     assert mean_pixel_of(network) == pytest.approx(kept.mean_pixel, abs=1e-6)
@@ -196,3 +200,50 @@ def test_before_the_first_step_the_moving_average_is_the_network(images, tmp_pat
 def test_wrong_configurations_are_named(change, words):
     with pytest.raises(ValueError, match=words):
         dataclasses.replace(CONFIG, **change)
+
+
+def test_a_second_training_in_the_same_folder_is_refused(images, tmp_path):
+    pytest.importorskip("fcntl")
+    refused = []
+
+    def listener(event, facts):
+        if event == "step" and not refused:
+            with pytest.raises(
+                RuntimeError, match=rf"run is being trained by process {os.getpid()}"
+            ):
+                train(CONFIG, tmp_path / "run", images=images)
+            refused.append(True)
+
+    train(
+        dataclasses.replace(CONFIG, steps=(2, 0, 0)),
+        tmp_path / "run",
+        images=images,
+        listener=listener,
+    )
+    assert refused and not RunFolder(tmp_path / "run").lock_file.exists()
+
+
+def test_a_run_that_failed_says_so(images, tmp_path, caplog):
+    config = dataclasses.replace(CONFIG, learning_rate=1e30, steps=(6, 0, 0))
+    for _ in range(2):
+        with pytest.raises(TrainingFailed, match="not a finite number"):
+            train(config, tmp_path / "run", images=images)
+    assert "run failed before: " in caplog.text and "not a finite number" in caplog.text
+    with pytest.raises(ValueError, match=r"run has not finished phase 1: step 0 of 6, so that"):
+        resolve(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"masks": "rectangles:4-20"}, r"a hole of 20 px does not fit .* other --masks or another"),
+        ({"masks": "center:17"}, "a hole of 17 px does not fit an image of 16 px"),
+        ({"masks": "blobs"}, "masks must be"),
+        ({"patch_size": 20}, "patch_size must be .* to the size 16, got 20"),
+        ({"patch_size": 6}, "multiple of 4"),
+        ({"size": 18}, "size must be a multiple of 4"),
+    ],
+)
+def test_what_does_not_fit_the_crop_is_refused_at_once(settings, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CONFIG, **settings)
