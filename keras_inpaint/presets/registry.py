@@ -25,6 +25,9 @@ class Preset:
         training: The settings that `keras-inpaint train --preset` starts from: attributes of
             `training.config.TrainingConfig` to their values, read-only.
         command: String, the command that trains it.
+        subject: String, what the photos show; see `cards.TrainedOn`.
+        subject_px: The width in pixels of the subject as the network sees it in training, the
+            least and the most; None for photos in general.
         expected: String, the result to expect from the command; None until it was measured.
     """
 
@@ -33,6 +36,8 @@ class Preset:
     data: str
     training: Mapping[str, Any]
     command: str
+    subject: str
+    subject_px: tuple[int, int] | None = None
     expected: str | None = None
 
     def __post_init__(self) -> None:
@@ -98,6 +103,8 @@ _ALL = (
             "joint_learning_rate": 1e-3,
         },
         command="keras-inpaint train PHOTOS --preset faces --out runs/faces",
+        subject="face",
+        subject_px=(72, 100),
         expected="20.8 dB in a hole of 40x40 px in the middle of 160x160 px, on portraits of other "
         "people (Telea 17.5 dB), with the four runs that the card names; "
         "four and a half hours on two cores",
@@ -120,6 +127,7 @@ _ALL = (
             **FAST_LEARNING,
         },
         command="keras-inpaint train PHOTOS --preset scenes --out runs/scenes",
+        subject="any",
         expected="16.9 dB in a square of half the side of 160 px (Telea 15.6 dB), 19.3 dB in "
         "strokes (biharmonic 18.3 dB), with the two runs that the card names; half an hour on two "
         "cores",

@@ -32,7 +32,7 @@ class BatchedRuntime(Runtime):
         self._model = model
         self._loop = loop
         self._signature = model.loaded.signature(SIGNATURE)
-        card = model.loaded.card
+        self.card = card = model.loaded.card
         reach, pixel = card.get("reach"), card.get("mean_pixel")
         self.reach = (
             Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()
