@@ -8,12 +8,11 @@ import numpy as np
 from keras_inpaint.inference import coarse as wide_holes
 from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
 from keras_inpaint.inference.blending import blend
-from keras_inpaint.inference.choosing import Group, choose, complete_at, load_candidates
+from keras_inpaint.inference.choosing import Group, choose, complete_at, load_candidates, summary
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
 from keras_inpaint.inference.runtimes import Runtime
 from keras_inpaint.inference.texture import add_texture
-from keras_inpaint.inference.tiles import round_up
-from keras_inpaint.networks.geometry import SIZE_MULTIPLE
+from keras_inpaint.inference.tiles import reduced_mask
 
 logger = logging.getLogger(__name__)
 
@@ -120,8 +119,8 @@ class Inpainter:
             mask: As for a call.
 
         Returns:
-            What a call returns, and a sentence for each different choice; none where nothing
-            was to be chosen.
+            What a call returns, and a line that tells what was chosen for each different photo;
+            none where nothing was to be chosen.
 
         Raises:
             TypeError: As for a call.
@@ -141,8 +140,8 @@ class Inpainter:
             if where.any():
                 photo = add_texture(images[number], hole, photo, where)
             completed[number] = photo
-        told = [str(g.choice) for groups in chosen or () for g in groups if g.choice.places]
-        return completed.reshape(image.shape), tuple(dict.fromkeys(told))
+        told = tuple(dict.fromkeys(line for groups in chosen or () for line in summary(groups)))
+        return completed.reshape(image.shape), told
 
     def _chosen(self, images: np.ndarray, masks: np.ndarray) -> list[list[Group]] | None:
         """Return what completes each photo's holes; None where there is nothing to choose."""
@@ -160,37 +159,50 @@ class Inpainter:
     ) -> np.ndarray:
         """Return a photo whose groups of holes are completed as was chosen for each."""
         completed = image.copy()
-        if {group.choice.scale for group in groups} == {1}:
-            runtimes = {id(g.choice.candidate): g.choice.candidate.runtime for g in groups}
-            if len(runtimes) == 1:
-                self._complete(*runtimes.values(), completed[None], hole[None])
-                return completed
-        for group in groups:
-            scale, runtime = group.choice.scale, group.choice.candidate.runtime
-
-            def complete(
-                photo: np.ndarray, holes: np.ndarray, runtime: Runtime = runtime
-            ) -> np.ndarray:
-                filled = photo.copy()
-                self._complete(runtime, filled[None], holes[None])
-                return filled
-
-            margin = round_up((runtime.reach.halo + SIZE_MULTIPLE) * scale)
-            crop = group.box.aligned().expanded(margin, hole.shape)
-            part = complete_at(image[crop.slices], hole[crop.slices], scale, complete)
-            inside = group.box.shifted(crop).slices
-            completed[group.box.slices][group.own] = part[inside][group.own]
+        for choice in {(id(g.choice.candidate), g.choice.scale): g.choice for g in groups}.values():
+            wanted = np.zeros_like(hole)
+            for group in groups:
+                if (
+                    group.choice.candidate is choice.candidate
+                    and group.choice.scale == choice.scale
+                ):
+                    wanted[group.box.slices][group.own] = True
+            runtime = choice.candidate.runtime
+            if choice.scale == 1:
+                filled = image.copy()
+                self._complete(runtime, filled[None], hole[None], wanted[None])
+            else:
+                filled = self._complete_reduced(runtime, image, hole, wanted, choice.scale)
+            completed[wanted] = filled[wanted]
         return completed
 
-    def _complete(self, runtime: Runtime, completed: np.ndarray, masks: np.ndarray) -> None:
+    def _complete_reduced(
+        self, runtime: Runtime, image: np.ndarray, hole: np.ndarray, wanted: np.ndarray, scale: int
+    ) -> np.ndarray:
+        def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
+            filled = photo.copy()
+            part = reduced_mask(wanted, holes.shape)
+            self._complete(runtime, filled[None], holes[None], part[None])
+            return filled
+
+        return complete_at(image, hole, scale, complete)
+
+    def _complete(
+        self,
+        runtime: Runtime,
+        completed: np.ndarray,
+        masks: np.ndarray,
+        wanted: np.ndarray | None = None,
+    ) -> None:
         """Fill the holes of photos in place, at the photos' own scale."""
-        left = masks if self.coarse == "off" else masks.copy()
+        wanted = masks if wanted is None else wanted
+        left = wanted if self.coarse == "off" else wanted.copy()
         for number, hole in enumerate(masks):
-            if self._is_wide(runtime, hole):
-                left[number] = wide_holes.fill_wide(
+            if self._is_wide(runtime, wanted[number]):
+                left[number] &= wide_holes.fill_wide(
                     runtime, completed[number], hole, self.max_pixels, wide_holes.widest(runtime)
                 )
-        fill(runtime, completed, left, self.max_pixels)
+        fill(runtime, completed, masks, self.max_pixels, left)
 
     def _textured(self, hole: np.ndarray, groups: list[Group] | None) -> np.ndarray:
         """Return the holes that are composed of texture from the photo."""

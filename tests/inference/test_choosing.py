@@ -90,9 +90,11 @@ def test_the_network_that_knows_the_photo_is_chosen(photo, hole):
 
 def test_the_scale_at_which_the_network_knows_the_photo_is_chosen(photo, hole):
     candidates = [Candidate("it", Knowing(photo, scales=(2,)), ANY)]
-    choice = only(choose(candidates, photo, hole))
-    assert (choice.scale, choice.places) == (2, 4)
-    assert str(choice) == "it at 1/2 of the scale, chosen on 4 places around the hole"
+    groups = choose(candidates, photo, hole)
+    assert (only(groups).scale, only(groups).places) == (2, 4)
+    assert choosing.summary(groups) == [
+        "completed with it at 1/2 of the scale, chosen on 4 places around the hole"
+    ]
 
 
 def test_where_two_are_as_good_the_first_is_taken(photo, hole):
@@ -171,11 +173,27 @@ def test_the_inpainter_completes_with_what_was_chosen(photo, hole):
         place = inpainter.candidates.index(candidate)
         inpainter.candidates[place] = Candidate("ab"[place], candidate.runtime, known)
     completed, told = inpainter.explained(photo, hole)
-    assert len(told) == 1 and told[0].startswith("b at 1/2 of the scale")
+    assert len(told) == 1 and told[0].startswith("completed with b at 1/2 of the scale")
     assert np.abs(completed[hole].astype(int) - photo[hole]).mean() < 6
     assert np.array_equal(completed[~hole], photo[~hole])
     both, _ = inpainter.explained(np.stack([photo, photo]), hole)
     assert np.array_equal(both, np.stack([completed, completed]))
+
+
+def test_holes_that_choose_differently_are_completed_side_by_side(photo):
+    import cv2
+
+    left, right = Knowing(photo[:, :256]), Knowing(photo[:, 256:])
+    mask = np.zeros(photo.shape[:2], bool)
+    mask[200:240, 90:130] = mask[180:230, 370:420] = True
+    # What lies beyond its half a network never sees: the reach of both is cut.
+    left.reach = right.reach = Reach.of_pixels(60, 60)
+    inpainter = ki.Inpainter([left, right], scale=1)
+    inpainter.candidates = [Candidate("a", left, ANY), Candidate("b", right, ANY)]
+    inpainter.texture = "off"
+    completed, (told,) = inpainter.explained(photo, mask)
+    assert "a at the photo's own scale" in told and "b at the photo's own scale" in told
+    assert cv2.norm(completed, photo, cv2.NORM_L1) / mask.sum() < 6
 
 
 def test_networks_nobody_knows_are_used_as_they_are(photo, hole):
