@@ -104,7 +104,7 @@ def load_candidates(
     for one in models:
         loaded = load_runtime(one, runtime, threads)
         name = str(one) if isinstance(one, str | os.PathLike) else loaded.card.get("name")
-        preset = PRESETS.get(one) if isinstance(one, str) else None
+        preset = PRESETS.get(one if isinstance(one, str) else loaded.card.get("name"))
         known = trained_on(loaded.card, subject=preset.subject if preset else None)
         candidates.append(Candidate(name or "the network", loaded, known))
     return candidates
