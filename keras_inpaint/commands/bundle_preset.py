@@ -71,7 +71,13 @@ def bundle(
     """
     from keras_inpaint.exporting.tflite import export_tflite
     from keras_inpaint.presets import preset_named
-    from keras_inpaint.presets.cards import CARD_FORMAT, check_card, figures_of, files_of
+    from keras_inpaint.presets.cards import (
+        CARD_FORMAT,
+        check_card,
+        figures_of,
+        files_of,
+        sizes_of_training,
+    )
     from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE, TFLITE_FILE
 
     preset = preset_named(name)
@@ -94,6 +100,11 @@ def bundle(
             "training": {"command": preset.command, **_of_run(run), **notes.get("training", {})},
             "figures": figures,
             "files": files,
+        }
+        card["trained_on"] = {
+            **sizes_of_training(card["training"].get("config", {})),
+            "subject": preset.subject,
+            "subject_px": preset.subject_px,
         }
         check_card(card)
         if TFLITE_FILE not in files:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from keras_inpaint.commands.choosing_options import scale_and_texture
 from keras_inpaint.commands.quiet import greetings_held
 from keras_inpaint.inference import blend_methods
 from keras_inpaint.processors import processors
@@ -37,7 +38,10 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--model",
     metavar="NAME|PATH",
-    help="A preset, a .keras or .tflite file, a SavedModel or a run's folder.  [default preset]",
+    default=blend_methods.AUTO,
+    show_default=True,
+    help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; auto chooses among "
+    "the presets, hole by hole, by what is known around it.",
 )
 @click.option(
     "--runtime",
@@ -60,6 +64,7 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="Holes wider than the network can see: complete a reduced photo first, or refuse.",
 )
+@scale_and_texture
 @click.option(
     "--mask-polarity",
     type=click.Choice(["white", "black"]),
@@ -95,10 +100,12 @@ def command(
     photo: Path,
     mask: str,
     out: Path,
-    model: str | None,
+    model: str,
     runtime: str,
     blend: str,
     coarse: str,
+    scale: int | str,
+    texture: str,
     mask_polarity: str,
     grow: int,
     resize_mask: bool,
@@ -118,6 +125,7 @@ def command(
 
     options = MaskOptions(mask_polarity, grow, resize_mask)
     network = {"runtime": runtime, "blend": blend, "coarse": coarse}
+    network |= {"scale": scale, "texture": texture}
     if not photo.is_dir():
         if report is not None:
             raise click.UsageError(f"--report is for a folder of photos, and {photo} is none.")
@@ -155,12 +163,13 @@ def command(
     ctx.exit(1 if found.failed else 0)
 
 
-def _loader(model: str | None, jobs: int | None, network: dict) -> "Callable[[], Completer]":
+def _loader(model: str, jobs: int | None, network: dict) -> "Callable[[], Completer]":
     """Return what loads the model; raise at once if there is no such model."""
     from keras_inpaint import presets
     from keras_inpaint.inference.inpainter import Inpainter
 
-    presets.resolve(model, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
+    names = None if model == blend_methods.AUTO else model
+    presets.resolve(names, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
     threads = None if jobs in (None, 1) else max(1, processors() // jobs)
     return partial(_quietly, partial(Inpainter, model, threads=threads, **network))
 

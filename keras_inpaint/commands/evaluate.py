@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
+from keras_inpaint.commands.choosing_options import scale_and_texture
 from keras_inpaint.commands.quiet import import_tensorflow
 from keras_inpaint.inference import blend_methods
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 
 _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
+_CONTRIB = ("fsr", "shift-map")
 
 
 @click.command(
@@ -22,8 +24,9 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
     "models",
     multiple=True,
     metavar="NAME|PATH",
-    help=f"A preset ({', '.join(PRESETS)}), a run's folder, or a .keras, .tflite or SavedModel; "
-    f"again for more than one; `none` for the baselines alone.  [default: {DEFAULT_PRESET}]",
+    help=f"A preset ({', '.join(PRESETS)}), auto to choose among them, a run's folder, or a "
+    ".keras, .tflite or SavedModel; again for more than one; `none` for the baselines alone.  "
+    f"[default: {DEFAULT_PRESET}]",
 )
 @click.option(
     "--masks",
@@ -48,13 +51,26 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
     show_default=True,
     help="Seed of the holes and of the confidence intervals.",
 )
+@click.option(
+    "--enlarge",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Draw each photo, and its hole, up so many times: the same photo at another scale.",
+)
+@click.option(
+    "--network-alone",
+    is_flag=True,
+    help="Measure each network by itself as well: no blending, no reduced scale, no texture.",
+)
 @click.option("--baselines", is_flag=True, help=f"Measure {', '.join(_BASELINES)} as well.")
 @click.option(
     "--baseline",
     "chosen",
     multiple=True,
-    type=click.Choice(_BASELINES),
-    help="Measure this baseline; again for more than one.",
+    type=click.Choice(_BASELINES + _CONTRIB),
+    help="Measure this baseline; again for more than one. fsr and shift-map need OpenCV's contrib "
+    "modules.",
 )
 @click.option("--limit", type=click.IntRange(1), help="At most so many photos, spread evenly.")
 @click.option(
@@ -99,10 +115,12 @@ _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
     show_default=True,
     help="Whether holes larger than those of the training are filled coarsely first.",
 )
+@scale_and_texture
 @click.option(
     "--features",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A .keras network from photos in [0, 1] to features: FID and KID on them.",
+    help="A .keras network from photos in [0, 1] to features: FID and KID on them, and the "
+    "perceptual distance in the hole where it gives maps.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the page.")
@@ -112,6 +130,8 @@ def command(
     masks: str,
     size: int,
     seed: int,
+    enlarge: int,
+    network_alone: bool,
     baselines: bool,
     chosen: tuple[str, ...],
     limit: int | None,
@@ -122,6 +142,8 @@ def command(
     runtime: str,
     blend: str,
     coarse: str,
+    scale: int | str,
+    texture: str,
     features: Path | None,
     json_file: Path | None,
     html_file: Path | None,
@@ -150,6 +172,8 @@ def command(
         masks=masks,
         size=size,
         seed=seed,
+        enlarge=enlarge,
+        network_alone=network_alone,
         baselines=baselines or chosen,
         limit=limit,
         only=_names(only),
@@ -161,6 +185,8 @@ def command(
         runtime=runtime,
         blend=blend,
         coarse=coarse,
+        scale=scale,
+        texture=texture,
     )
     _show(report)
     if json_file:

@@ -58,13 +58,59 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return completed
 
 
+def fsr(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fill the hole by frequency selective reconstruction, OpenCV contrib's `INPAINT_FSR_FAST`.
+
+    OpenCV leaves blocks at a corner of the photo black where it sees nothing known.
+
+    Source: N. Genser, J. Seiler, F. Schilling, A. Kaup, "Signal and loss geometry aware frequency
+    selective extrapolation for error concealment", PCS 2018,
+    https://doi.org/10.1109/PCS.2018.8456259
+    """
+    return _contrib(image, mask, "INPAINT_FSR_FAST")
+
+
+def shift_map(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Fill the hole with shifted parts of the photo, OpenCV contrib's `INPAINT_SHIFTMAP`.
+
+    Source: K. He, J. Sun, "Statistics of patch offsets for image completion", ECCV 2012,
+    https://doi.org/10.1007/978-3-642-33709-3_2
+    """
+    return _contrib(image, mask, "INPAINT_SHIFTMAP")
+
+
 #: The baselines by name, in the order in which they are shown.
 BASELINES: dict[str, Completer] = {
     "mean-pixel": mean_pixel,
     "telea": telea,
     "navier-stokes": navier_stokes,
     "biharmonic": biharmonic,
+    "fsr": fsr,
+    "shift-map": shift_map,
 }
+#: The baselines that need nothing beyond the extra `evaluate`; the others need OpenCV's contrib
+#: modules.
+USUAL_BASELINES = tuple(name for name in BASELINES if name not in ("fsr", "shift-map"))
+
+
+def check_baseline(name: str) -> None:
+    """Raise a ValueError that lists the baselines, or a RuntimeError that says what one needs."""
+    if name not in BASELINES:
+        raise ValueError(f"unknown baseline {name!r}; baselines: {', '.join(BASELINES)}")
+    if name not in USUAL_BASELINES and not hasattr(cv2, "xphoto"):
+        raise RuntimeError(
+            f"baseline {name!r} needs OpenCV's contrib modules: "
+            "pip uninstall opencv-python-headless && pip install opencv-contrib-python-headless"
+        )
+
+
+def _contrib(image: np.ndarray, mask: np.ndarray, method: str) -> np.ndarray:
+    known = np.where(mask, 0, 255).astype(np.uint8)
+    filled = np.zeros_like(image)
+    cv2.xphoto.inpaint(_blanked(image, mask), known, filled, getattr(cv2.xphoto, method))
+    completed = image.copy()
+    completed[mask] = filled[mask]
+    return completed
 
 
 def _opencv(image: np.ndarray, mask: np.ndarray, method: int) -> np.ndarray:

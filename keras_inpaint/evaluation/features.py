@@ -1,4 +1,4 @@
-"""FID and KID on the features of a network that the user gives.
+"""Distances on the features of a network that the user gives: FID, KID, perceptual.
 
 No such network comes with the package. The figures compare sets of photos, original and
 completed, by what the network sees in them; they mean something only beside figures from the same
@@ -6,26 +6,93 @@ network, the same number of photos and the same size.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from PIL import Image
 
-Features = Callable[[np.ndarray], np.ndarray]
+
+class Features:
+    """A network that gives features of photos.
+
+    Args:
+        model: A Keras model; see `load_features`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._size = tuple(model.input_shape[1:3])
+
+    def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Return what the network sees in a photo.
+
+        Args:
+            photo: Uint8 `(height, width, 3)`; resized where the network has a fixed size.
+
+        Returns:
+            Float64 `(features,)`, the last output averaged over its places, and the outputs that
+            are maps, each float64 `(height, width, features)`.
+        """
+        import keras
+
+        if None not in self._size and photo.shape[:2] != self._size:
+            size = self._size[::-1]
+            photo = np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.BICUBIC))
+        output = self._model(photo[None].astype("float32") / 255.0, training=False)
+        outputs = output if isinstance(output, list | tuple) else [output]
+        arrays = [np.asarray(keras.ops.convert_to_numpy(one), np.float64)[0] for one in outputs]
+        last = arrays[-1]
+        return (
+            last.reshape(-1, last.shape[-1]).mean(axis=0),
+            [one for one in arrays if one.ndim == 3],
+        )
+
+
+def perceptual_distance(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], mask: np.ndarray
+) -> float:
+    """Return how far apart two photos are in a hole, by what a network sees there.
+
+    At every place of every map the features are scaled to length 1; the squared distance of the
+    two is averaged over the places, by how much of a place is hole, and over the maps.
+
+    Args:
+        first: Float arrays `(height, width, features)`, the maps of one photo.
+        second: The maps of the other one.
+        mask: Bool `(height, width)`, True in the hole.
+
+    Returns:
+        The distance, from 0 to 4.
+
+    References:
+        R. Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric",
+        CVPR 2018, https://arxiv.org/abs/1801.03924 (here without learned weights)
+    """
+    distances = []
+    for one, other in zip(first, second, strict=True):
+        size = one.shape[1::-1]
+        weight = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        unit = [array / np.sqrt((array**2).sum(-1, keepdims=True) + 1e-6) for array in (one, other)]
+        square = ((unit[0] - unit[1]) ** 2).sum(axis=-1)
+        distances.append((square * weight).sum() / max(weight.sum(), 1e-9))
+    return float(np.mean(distances))
 
 
 def load_features(model: str | os.PathLike[str] | Any) -> Features:
-    """Return a function from one photo to its features.
+    """Return what gives the features of a photo.
 
     Args:
         model: A `.keras` file or a Keras model, from float32 `(batch, height, width, 3)` in
             [0, 1] to `(batch, features)`, or `(batch, height, width, features)`, which is
-            averaged over the places. Where it has a fixed size, photos are resized to it.
+            averaged over the places, or a list of these, of which the last counts for FID and
+            KID and all maps for the perceptual distance. Where it has a fixed size, photos are
+            resized to it.
 
     Returns:
-        Function from uint8 `(height, width, 3)` to float64 `(features,)`.
+        A `Features`.
 
     Raises:
         ValueError: If there is no such file, or the model has another form.
@@ -38,25 +105,16 @@ def load_features(model: str | os.PathLike[str] | Any) -> Features:
         if not Path(model).is_file():
             raise ValueError(f"no features network {os.fspath(model)!r}: no such file")
         model = keras.models.load_model(model, compile=False)
-    shapes = model.input_shape, model.output_shape
-    if isinstance(shapes[0], list | dict) or len(shapes[0]) != 4 or shapes[0][-1] != 3:
-        raise ValueError(f"a features network takes (batch, height, width, 3), got {shapes[0]}")
-    if isinstance(shapes[1], list | dict) or len(shapes[1]) not in (2, 4):
+    taken, given = model.input_shape, model.output_shape
+    if isinstance(taken, list | dict) or len(taken) != 4 or taken[-1] != 3:
+        raise ValueError(f"a features network takes (batch, height, width, 3), got {taken}")
+    outputs = given if isinstance(given, list) else [given]
+    if isinstance(given, dict) or not all(len(shape) in (2, 4) for shape in outputs):
         raise ValueError(
             f"a features network gives (batch, features) or (batch, height, width, features), "
-            f"got {shapes[1]}"
+            f"got {given}"
         )
-    height, width = shapes[0][1:3]
-
-    def features(photo: np.ndarray) -> np.ndarray:
-        if height is not None and width is not None and photo.shape[:2] != (height, width):
-            resized = Image.fromarray(photo).resize((width, height), Image.Resampling.BICUBIC)
-            photo = np.asarray(resized)
-        output = model(photo[None].astype("float32") / 255.0, training=False)
-        array = np.asarray(keras.ops.convert_to_numpy(output), np.float64)[0]
-        return array.reshape(-1, array.shape[-1]).mean(axis=0)
-
-    return features
+    return Features(model)
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -15,6 +15,8 @@ from keras_inpaint.evaluation.extras import scikit_image
 
 #: PSNR of a completion without any error, instead of infinity; a mean needs a number.
 PSNR_LIMIT = 100.0
+#: Added to gradient energies in 8-bit values, so that a plain photo has a share too.
+FLAT = 0.5
 
 #: Each metric: its name, whether more is better, unit, and what it is.
 METRICS = {
@@ -24,6 +26,11 @@ METRICS = {
     "ssim_whole": (True, "", "structural similarity of the whole completed photo"),
     "l1_hole": (False, "%", "mean absolute error over the pixels of the hole, times 100"),
     "l1_whole": (False, "%", "mean absolute error over the whole completed photo, times 100"),
+    "gradient_hole": (
+        True,
+        "",
+        "gradient energy in the hole as a share of the original's: 1 is as much texture",
+    ),
     "mse_hole": (False, "", "mean square error over the pixels of the hole"),
     "mse_whole": (False, "", "square error of the hole, averaged over the whole photo"),
 }
@@ -92,9 +99,28 @@ def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> di
         "ssim_whole": float(ssim_whole),
         "l1_hole": 100 * absolute / (255 * hole),
         "l1_whole": 100 * absolute / (255 * whole),
+        "gradient_hole": (gradient_energy(completed, mask) + FLAT)
+        / (gradient_energy(original, mask) + FLAT),
         "mse_hole": mse_hole,
         "mse_whole": mse_whole,
     }
+
+
+def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
+    """Return how much texture there is: the mean absolute gradient of the brightness in the hole.
+
+    Args:
+        photo: Uint8 `(height, width, 3)`.
+        mask: Bool `(height, width)`, True in the hole.
+
+    Returns:
+        The mean over the hole of the absolute differences to the pixels to the left and above,
+        in 8-bit values.
+    """
+    grey = photo.mean(axis=-1)
+    right = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))
+    down = np.abs(np.diff(grey, axis=0, prepend=grey[:1]))
+    return float((right + down)[mask].mean())
 
 
 class Bootstrap:

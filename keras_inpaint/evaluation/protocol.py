@@ -9,24 +9,34 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
-from keras_inpaint.evaluation.baselines import BASELINES, Completer
+from keras_inpaint.evaluation.baselines import (
+    BASELINES,
+    USUAL_BASELINES,
+    Completer,
+    check_baseline,
+)
 from keras_inpaint.evaluation.features import (
     Features,
     frechet_distance,
     kernel_distance,
     load_features,
+    perceptual_distance,
 )
 from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import PSNR_LIMIT, measure
 from keras_inpaint.evaluation.photos import PhotoSet, choose, open_photos, split_of_run
 from keras_inpaint.evaluation.report import Case, Measured, Report
+from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS, resolve
 from keras_inpaint.presets.registry import KERAS_FILE, TFLITE_FILE
 
 logger = logging.getLogger(__name__)
 
+#: The most that photos are enlarged for the measurement.
+MOST_ENLARGED = 8
 #: A model reference that means: measure the baselines alone.
 NO_MODEL = "none"
 
@@ -49,6 +59,8 @@ def evaluate(
     masks: str | os.PathLike[str] = "center:40",
     size: int = 160,
     seed: int = 0,
+    enlarge: int = 1,
+    network_alone: bool = False,
     baselines: bool | Sequence[str] = False,
     limit: int | None = None,
     only: Sequence[str] | None = None,
@@ -76,7 +88,11 @@ def evaluate(
         masks: The holes, as `FixedMasks` takes them.
         size: Int, side in px of the square that is cut out of each photo, 16 or more.
         seed: Int, of the masks and of the bootstrap.
-        baselines: True for all, or names from `BASELINES`.
+        enlarge: Int, each photo is drawn up so many times after that, and its hole with it: the
+            same photo at another scale.
+        network_alone: Bool, measure each network by itself as well, at the photos' own scale,
+            without blending and texture.
+        baselines: True for `USUAL_BASELINES`, or names from `BASELINES`.
         limit: Int, at most this many photos, spread evenly.
         only: Names of the photos to measure.
         held_out: Measure only the photos that a training held out: its run's folder, or its
@@ -98,10 +114,11 @@ def evaluate(
     """
     if size < 16:
         raise ValueError(f"size must be 16 or more, got {size}")
-    names = tuple(BASELINES) if baselines is True else tuple(baselines or ())
-    unknown = [name for name in names if name not in BASELINES]
-    if unknown:
-        raise ValueError(f"unknown baseline {unknown[0]!r}; baselines: {', '.join(BASELINES)}")
+    if not isinstance(enlarge, int) or not 1 <= enlarge <= MOST_ENLARGED:
+        raise ValueError(f"enlarge must be 1 to {MOST_ENLARGED}, got {enlarge!r}")
+    names = USUAL_BASELINES if baselines is True else tuple(baselines or ())
+    for name in names:
+        check_baseline(name)
     if held_out is not None and not isinstance(held_out, int | float):
         held_out, split_seed = split_of_run(Path(held_out))
     chosen = choose(
@@ -112,7 +129,7 @@ def evaluate(
         limit=limit,
     )
     fixed = FixedMasks(masks, len(chosen), size, seed)
-    networks, models = _networks(model, inpainter)
+    networks, models = _networks(model, inpainter, alone=network_alone)
     methods = {**networks, **{name: BASELINES[name] for name in names}}
     if not methods:
         raise ValueError("there is nothing to measure: no model and no baselines")
@@ -127,10 +144,10 @@ def evaluate(
             skipped[name] = f"{type(error).__name__}: {error}".split("\n")[0]
             logger.warning("photo skipped: %s: %s", name, skipped[name])
             continue
-        mask = fixed[number]
+        original, mask = enlarged(original, fixed[number], enlarge)
         completed = {key: method(original, mask) for key, method in methods.items()}
         figures = {key: measure(original, photo, mask) for key, photo in completed.items()}
-        seen.add(original, completed)
+        seen.add(original, completed, mask)
         area = float(mask.mean())
         measured.append(Measured(name, mask_hash(mask), area, figures, fixed.file_of(number)))
         kept.append(number)
@@ -146,6 +163,7 @@ def evaluate(
             "photos_sha256": seen.digest,
             "masks": fixed.name,
             "size": size,
+            **({"enlarge": enlarge} if enlarge > 1 else {}),
             "seed": seed,
             "held_out": None if held_out is None else {"part": held_out, "seed": split_seed},
         },
@@ -156,8 +174,26 @@ def evaluate(
         skipped=skipped,
         software=_versions(),
     )
-    pictures = _cases(report, chosen, kept, fixed, methods, cases)
+    pictures = _cases(report, chosen, kept, fixed, methods, cases, enlarge)
     return dataclasses.replace(report, cases=tuple(pictures))
+
+
+def enlarged(image: np.ndarray, mask: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a photo and its hole drawn up by an integer.
+
+    Args:
+        image: Uint8 `(height, width, 3)`.
+        mask: Bool `(height, width)`.
+        times: Int, 1 or more.
+
+    Returns:
+        Both, with sides of so many times; the photo by cubic interpolation.
+    """
+    if times == 1:
+        return image, mask
+    size = (times * image.shape[1], times * image.shape[0])
+    image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
+    return image, mask.repeat(times, axis=0).repeat(times, axis=1)
 
 
 class _Seen:
@@ -167,16 +203,30 @@ class _Seen:
         self._hash = hashlib.sha256()
         self._extract = extract
         self._features: dict[str, list[np.ndarray]] = {}
+        self._perceptual: dict[str, list[float]] = {}
 
-    def add(self, original: np.ndarray, completed: Mapping[str, np.ndarray]) -> None:
+    def add(
+        self, original: np.ndarray, completed: Mapping[str, np.ndarray], mask: np.ndarray
+    ) -> None:
         self._hash.update(original.tobytes())
-        if self._extract:
-            for name, photo in {"": original, **completed}.items():
-                self._features.setdefault(name, []).append(self._extract(photo))
+        if not self._extract:
+            return
+        features, maps = self._extract(original)
+        self._features.setdefault("", []).append(features)
+        for name, photo in completed.items():
+            features, other = self._extract(photo)
+            self._features.setdefault(name, []).append(features)
+            if maps:
+                distance = perceptual_distance(maps, other, mask)
+                self._perceptual.setdefault(name, []).append(distance)
 
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
+
+    def _told(self, name: str) -> dict[str, float]:
+        found = self._perceptual.get(name)
+        return {"perceptual": float(np.mean(found))} if found else {}
 
     def distances(self) -> dict[str, Any] | None:
         if not self._extract:
@@ -190,6 +240,7 @@ class _Seen:
                 name: {
                     "fid": frechet_distance(original, rows),
                     "kid": kernel_distance(original, rows),
+                    **self._told(name),
                 }
                 for name, rows in sets.items()
             },
@@ -197,7 +248,7 @@ class _Seen:
 
 
 def _networks(
-    model: Any, options: Mapping[str, Any]
+    model: Any, options: Mapping[str, Any], *, alone: bool = False
 ) -> tuple[dict[str, Completer], dict[str, dict[str, Any]]]:
     """Return the networks by name, and what the report says about each."""
     several = isinstance(model, list | tuple)
@@ -210,6 +261,13 @@ def _networks(
         while name in networks or name in BASELINES:
             name += "'"
         networks[name], models[name] = completer, about
+        if alone and hasattr(completer, "runtime"):
+            name, bare = f"{name} (network alone)", {"blend": "none", "scale": 1, "texture": "off"}
+            completer = type(completer)(completer.runtime, **bare)
+            networks[name], models[name] = (
+                completer,
+                {**about, "options": {**about["options"], **bare}},
+            )
     return networks, models
 
 
@@ -223,7 +281,10 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
 
     from keras_inpaint.inference.inpainter import Inpainter
 
-    if not is_keras:
+    automatic = isinstance(reference, str) and reference == AUTO
+    if reference is None:
+        reference = DEFAULT_PRESET
+    if not is_keras and not automatic:
         resolve(reference)  # so that a missing model is said before TensorFlow is loaded
     inpainter = Inpainter(reference, **options)
     about: dict[str, Any] = {
@@ -233,6 +294,8 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
     }
     if is_keras:
         return str(reference.name), inpainter, about
+    if automatic:
+        return AUTO, inpainter, about
     is_lite = inpainter.runtime.name == "litert"
     path = resolve(reference, prefer=".tflite" if is_lite else ".keras")
     about.update(file=path.name, sha256=model_digest(path))
@@ -268,6 +331,7 @@ def _cases(
     masks: FixedMasks,
     methods: Mapping[str, Completer],
     count: int,
+    enlarge: int,
 ) -> Iterable[Case]:
     """Complete the worst, median and best photos of the first method again, to keep them."""
     order = np.argsort(report.values(report.methods[0], "psnr_hole"), kind="stable").tolist()
@@ -281,7 +345,7 @@ def _cases(
             if place not in shown:
                 shown.add(place)
                 original = photos.pixels(kept[place], masks.size)
-                mask = masks[kept[place]]
+                original, mask = enlarged(original, masks[kept[place]], enlarge)
                 completed = {name: method(original, mask) for name, method in methods.items()}
                 yield Case(kind, place, original, mask, completed)
 

@@ -12,7 +12,7 @@ COLUMNS = (
     ("psnr_hole", "PSNR hole", ".2f"),
     ("psnr_hole_of_mean_mse", "of mean MSE", ".2f"),
     ("ssim_hole", "SSIM hole", ".3f"),
-    ("psnr_whole", "PSNR whole", ".2f"),
+    ("gradient_hole", "grad hole", ".2f"),
     ("ssim_whole", "SSIM whole", ".4f"),
     ("l1_hole", "L1% hole", ".2f"),
     ("mse_whole", "MSE whole", ".2e"),
@@ -27,6 +27,8 @@ def is_higher_better(metric: str) -> bool:
 def best_method(report: Report, metric: str) -> str:
     """Return the method with the best mean of a metric."""
     means = {name: report.summary(name)[metric].mean for name in report.methods}
+    if metric == "gradient_hole":  # neither more nor less texture than there was
+        return min(means, key=lambda name: abs(means[name] - 1))
     return (max if is_higher_better(metric) else min)(means, key=lambda name: means[name])
 
 
@@ -102,7 +104,7 @@ def headline(report: Report) -> list[str]:
 
 
 def feature_table(report: Report) -> Table | None:
-    """Return a table of FID and KID; None where no features network was given."""
+    """Return a table of distances on features; None where no features network was given."""
     if report.features is None:
         return None
     table = Table(
@@ -112,8 +114,11 @@ def feature_table(report: Report) -> Table | None:
         box=box.SIMPLE_HEAD,
     )
     table.add_column("method", no_wrap=True)
-    for heading in ("FID", "KID"):
+    headings = {"fid": "FID", "kid": "KID", "perceptual": "perceptual"}
+    told = next(iter(report.features["methods"].values()))
+    shown = {key: heading for key, heading in headings.items() if key in told}
+    for heading in shown.values():
         table.add_column(heading, justify="right")
     for method, found in report.features["methods"].items():
-        table.add_row(escape(method), f"{found['fid']:.4g}", f"{found['kid']:.4g}")
+        table.add_row(escape(method), *(f"{found[key]:.4g}" for key in shown))
     return table

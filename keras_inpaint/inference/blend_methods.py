@@ -6,3 +6,7 @@ METHODS = ("none", "feather", "poisson")
 #: What the commands, the server's `/complete` and the page do where nothing is said: a network
 #: without skip connections does not meet thin holes' rims by itself (docs/training.md).
 USUAL = "poisson"
+#: The word for choosing: of the network among the presets, of the scale, of texture.
+AUTO = "auto"
+#: Whether holes are composed of texture from the photo.
+TEXTURE = (AUTO, "on", "off")

@@ -14,7 +14,7 @@ import numpy as np
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.filling import fill
 from keras_inpaint.inference.runtimes import Runtime
-from keras_inpaint.inference.tiles import hole_groups
+from keras_inpaint.inference.tiles import hole_groups, reduced_mask
 
 #: A hole that is this deep, in pixels from its rim to its middle, is completed well at once:
 #: half of the widest holes that the networks are trained on.
@@ -106,19 +106,13 @@ def _completed(
     if scale <= 1 or size == mask.shape:
         fill(runtime, image[None], mask[None], max_pixels)
         return image
-    small_mask = _reduced(mask, size)
+    small_mask = reduced_mask(mask, size)
     small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
     small = _completed(runtime, small, small_mask, max_pixels, comfortable)
     guess = cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
     image[mask] = guess[mask]
     _refine(runtime, image, mask, max_pixels)
     return image
-
-
-def _reduced(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return a mask at a smaller size: a pixel of which any part is a hole is one."""
-    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-    return share > 0
 
 
 def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int) -> None:

@@ -21,7 +21,8 @@ from keras_inpaint.inference.photo import fit
 from keras_inpaint.inference.photos import Photo, output_format, read_photo, write_photo
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`."""
+"""What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.
+Its `explained`, where it has one, also tells what was chosen, a sentence each."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +129,13 @@ def complete_file(
         )
     warnings += warnings_about(holes)
     _refuse_early(photo, hole, name, output, opaque=from_alpha)
-    completed = photo
+    completed, chosen = photo, ()
     if holes.pixels:
-        filled = load()(photo.image, hole)
+        completer = load()
+        explained = getattr(completer, "explained", None)
+        filled, chosen = (
+            explained(photo.image, hole) if explained else (completer(photo.image, hole), ())
+        )
         completed = photo.completed(filled, hole, opaque=from_alpha)
     notes = write_photo(completed, target, format=name, overwrite=overwrite)
     return Completion(
@@ -141,7 +146,7 @@ def complete_file(
         holes=holes,
         seconds=time.perf_counter() - start,
         warnings=warnings,
-        notes=photo.notes + notes,
+        notes=photo.notes + chosen + notes,
     )
 
 

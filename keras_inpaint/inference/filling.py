@@ -36,6 +36,7 @@ def generate_patches(
     images: np.ndarray,
     masks: np.ndarray,
     max_pixels: int | None = MAX_PIXELS,
+    wanted: np.ndarray | None = None,
 ) -> Iterator[Patch]:
     """Generate what the holes of photos need, exactly as the whole photos would give it.
 
@@ -44,12 +45,13 @@ def generate_patches(
         images: Uint8 `(batch, height, width, 3)`.
         masks: Bool `(batch, height, width)`, true in the hole.
         max_pixels: Int, pixels computed at once; None computes whole photos, one at a time.
+        wanted: Bool like `masks`, the hole pixels to generate; None is all.
 
     Yields:
-        Patches; together they cover every hole pixel.
+        Patches; together they cover every hole pixel that is wanted.
     """
     same: dict[tuple[int, int], list[tuple[int, Tile]]] = defaultdict(list)
-    for number, mask in enumerate(masks):
+    for number, mask in enumerate(masks if wanted is None else wanted):
         for tile in plan(mask, runtime.reach.halo, max_pixels):
             same[tile.outer.height, tile.outer.width].append((number, tile))
     for (height, width), jobs in same.items():
@@ -71,7 +73,11 @@ def _patch(number: int, tile: Tile, generated: np.ndarray, size: tuple[int, int]
 
 
 def fill(
-    runtime: Runtime, images: np.ndarray, masks: np.ndarray, max_pixels: int | None = MAX_PIXELS
+    runtime: Runtime,
+    images: np.ndarray,
+    masks: np.ndarray,
+    max_pixels: int | None = MAX_PIXELS,
+    wanted: np.ndarray | None = None,
 ) -> None:
     """Fill the holes of photos in place.
 
@@ -80,13 +86,15 @@ def fill(
         images: Uint8 `(batch, height, width, 3)`; only pixels in the holes are written.
         masks: Bool `(batch, height, width)`, true in the hole.
         max_pixels: Int, pixels computed at once; None computes whole photos. A runtime of
-            fixed sizes computes windows of these sizes instead.
+            fixed sizes computes windows of these sizes instead, and fills all holes.
+        wanted: Bool like `masks`, the hole pixels to fill; None is all.
     """
     if runtime.fixed_sizes:
         for image, mask in zip(images, masks, strict=True):
             windows.fill(runtime, image, mask)
         return
     # Patches of other tiles see the same holes as holes, whatever is already written there.
-    for number, box, generated in generate_patches(runtime, images, masks, max_pixels):
-        hole = masks[number][box.slices]
+    wanted = masks if wanted is None else wanted
+    for number, box, generated in generate_patches(runtime, images, masks, max_pixels, wanted):
+        hole = wanted[number][box.slices]
         images[number][box.slices][hole] = as_bytes(generated[hole])

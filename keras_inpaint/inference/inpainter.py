@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 
 from keras_inpaint.inference import coarse as wide_holes
-from keras_inpaint.inference.blend_methods import METHODS
+from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.choosing import Group, choose, complete_at, load_candidates, summary
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
-from keras_inpaint.inference.runtimes import load_runtime
+from keras_inpaint.inference.runtimes import Runtime
+from keras_inpaint.inference.texture import add_texture
+from keras_inpaint.inference.tiles import reduced_mask
 
 logger = logging.getLogger(__name__)
 
@@ -22,21 +25,29 @@ class Inpainter:
 
     Only crops around the holes are computed, with all that the network can see around them:
     the result is what the network gives for the whole photo, at a cost that follows the holes.
+    Which network and which working scale fit a hole is chosen on known places around it, see
+    `choosing`; texture from the photo goes over what the network gives, see `texture`. The
+    paper's own pipeline is `Inpainter("faces", scale=1, blend="poisson", texture="off")`.
 
     Example:
 
-    >>> complete = Inpainter("faces", blend="poisson")
+    >>> complete = Inpainter()
     >>> completed = complete(photo, mask)
 
     Args:
         model: A preset's name, the path of a `.keras` or `.tflite` file, of a SavedModel folder
-            or of a run's folder, a `keras.Model`, or a loaded runtime. None is the default
-            preset.
+            or of a run's folder, a `keras.Model`, or a loaded runtime; or a list of these to
+            choose from. None or `"auto"` chooses among the bundled presets.
         runtime: String, `"auto"`, `"keras"`, `"saved-model"` or `"litert"`; see
             `keras_inpaint.inference.runtimes.load_runtime`.
         blend: String. `"none"` keeps what the network generates. `"feather"` fades differences
             of colour at the rim out within 16 pixels, `"poisson"` spreads them over the whole
             hole, as the paper's post-processing does. All change pixels in the holes only.
+        scale: `"auto"`, or an integer above 0: holes are completed on the photo reduced to one
+            part in so many. `"auto"` chooses it where the model's card tells the sizes that it
+            was trained on, and is 1 elsewhere.
+        texture: String. `"auto"` composes holes of texture from the photo where the network's
+            card says that it was trained on photos in general; `"on"`, `"off"`.
         coarse: String, what to do with holes so wide that their middle sees nothing known:
             `"auto"` completes a reduced photo first and refines it, with a warning in the log;
             `"off"` refuses them.
@@ -45,7 +56,8 @@ class Inpainter:
             has no influence on the result. A larger hole is computed in tiles.
 
     Attributes:
-        runtime: The loaded `keras_inpaint.inference.runtimes.Runtime`.
+        candidates: The loaded networks, each a `keras_inpaint.inference.choosing.Candidate`.
+        runtime: The `keras_inpaint.inference.runtimes.Runtime` of the first of these.
 
     Raises:
         ValueError: If there is no such model, or a setting is out of its range.
@@ -58,18 +70,26 @@ class Inpainter:
         *,
         runtime: str = "auto",
         blend: str = "none",
+        scale: int | str = AUTO,
+        texture: str = AUTO,
         coarse: str = "auto",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         if blend not in METHODS:
             raise ValueError(f"blend must be one of {METHODS}, got {blend!r}")
+        if scale != AUTO and (type(scale) is not int or scale < 1):
+            raise ValueError(f"scale must be 'auto' or an integer above 0, got {scale!r}")
+        if texture not in TEXTURE:
+            raise ValueError(f"texture must be one of {TEXTURE}, got {texture!r}")
         if coarse not in COARSE:
             raise ValueError(f"coarse must be one of {COARSE}, got {coarse!r}")
         if not isinstance(max_pixels, int) or max_pixels < 1:
             raise ValueError(f"max_pixels must be an integer above 0, got {max_pixels!r}")
         self.blend, self.coarse, self.max_pixels = blend, coarse, max_pixels
-        self.runtime = load_runtime(model, runtime, threads)
+        self.scale, self.texture = None if scale == AUTO else scale, texture
+        self.candidates = load_candidates(model, runtime, threads)
+        self.runtime = self.candidates[0].runtime
 
     def __call__(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Fill the holes of a photo, or of several photos of one size.
@@ -89,20 +109,114 @@ class Inpainter:
             ValueError: If the shapes do not fit each other, or a hole is too wide and `coarse`
                 is `"off"`.
         """
-        images, masks = _checked(image, mask)
-        completed = images.copy()
-        left = masks if self.coarse == "off" else masks.copy()
-        for number, hole in enumerate(masks):
-            if self._is_wide(hole):
-                left[number] = self._fill_wide(completed[number], hole)
-        fill(self.runtime, completed, left, self.max_pixels)
-        if self.blend != "none":
-            for number, hole in enumerate(masks):
-                completed[number] = blend(images[number], completed[number], hole, self.blend)
-        return completed.reshape(image.shape)
+        return self.explained(image, mask)[0]
 
-    def _is_wide(self, hole: np.ndarray) -> bool:
-        depth, seen = wide_holes.depth(hole), wide_holes.widest(self.runtime)
+    def explained(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Fill holes as a call does, and tell what was chosen for them.
+
+        Args:
+            image: As for a call.
+            mask: As for a call.
+
+        Returns:
+            What a call returns, and a line that tells what was chosen for each different photo;
+            none where nothing was to be chosen.
+
+        Raises:
+            TypeError: As for a call.
+            ValueError: As for a call.
+        """
+        images, masks = _checked(image, mask)
+        chosen = self._chosen(images, masks)
+        if chosen is None:
+            completed = images.copy()
+            self._complete(self.candidates[0].runtime, completed, masks)
+        else:
+            photos = zip(images, masks, chosen, strict=True)
+            completed = np.stack([self._complete_groups(*photo) for photo in photos])
+        for number, hole in enumerate(masks):
+            photo = blend(images[number], completed[number], hole, self.blend)
+            where = self._textured(hole, None if chosen is None else chosen[number])
+            if where.any():
+                photo = add_texture(images[number], hole, photo, where)
+            completed[number] = photo
+        told = tuple(dict.fromkeys(line for groups in chosen or () for line in summary(groups)))
+        return completed.reshape(image.shape), told
+
+    def _chosen(self, images: np.ndarray, masks: np.ndarray) -> list[list[Group]] | None:
+        """Return what completes each photo's holes; None where there is nothing to choose."""
+        single = len(self.candidates) == 1
+        known = self.candidates[0].trained_on is not None
+        if single and (self.scale == 1 or (self.scale is None and not known)):
+            return None
+        return [
+            choose(self.candidates, image, hole, scale=self.scale)
+            for image, hole in zip(images, masks, strict=True)
+        ]
+
+    def _complete_groups(
+        self, image: np.ndarray, hole: np.ndarray, groups: list[Group]
+    ) -> np.ndarray:
+        """Return a photo whose groups of holes are completed as was chosen for each."""
+        completed = image.copy()
+        for choice in {(id(g.choice.candidate), g.choice.scale): g.choice for g in groups}.values():
+            wanted = np.zeros_like(hole)
+            for group in groups:
+                if (
+                    group.choice.candidate is choice.candidate
+                    and group.choice.scale == choice.scale
+                ):
+                    wanted[group.box.slices][group.own] = True
+            runtime = choice.candidate.runtime
+            if choice.scale == 1:
+                filled = image.copy()
+                self._complete(runtime, filled[None], hole[None], wanted[None])
+            else:
+                filled = self._complete_reduced(runtime, image, hole, wanted, choice.scale)
+            completed[wanted] = filled[wanted]
+        return completed
+
+    def _complete_reduced(
+        self, runtime: Runtime, image: np.ndarray, hole: np.ndarray, wanted: np.ndarray, scale: int
+    ) -> np.ndarray:
+        def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
+            filled = photo.copy()
+            part = reduced_mask(wanted, holes.shape)
+            self._complete(runtime, filled[None], holes[None], part[None])
+            return filled
+
+        return complete_at(image, hole, scale, complete)
+
+    def _complete(
+        self,
+        runtime: Runtime,
+        completed: np.ndarray,
+        masks: np.ndarray,
+        wanted: np.ndarray | None = None,
+    ) -> None:
+        """Fill the holes of photos in place, at the photos' own scale."""
+        wanted = masks if wanted is None else wanted
+        left = wanted if self.coarse == "off" else wanted.copy()
+        for number, hole in enumerate(masks):
+            if self._is_wide(runtime, wanted[number]):
+                left[number] &= wide_holes.fill_wide(
+                    runtime, completed[number], hole, self.max_pixels, wide_holes.widest(runtime)
+                )
+        fill(runtime, completed, masks, self.max_pixels, left)
+
+    def _textured(self, hole: np.ndarray, groups: list[Group] | None) -> np.ndarray:
+        """Return the holes that are composed of texture from the photo."""
+        if self.texture != AUTO or groups is None:
+            on = self.texture == "on" or (self.texture == AUTO and self.candidates[0].texture)
+            return hole if on else np.zeros_like(hole)
+        where = np.zeros_like(hole)
+        for group in groups:
+            if group.choice.candidate.texture:
+                where[group.box.slices][group.own] = True
+        return where
+
+    def _is_wide(self, runtime: Runtime, hole: np.ndarray) -> bool:
+        depth, seen = wide_holes.depth(hole), wide_holes.widest(runtime)
         if depth <= seen:
             return False
         if self.coarse == "off":
@@ -117,10 +231,6 @@ class Inpainter:
             seen,
         )
         return True
-
-    def _fill_wide(self, completed: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        seen = wide_holes.widest(self.runtime)
-        return wide_holes.fill_wide(self.runtime, completed, hole, self.max_pixels, seen)
 
 
 def _checked(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from keras_inpaint.networks.exact import size_independent
 from keras_inpaint.networks.geometry import network_reach
 from keras_inpaint.networks.layers import with_fast_layers
 from keras_inpaint.networks.reading import read_network, require_completion_network
+from keras_inpaint.presets.cards import card_beside
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class KerasRuntime(Runtime):
         in_memory = isinstance(model, keras.Model)
         network = require_completion_network(model) if in_memory else read_network(Path(model))
         network = with_fast_layers(network)
+        self.card = {} if in_memory else card_beside(model)
         self.reach = network_reach(network)
         self.mean_pixel = mean_pixel_of(network)
         height, width = next(t.shape for t in network.inputs if t.name == "image")[1:3]

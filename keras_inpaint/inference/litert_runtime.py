@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 from keras_inpaint.exporting.tflite_metadata import read_metadata
 from keras_inpaint.inference.runtimes import Runtime, as_float
 from keras_inpaint.networks.geometry import Reach
+from keras_inpaint.presets.cards import card_beside
 from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class LiteRTRuntime(Runtime):
         self._lock = threading.Lock()
         # A file with a signature for any size takes any size, whatever else it holds.
         self.fixed_sizes = () if None in self._runners else tuple(sorted(self._runners))
+        self.card = {**metadata, **card_beside(self._path)}
         reach = metadata.get("reach")
         self.reach = (
             Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()

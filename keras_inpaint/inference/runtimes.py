@@ -10,7 +10,9 @@ import abc
 import importlib
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -42,12 +44,14 @@ class Runtime(abc.ABC):
         mean_pixel: Three floats in [0, 1] that the network fills holes with; None if unknown.
         fixed_sizes: `(height, width)` pairs, the only sizes that `generate` takes; empty where
             it takes all multiples of 4.
+        card: What the model's card, or the configuration of its run, tells; empty if unknown.
     """
 
     name: str
     reach: Reach
     mean_pixel: tuple[float, float, float] | None = None
     fixed_sizes: tuple[tuple[int, int], ...] = ()
+    card: Mapping[str, Any] = MappingProxyType({})
 
     @abc.abstractmethod
     def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -43,7 +43,7 @@ class SavedModelRuntime(Runtime):
             names = ", ".join(self._loaded.signatures) or "none"
             raise ValueError(f"{model} has no signature {SIGNATURE!r}: it has {names}")
         self._complete = self._loaded.signatures[SIGNATURE]
-        card = _card(Path(model))
+        self.card = card = _card(Path(model))
         self.reach = _reach(card)
         pixel = card.get("mean_pixel")
         self.mean_pixel = tuple(map(float, pixel)) if pixel else None

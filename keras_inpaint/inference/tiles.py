@@ -119,6 +119,21 @@ def cut(array: np.ndarray, box: Box) -> np.ndarray:
     return np.pad(inside, missing + [(0, 0)] * (array.ndim - 2), mode="reflect")
 
 
+def reduced_mask(mask: np.ndarray, size: tuple[int, int], least: float = 0.0) -> np.ndarray:
+    """Return a mask at a smaller size.
+
+    Args:
+        mask: Bool `(height, width)`, true in the hole.
+        size: Height and width, no larger than the mask's.
+        least: Float, a pixel of which more than this part is hole is one; 0 takes any part.
+
+    Returns:
+        Bool of that size.
+    """
+    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    return share > least
+
+
 def hole_groups(mask: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
     """Yield the groups of holes close to each other; each hole pixel belongs to one group.
 

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,75 @@ COMPARED = ("psnr_hole", "psnr_whole", "ssim_hole", "ssim_whole")
 
 #: What is said about each part of the training data.
 DATA_KEYS = ("source", "photos", "licence", "attribution")
+
+
+#: The subject of a network that was trained on photos in general.
+ANY_SUBJECT = "any"
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """The sizes that a completion network was trained on, and what on.
+
+    Attributes:
+        holes_px: The narrowest and the widest hole, in pixels.
+        photos_px: The shortest side of the smallest and of the largest photo, in pixels.
+        subject: String, what the photos show, such as `"face"`; `ANY_SUBJECT` for photos in
+            general; None where nobody knows.
+    """
+
+    holes_px: tuple[int, int]
+    photos_px: tuple[int, int]
+    subject: str | None = None
+
+
+def trained_on(card: Mapping[str, Any], subject: str | None = None) -> TrainedOn | None:
+    """Return what a network was trained on, as far as its card knows it.
+
+    Args:
+        card: A model card. It says so in `trained_on`, or else its `training` has the `config`
+            of a run.
+        subject: String, the subject where the card names none.
+
+    Returns:
+        The sizes; None where the card does not tell them.
+    """
+    found = card.get("trained_on")
+    if not isinstance(found, Mapping):
+        training = card.get("training")
+        config = training.get("config") if isinstance(training, Mapping) else None
+        found = sizes_of_training(config) if isinstance(config, Mapping) else {}
+    try:
+        ranges = [tuple(map(int, found[key])) for key in ("holes_px", "photos_px")]
+    except (KeyError, TypeError, ValueError):
+        return None
+    if any(len(pair) != 2 or not 0 < pair[0] <= pair[1] for pair in ranges):
+        return None
+    told = found.get("subject")
+    return TrainedOn(*ranges, told if isinstance(told, str) else subject)
+
+
+def sizes_of_training(config: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Return what `trained_on` says of a training's settings.
+
+    Args:
+        config: Attributes of `training.config.TrainingConfig` to their values.
+
+    Returns:
+        Dict with `holes_px` and `photos_px`, each the least and the most; empty where the
+        settings name no rectangles, whose sides are the holes' widths.
+    """
+    sides = [
+        tuple(map(int, found))
+        for found in re.findall(r"rectangles:(\d+)-(\d+)", str(config.get("masks")))
+    ]
+    size, scale = config.get("size"), config.get("scale") or (1.0, 1.0)
+    if not sides or not isinstance(size, int):
+        return {}
+    return {
+        "holes_px": [min(low for low, _ in sides), max(high for _, high in sides)],
+        "photos_px": [round(size * float(scale[0])), round(size * float(scale[-1]))],
+    }
 
 
 def figures_of(evaluation: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
@@ -96,6 +167,27 @@ def read_card(file: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(f"{file} holds no JSON: {error}") from error
     check_card(card, str(file))
     return card
+
+
+def card_beside(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return what the files beside a network's file tell about it.
+
+    Args:
+        path: A network's file.
+
+    Returns:
+        The contents of `model_card.json`, or else `training` with those of a run's
+        `config.json`; empty where there is neither, or what is there holds no JSON object.
+    """
+    folder = Path(path).parent
+    for name, key in (("model_card.json", None), ("config.json", "training")):
+        try:
+            content = json.loads((folder / name).read_text("utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(content, dict):
+            return content if key is None else {key: content}
+    return {}
 
 
 def check_card(card: Any, where: str = "the model card") -> None:

@@ -25,6 +25,9 @@ class Preset:
         training: The settings that `keras-inpaint train --preset` starts from: attributes of
             `training.config.TrainingConfig` to their values, read-only.
         command: String, the command that trains it.
+        subject: String, what the photos show; see `cards.TrainedOn`.
+        subject_px: The width in pixels of the subject as the network sees it in training, the
+            least and the most; None for photos in general.
         expected: String, the result to expect from the command; None until it was measured.
     """
 
@@ -33,6 +36,8 @@ class Preset:
     data: str
     training: Mapping[str, Any]
     command: str
+    subject: str
+    subject_px: tuple[int, int] | None = None
     expected: str | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +104,8 @@ _ALL = (
             "joint_learning_rate": 1.2e-3,
         },
         command="keras-inpaint train PHOTOS --preset faces --out runs/faces",
+        subject="face",
+        subject_px=(72, 100),
         expected="21.9 dB in a hole of 40x40 px in the middle of 160x160 px, on portraits of "
         "other people, three quarters of the way from phase 1's network to phase 3's; five minutes "
         "on a large GPU, a day on two cores: there a smaller --width and --init faces are advised",
@@ -121,6 +128,7 @@ _ALL = (
             "learning_rate": 7e-3,
         },
         command="keras-inpaint train PHOTOS --preset scenes --out runs/scenes",
+        subject="any",
         expected="SCENES_EXPECTED",
     ),
 )

@@ -1,9 +1,12 @@
 """The network of a served model as a runtime of `Inpainter`, so that photos are batched too."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from keras_inpaint.inference.blend_methods import AUTO, TEXTURE
 from keras_inpaint.inference.blend_methods import METHODS as BLENDS
 from keras_inpaint.inference.blend_methods import USUAL as USUAL_BLEND
 from keras_inpaint.inference.inpainter import COARSE, Inpainter
@@ -12,7 +15,7 @@ from keras_inpaint.networks.geometry import Reach
 from keras_inpaint.serving.completion_model import CompletionModel
 from keras_inpaint.serving.services import Services
 
-__all__ = ["BLENDS", "COARSE", "USUAL_BLEND", "BatchedRuntime", "completer"]
+__all__ = ["AUTO", "BLENDS", "COARSE", "TEXTURE", "USUAL_BLEND", "BatchedRuntime", "completer"]
 
 #: The signature that takes and gives floats, which blending and coarse steps build on.
 SIGNATURE = "complete_float"
@@ -32,7 +35,7 @@ class BatchedRuntime(Runtime):
         self._model = model
         self._loop = loop
         self._signature = model.loaded.signature(SIGNATURE)
-        card = model.loaded.card
+        self.card = card = model.loaded.card
         reach, pixel = card.get("reach"), card.get("mean_pixel")
         self.reach = (
             Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()
@@ -54,15 +57,12 @@ class BatchedRuntime(Runtime):
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()["completed"]
 
 
-def completer(
-    model: CompletionModel, services: Services, *, blend: str = USUAL_BLEND, coarse: str = "auto"
-) -> Inpainter:
-    """Return the `Inpainter` of a served model.
+def completer(models: Sequence[CompletionModel], services: Services, **options: Any) -> Inpainter:
+    """Return the `Inpainter` of a served model, or of several to choose from.
 
     Args:
-        model: The model.
+        models: The models.
         services: The server's parts.
-        blend: String, one of `BLENDS`.
-        coarse: String, one of `COARSE`.
+        **options: `blend`, `coarse`, `scale` and `texture`, as `Inpainter` takes them.
     """
-    return Inpainter(BatchedRuntime(model, services.loop), blend=blend, coarse=coarse)
+    return Inpainter([BatchedRuntime(model, services.loop) for model in models], **options)

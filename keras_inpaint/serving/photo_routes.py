@@ -13,7 +13,14 @@ from starlette.formparsers import MultiPartException
 
 from keras_inpaint.inference.completing import MaskOptions
 from keras_inpaint.serving import openapi, photo_work
-from keras_inpaint.serving.batched_runtime import BLENDS, COARSE, USUAL_BLEND, completer
+from keras_inpaint.serving.batched_runtime import (
+    AUTO,
+    BLENDS,
+    COARSE,
+    TEXTURE,
+    USUAL_BLEND,
+    completer,
+)
 from keras_inpaint.serving.completion_model import CompletionModel
 from keras_inpaint.serving.errors import BadRequest, Unsupported
 from keras_inpaint.serving.logs import note
@@ -21,7 +28,11 @@ from keras_inpaint.serving.services import Services
 
 _MAX_GROW = 1000
 _POLARITIES = ("white", "black")
-_OPTIONS = ("blend", "grow", "polarity", "coarse", "resize_mask", "model", "version")
+_SCALES = (AUTO, *map(str, range(1, 65)))
+_OPTIONS = (
+    *("blend", "grow", "polarity", "coarse", "scale", "texture"),
+    *("resize_mask", "model", "version"),
+)
 _FIELDS = ("photo", "mask", *_OPTIONS)
 
 _FILE = {"type": "string", "format": "binary"}
@@ -56,8 +67,24 @@ _FORM = {
             "default": "auto",
             "description": "Complete holes wider than the network sees coarsely first",
         },
+        "scale": {
+            "type": "string",
+            "enum": list(_SCALES),
+            "default": AUTO,
+            "description": "Complete on the photo reduced to one part in so many",
+        },
+        "texture": {
+            "type": "string",
+            "enum": list(TEXTURE),
+            "default": AUTO,
+            "description": "Compose holes of texture from the photo",
+        },
         "resize_mask": {"type": "boolean", "default": False},
-        "model": {"type": "string", "description": "Needed where several are served"},
+        "model": {
+            "type": "string",
+            "description": "Needed where several are served; `auto` chooses among them what fits "
+            "the hole",
+        },
         "version": {"type": "string", "pattern": "^[0-9]{1,18}$"},
     },
 }
@@ -125,8 +152,9 @@ async def _complete(services: Services, wish: "_Wish", folder: Path) -> photo_wo
         )
         for part in parts
     ]
-    note(model=wish.model.model_name, version=wish.model.version)
-    load = functools.partial(completer, wish.model, services, blend=wish.blend, coarse=wish.coarse)
+    first = wish.models[0]
+    note(model=wish.name, version=first.version if len(wish.models) == 1 else None)
+    load = functools.partial(completer, wish.models, services, **wish.how)
     async with services.pixels.spend(max(pixels)):
         return await loop.run_in_executor(
             services.photos, photo_work.complete_upload, folder, wish.mask, load, wish.options
@@ -150,14 +178,19 @@ class _Wish:
             self.mask = photo_work.ALPHA
         else:
             self._files["mask"] = self._file("mask")
-        self.blend = self._choice("blend", BLENDS, USUAL_BLEND)
-        self.coarse = self._choice("coarse", COARSE, "auto")
+        scale = self._choice("scale", _SCALES, AUTO)
+        self.how = {
+            "blend": self._choice("blend", BLENDS, USUAL_BLEND),
+            "coarse": self._choice("coarse", COARSE, "auto"),
+            "scale": scale if scale == AUTO else int(scale),
+            "texture": self._choice("texture", TEXTURE, AUTO),
+        }
         self.options = MaskOptions(
             polarity=self._choice("polarity", _POLARITIES, "white"),
             grow=self._grow(),
             resize=self._choice("resize_mask", ("false", "true"), "false") == "true",
         )
-        self.model = self._find_model(services)
+        self.name, self.models = self._find_models(services)
 
     async def keep_files(self, folder: Path) -> None:
         loop = asyncio.get_running_loop()
@@ -188,12 +221,17 @@ class _Wish:
             raise BadRequest(f"grow must be 0 to {_MAX_GROW}, got {text[:60]!r}")
         return int(text)
 
-    def _find_model(self, services: Services) -> CompletionModel:
+    def _find_models(self, services: Services) -> tuple[str, list[CompletionModel]]:
         names = services.registry.names
         name = self._text("model", names[0] if len(names) == 1 else "")
         if not name:
-            raise BadRequest(f"several models are served; name one of {', '.join(names)}")
+            raise BadRequest(f"several models are served; name one of {', '.join(names)}, or auto")
         version = self._text("version", "")
         if version and not (version.isascii() and version.isdecimal() and len(version) <= 18):
             raise BadRequest(f"version must be a whole number, got {version[:60]!r}")
-        return services.registry.find(name, int(version) if version else None)
+        if name == AUTO and AUTO not in names:
+            if version:
+                raise BadRequest("version goes with one model, and model is auto")
+            return name, [services.registry.find(other, None) for other in names]
+        model = services.registry.find(name, int(version) if version else None)
+        return model.model_name, [model]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_inpaint import presets
+from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.inference.inpainter import Inpainter
 from keras_inpaint.inference.runtimes import Runtime, load_runtime
 
@@ -19,13 +20,14 @@ class Models:
 
     Args:
         references: Presets' names or paths, as `presets.resolve` takes them. Empty: every
-            preset whose weights are installed.
+            preset whose weights are installed, and `auto`, which chooses among them.
 
     Raises:
         ValueError: If one is not there; the message says how to name or train one.
     """
 
     def __init__(self, references: Sequence[str] = ()) -> None:
+        presets_alone = not references
         references = list(dict.fromkeys(references)) or [
             name for name, preset in presets.PRESETS.items() if preset.has_weights
         ]
@@ -35,6 +37,8 @@ class Models:
         for reference in references:
             presets.resolve(reference)
             self._references[_free(_label(reference), self._references)] = reference
+        if presets_alone and len(references) > 1:
+            self._references = {AUTO: AUTO, **self._references}
         self._runtimes: dict[str, Runtime] = {}
         self._lock = threading.Lock()
 
@@ -43,20 +47,26 @@ class Models:
         """The names, the default first."""
         return list(self._references)
 
-    def load(self, name: str) -> Runtime:
-        """Return a network, loaded once.
+    def load(self, name: str) -> list[Runtime]:
+        """Return a network, loaded once; or all of them, to choose from.
 
         Raises:
             ValueError: If there is none of this name, or it cannot be loaded.
         """
         if name not in self._references:
             raise ValueError(f"There is no model {name!r}; there are: {', '.join(self.names)}.")
+        names = [name]
+        if self._references[name] == AUTO:
+            names = [other for other in self.names if other != name]
         with self._lock:
-            if name not in self._runtimes:
-                self._runtimes[name] = load_runtime(self._references[name])
-            return self._runtimes[name]
+            for one in names:
+                if one not in self._runtimes:
+                    self._runtimes[one] = load_runtime(self._references[one])
+            return [self._runtimes[one] for one in names]
 
-    def complete(self, name: str, image: np.ndarray, hole: np.ndarray, blend: str) -> np.ndarray:
+    def complete(
+        self, name: str, image: np.ndarray, hole: np.ndarray, blend: str
+    ) -> tuple[np.ndarray, tuple[str, ...]]:
         """Complete a photo, one at a time.
 
         Args:
@@ -66,11 +76,11 @@ class Models:
             blend: String, as `Inpainter` takes it.
 
         Returns:
-            Uint8 `(height, width, 3)`.
+            Uint8 `(height, width, 3)`, and a sentence on what was chosen, if anything was.
         """
         inpainter = Inpainter(self.load(name), blend=blend)
         with self._lock:
-            return inpainter(image, hole)
+            return inpainter.explained(image, hole)
 
 
 def _label(reference: str) -> str:

@@ -5,7 +5,7 @@ import threading
 import time
 import uuid
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,8 +121,10 @@ class Work:
             raise ValueError("All of the photo is painted. Leave some of it to go on from.")
         self.models.load(options.model)  # not part of the time that is told
         start = time.perf_counter()
-        filled = self.models.complete(options.model, session.photo.image, hole, options.blend)
-        report = _report(measure(hole), session.photo, time.perf_counter() - start)
+        filled, chosen = self.models.complete(
+            options.model, session.photo.image, hole, options.blend
+        )
+        report = _report(measure(hole), session.photo, time.perf_counter() - start, chosen)
         return self._put(key, session.completed(filled, hole, strokes, report))
 
     def go_on(self, key: str) -> Session:
@@ -184,10 +186,11 @@ def described(photo: Photo) -> str:
     return f"{photo.path.name} · {width}x{height} · {photo.format}"
 
 
-def _report(holes: Holes, photo: Photo, seconds: float) -> str:
+def _report(holes: Holes, photo: Photo, seconds: float, chosen: Sequence[str]) -> str:
     width, height = photo.size
     count = "1 hole" if holes.count == 1 else f"{holes.count} holes"
     told = [f"{count} filled: {holes.pixels} of {width}x{height} pixels in {seconds:.1f} s."]
+    told += [f"{line[0].upper()}{line[1:]}." for line in chosen]
     for warning in warnings_about(holes):
         warning = warning.removesuffix("; if the mask is inverted, use --mask-polarity")
         told.append(f"{warning[0].upper()}{warning[1:]}.")

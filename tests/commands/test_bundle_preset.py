@@ -54,6 +54,7 @@ def test_bundle(run, tmp_path):
     assert files_of(out, ("completion.keras", "completion.tflite")) == card["files"]
     assert card["training"]["held_out_psnr"] == [[1, 100, 12.5], [3, 200, 13.25]]
     assert card["training"]["hours"] == 0 and card["training"]["config"]["width"] == 0.0625
+    assert card["trained_on"]["subject"] == "face"
     assert "/secret" not in json.dumps(card)
     assert card["figures"][0]["best_baselines"]["psnr_hole"]["name"] == "telea"
     assert [path.name for path in out.parent.iterdir()] == ["faces"]

@@ -92,7 +92,14 @@ def test_a_photo(folder, fake, photo):
     assert fake.made == [
         (
             str(folder / "model.tflite"),
-            {"threads": None, "runtime": "auto", "blend": "poisson", "coarse": "auto"},
+            {
+                "threads": None,
+                "runtime": "auto",
+                "blend": "poisson",
+                "coarse": "auto",
+                "scale": "auto",
+                "texture": "auto",
+            },
         )
     ]
 
@@ -104,6 +111,7 @@ def test_options_reach_the_inpainter_and_the_mask(folder, fake):
         folder,
         *("photo.png", "--mask", "black.png", "-o", "out.jpg", "--mask-polarity", "black"),
         *("--resize-mask", "--runtime", "litert", "--blend", "feather", "--coarse", "off"),
+        *("--scale", "2", "--texture", "on"),
     )
     assert result.exit_code == 0, result.output
     assert fake.made[0][1] == {
@@ -111,9 +119,28 @@ def test_options_reach_the_inpainter_and_the_mask(folder, fake):
         "runtime": "litert",
         "blend": "feather",
         "coarse": "off",
+        "scale": 2,
+        "texture": "on",
     }
     assert "600 px" in result.stdout
     assert "Note: written as JPEG of quality 95 with 4:4:4" in result.stderr
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "65", "half", "2.0", "\u00b2", "9999999999999"])
+def test_a_scale_that_is_none_is_refused(folder, fake, scale):
+    result = run(folder, "photo.png", "--mask", "mask.png", "-o", "out.png", "--scale", scale)
+    assert result.exit_code == 2 and "expected auto or an integer from 1 to 64" in result.stderr
+    assert not fake.made and not (folder / "out.png").exists()
+
+
+def test_what_was_chosen_is_told(folder, fake, monkeypatch):
+    def explained(self, image, mask):
+        return self(image, mask), ("scenes at 1/2 of the scale, chosen on 4 places",)
+
+    monkeypatch.setattr(fake, "explained", explained, raising=False)
+    result = run(folder, "photo.png", "--mask", "mask.png", "-o", "out.png")
+    assert result.exit_code == 0
+    assert "Note: scenes at 1/2 of the scale, chosen on 4 places\n" in result.stderr
 
 
 def test_warnings_are_told(folder, fake):

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from keras_inpaint.evaluation.features import frechet_distance, kernel_distance, load_features
+from keras_inpaint.evaluation.features import (
+    frechet_distance,
+    kernel_distance,
+    load_features,
+    perceptual_distance,
+)
 
 
 def test_frechet_distance_of_equal_sets_is_nothing():
@@ -78,14 +83,20 @@ def test_features_of_a_network(tmp_path):
     photo = np.random.default_rng(6).integers(0, 256, (20, 24, 3)).astype(np.uint8)
     expected = network(photo[None] / np.float32(255)).numpy()[0].mean((0, 1))
     for model in (network, tmp_path / "features.keras"):
-        found = load_features(model)(photo)
+        found, (places,) = load_features(model)(photo)
+        assert places.shape == (18, 22, 6)
         assert found.shape == (6,) and found.dtype == np.float64
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
     small = keras.Input((8, 8, 3))
     fixed = keras.Model(small, keras.layers.Flatten()(small))
-    assert load_features(fixed)(photo).shape == (192,)
-    assert load_features(fixed)(photo).max() <= 1
+    found, maps = load_features(fixed)(photo)
+    assert found.shape == (192,) and found.max() <= 1 and maps == []
+
+    layers = keras.Model(image, [keras.layers.Conv2D(4, 3, strides=2)(image), network(image)])
+    found, maps = load_features(layers)(photo)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert [one.shape[-1] for one in maps] == [4, 6]
 
 
 def test_networks_that_give_no_features(tmp_path):
@@ -99,3 +110,20 @@ def test_networks_that_give_no_features(tmp_path):
     image = keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match="gives"):
         load_features(keras.Model(image, keras.layers.Reshape((64, 3))(image)))
+
+
+def test_perceptual_distance():
+    rng = np.random.default_rng(2)
+    maps = [rng.normal(size=(16, 16, 5)), rng.normal(size=(4, 4, 7))]
+    mask = np.zeros((32, 32), bool)
+    mask[:16] = True
+    assert perceptual_distance(maps, maps, mask) == 0
+    brighter = [3 * array for array in maps]
+    assert perceptual_distance(maps, brighter, mask) == pytest.approx(0, abs=1e-6)
+    opposite = [-array for array in maps]
+    assert perceptual_distance(maps, opposite, mask) == pytest.approx(4, abs=1e-4)
+    below = [array.copy() for array in maps]
+    for array in below:
+        array[len(array) // 2 :] *= -1
+    assert perceptual_distance(maps, below, mask) == 0
+    assert perceptual_distance(maps, below, ~mask) == pytest.approx(4, abs=1e-4)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from keras_inpaint.evaluation.metrics import METRICS, Bootstrap, Interval, measure, psnr, psnr_of
+from keras_inpaint.evaluation.metrics import (
+    METRICS,
+    Bootstrap,
+    Interval,
+    gradient_energy,
+    measure,
+    psnr,
+    psnr_of,
+)
 
 
 @pytest.fixture
@@ -129,3 +137,12 @@ def test_many_photos_are_resampled_block_by_block():
 
 def test_psnr_of_an_interval_turns_it_round():
     assert psnr_of(Interval(0.01, 0.001, 0.1)) == pytest.approx((20, 10, 30))
+
+
+def test_gradient_energy():
+    photo = np.zeros((12, 12, 3), np.uint8)
+    photo[:, ::2] = 100
+    mask = np.zeros((12, 12), bool)
+    mask[2:10, 2:10] = True
+    assert gradient_energy(photo, mask) == pytest.approx(100)
+    assert gradient_energy(np.full_like(photo, 50), mask) == 0

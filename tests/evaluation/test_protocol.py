@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 import keras_inpaint as ki
-from keras_inpaint.evaluation.baselines import BASELINES
+from keras_inpaint.evaluation.baselines import BASELINES, USUAL_BASELINES
 from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import measure
-from keras_inpaint.evaluation.protocol import evaluate, model_digest
+from keras_inpaint.evaluation.protocol import enlarged, evaluate, model_digest
 
 
 def test_is_a_public_name():
@@ -41,7 +41,7 @@ def test_the_same_json_to_the_last_digit(folder, network, tmp_path):
     assert files[0].read_bytes() == files[1].read_bytes()
     found = json.loads(files[0].read_text())
     assert found["protocol"]["masks"] == "strokes" and found["protocol"]["data"] == "photos"
-    assert set(found["methods"]) == {"blurred", *BASELINES}
+    assert set(found["methods"]) == {"blurred", *USUAL_BASELINES}
     assert str(tmp_path) not in files[0].read_text()
 
 
@@ -129,6 +129,8 @@ def test_wrong_arguments(photos, network):
         evaluate(photos, network, size=8)
     with pytest.raises(ValueError, match="masks"):
         evaluate(photos, network, masks="circle")
+    with pytest.raises(ValueError, match="enlarge must be 1 to 8, got 9"):
+        evaluate(photos, network, enlarge=9)
     with pytest.raises(ValueError, match="no options of Inpainter"):
         evaluate(photos, network, blend="poisson")
 
@@ -169,3 +171,41 @@ def test_reads_files_of_every_size(tmp_path, network):
     Image.new("RGBA", (17, 400), (9, 8, 7, 100)).save(tmp_path / "high.webp")
     report = evaluate(tmp_path, network, size=32, masks="box")
     assert [photo.name for photo in report.photos] == ["high.webp", "wide.png"]
+
+
+def test_the_same_photos_at_another_scale(photos, network):
+    small, large = (
+        evaluate(photos, network, size=48, masks="box", limit=3, enlarge=times, cases=1)
+        for times in (1, 2)
+    )
+    assert small.areas.tolist() == large.areas.tolist()
+    assert large.cases[0].original.shape == (96, 96, 3)
+    assert "enlarge" not in small.protocol and large.protocol["enlarge"] == 2
+    image, mask = np.arange(48, dtype=np.uint8).reshape(4, 4, 3), np.eye(4, dtype=bool)
+    drawn, hole = enlarged(image, mask, 2)
+    assert drawn.shape == (8, 8, 3) and np.array_equal(hole[::2, 1::2], mask)
+
+
+def test_the_whole_pipeline_and_the_network_alone(photos, tiny_network):
+    report = evaluate(
+        photos,
+        tiny_network,
+        size=48,
+        limit=2,
+        masks="box",
+        cases=0,
+        network_alone=True,
+        blend="poisson",
+        texture="on",
+    )
+    whole, alone = report.methods
+    assert alone == f"{whole} (network alone)"
+    options = report.models[alone]["options"]
+    assert (options["blend"], options["scale"], options["texture"]) == ("none", 1, "off")
+    assert report.models[whole]["options"]["texture"] == "on"
+    assert report.values(whole, "psnr_hole").tolist() != report.values(alone, "psnr_hole").tolist()
+
+
+def test_auto_chooses_among_the_presets(photos):
+    report = evaluate(photos, "auto", size=64, limit=1, masks="center:24", cases=0)
+    assert report.methods == ("auto",) and report.models["auto"]["options"] == {"runtime": "litert"}

@@ -8,11 +8,14 @@ import pytest
 from keras_inpaint.presets import PRESETS
 from keras_inpaint.presets.cards import (
     CARD_FORMAT,
+    TrainedOn,
+    card_beside,
     card_text,
     check_card,
     figures_of,
     files_of,
     read_card,
+    trained_on,
 )
 from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE, TFLITE_FILE
 
@@ -132,3 +135,50 @@ def test_bundled_weights_are_those_of_their_card(name):
     assert sorted(path.name for path in preset.folder.iterdir()) == sorted(
         (CARD_FILE, KERAS_FILE, TFLITE_FILE)
     )
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        ({}, None),
+        ({"trained_on": "much"}, None),
+        ({"trained_on": {"holes_px": [20, 64], "photos_px": [64]}}, None),
+        ({"trained_on": {"holes_px": [64, 20], "photos_px": [64, 80]}}, None),
+        (
+            {"trained_on": {"holes_px": [20, 64], "photos_px": [64, 80], "subject": "face"}},
+            TrainedOn((20, 64), (64, 80), "face"),
+        ),
+        (
+            {
+                "training": {
+                    "config": {
+                        "masks": "rectangles:20-64x3+strokes:2-40",
+                        "size": 128,
+                        "scale": [1.0, 1.4],
+                    }
+                }
+            },
+            TrainedOn((20, 64), (128, 179)),
+        ),
+        ({"training": {"config": {"masks": "strokes:2-40", "size": 128}}}, None),
+        ({"training": {"config": None}}, None),
+    ],
+)
+def test_what_a_card_tells_of_the_training(card, expected):
+    assert trained_on(card) == expected
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_bundled_cards_tell_what_the_presets_were_trained_on(name):
+    known = trained_on(read_card(PRESETS[name].card_file))
+    assert known.subject == PRESETS[name].subject and known.holes_px[0] >= 8
+
+
+def test_what_lies_beside_a_network(tmp_path):
+    assert card_beside(tmp_path / "completion.keras") == {}
+    (tmp_path / "config.json").write_text('{"config": {"size": 128}}')
+    assert card_beside(tmp_path / "completion.keras") == {"training": {"config": {"size": 128}}}
+    (tmp_path / "model_card.json").write_text('{"name": "it"}')
+    assert card_beside(tmp_path / "completion.keras") == {"name": "it"}
+    (tmp_path / "model_card.json").write_text("[1")
+    assert "training" in card_beside(tmp_path / "completion.keras")

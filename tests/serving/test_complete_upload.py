@@ -144,6 +144,9 @@ def test_notes_come_in_a_header(http, server, photo, hole):
         ({"grow": "1e9"}, 400, "grow must be 0 to 1000"),
         ({"polarity": "grey"}, 400, "polarity must be one of white, black"),
         ({"coarse": "on"}, 400, "coarse must be one of"),
+        ({"scale": "0"}, 400, "scale must be one of auto, 1, 2"),
+        ({"texture": "much"}, 400, "texture must be one of auto, on, off"),
+        ({"model": "auto"}, 400, "version goes with one model"),
         ({"resize_mask": "yes"}, 400, "resize_mask must be one of"),
         ({"model": None, "version": None}, 400, "several models are served"),
         ({"model": "none", "version": None}, 404, "Latest(none)"),
@@ -206,3 +209,32 @@ def test_uploads_are_removed(http, server, photo, hole):
     post(http, server, b"junk", b"junk")
     left = [path for path in server.scratch.rglob("*") if "upload" in path.name]
     assert left == []
+
+
+def test_what_fits_is_chosen_among_the_served_models(http, server, photo, hole):
+    answer = post(
+        http, server, encoded(photo, "PNG"), encoded(hole, "PNG"), model="auto", version=None
+    )
+    assert answer.status_code == 200, answer.text
+    assert any("chosen on" in note for note in json.loads(answer.headers["x-keras-inpaint-notes"]))
+    found = np.asarray(opened(answer.content).convert("RGB"))
+    np.testing.assert_array_equal(found[hole == 0], photo[hole == 0])
+
+
+def test_scale_and_texture_reach_the_inpainter(http, server, photo, hole, model_folders):
+    import keras_inpaint as ki
+
+    answer = post(
+        http, server, encoded(photo, "PNG"), encoded(hole, "PNG"), scale="2", texture="on"
+    )
+    inpainter = ki.Inpainter(
+        *(model_folders / "tiny" / "1",),
+        runtime="saved-model",
+        blend="poisson",
+        scale=2,
+        texture="on",
+    )
+    wanted = inpainter(photo, hole)
+    assert not np.array_equal(wanted, ki.Inpainter(inpainter.runtime, blend="poisson")(photo, hole))
+    found = np.asarray(opened(answer.content).convert("RGB"))
+    assert np.abs(found.astype(int) - wanted).mean() < 1

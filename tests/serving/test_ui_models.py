@@ -24,6 +24,18 @@ def test_names_are_short_and_different(tmp_path):
     assert Models([*given, given[0]]).names == ["blue", "red", "red (2)", "sm", "red (3)"]
 
 
+def test_of_several_presets_the_first_choice_is_to_choose(photo):
+    models = Models()
+    assert models.names == ["auto", "faces", "scenes"]
+    both = models.load("auto")
+    assert [*models.load("faces"), *models.load("scenes")] == both
+    hole = np.zeros(photo.shape[:2], bool)
+    hole[20:50, 40:80] = True
+    completed, (told,) = models.complete("auto", photo, hole, "poisson")
+    assert told.startswith("completed with") and "chosen on" in told
+    np.testing.assert_array_equal(completed[~hole], photo[~hole])
+
+
 def test_without_weights_it_says_how_to_come_by_a_model(without_weights):
     with pytest.raises(ValueError, match="keras-inpaint train") as caught:
         Models()
@@ -41,11 +53,13 @@ def test_a_model_is_loaded_once_and_gives_what_inpainter_gives(tiny_model_path, 
     models = Models([str(tiny_model_path)])
     (name,) = models.names
     assert name == Path(tiny_model_path).parent.name
-    assert models.load(name) is models.load(name)
+    assert models.load(name)[0] is models.load(name)[0]
     hole = np.zeros(photo.shape[:2], bool)
     hole[20:50, 40:80] = True
     for blend in ("none", "feather", "poisson"):
         expected = ki.Inpainter(tiny_model_path, blend=blend)(photo, hole)
-        np.testing.assert_array_equal(models.complete(name, photo, hole, blend), expected)
+        completed, told = models.complete(name, photo, hole, blend)
+        np.testing.assert_array_equal(completed, expected)
+        assert told == ()
     with pytest.raises(ValueError, match="There is no model 'x'"):
         models.load("x")

@@ -25,7 +25,7 @@ class Inverting:
 
     def complete(self, name, image, hole, blend):
         self.asked.append((name, hole, blend))
-        return np.where(hole[..., None], 255 - image, 7).astype(np.uint8)
+        return np.where(hole[..., None], 255 - image, 7).astype(np.uint8), ("chosen so",)
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def test_outside_the_hole_the_file_holds_the_photos_own_pixels(work, upload, pho
     assert (asked_model, asked_blend) == ("model", "feather")
     np.testing.assert_array_equal(asked_hole, hole)
     assert session.report.startswith("1 hole filled: 800 of 120x96 pixels")
+    assert "Chosen so." in session.report
     written = work.write(KEY)
     assert written.path.name == f"a-completed.{name[2:]}"
     expected = np.where(hole[..., None], 255 - photo, photo)

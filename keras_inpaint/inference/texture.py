@@ -1,0 +1,463 @@
+"""Real texture from the known part of the photo over what a network generates.
+
+A completion network gives the right colours and shapes, and a blur. Here every small patch that
+touches the hole is matched with a patch of the known photo that looks like it, and the hole is
+composed of these exemplars; both steps are repeated, from a reduced photo to the photo's own
+size. The network's completion is where it starts and stays the guide: matches are sought by what
+the patches look like, by the blurred colours of the network's completion, and by how much texture
+there is along the hole's rim.
+
+References:
+    Y. Wexler, E. Shechtman, M. Irani, "Space-time completion of video", IEEE Trans. Pattern
+    Anal. Mach. Intell. 29(3), 2007, https://doi.org/10.1109/TPAMI.2007.60
+    C. Barnes et al., "PatchMatch: a randomized correspondence algorithm for structural image
+    editing", ACM Trans. Graph. 28(3), 2009, https://doi.org/10.1145/1531326.1531330
+    A. Newson et al., "Video inpainting of complex scenes", SIAM J. Imaging Sci. 7(4), 2014,
+    https://doi.org/10.1137/140954933
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from keras_inpaint.inference.membrane import membrane
+from keras_inpaint.inference.tiles import Box, reduced_mask
+
+#: Side of a patch in pixels, and how far it reaches from its middle.
+_PATCH = 7
+_R = _PATCH // 2
+#: Holes nearer than this to each other share a crop; at most so many groups are worked on, the
+#: largest; holes up to this deep keep what the network generates.
+_JOIN, _MOST_GROUPS, _THIN = 12, 32, 2.0
+#: A crop reaches this far around its holes: pixels, and shares of their longer side.
+_LEAST_AROUND, _AROUND = 40, 1.25
+#: Limits that bound the time: the longer side of a crop and the patches to match in it; the
+#: hole's pixels that are composed at the photo's own size.
+_MOST_SIDE, _MOST_TARGETS, _MOST_COMPOSED = 384, 24_000, 400_000
+#: Weights of the guide (where all around is one texture too) and of the texture's strength.
+_GUIDE, _WEAK_GUIDE, _STRENGTH = 2.0, 0.3, 1.0
+#: Colours in the surroundings differ by less than so many times the texture: one texture.
+_ONE_TEXTURE = 0.8
+#: Principal components of a patch that are compared, patches they are found from, iterations.
+_COMPONENTS, _SAMPLE, _ITERATIONS = 24, 4000, 8
+#: Below so many pairs of patches all are compared, with so many of the known ones at most.
+_EXHAUSTIVE, _MOST_SOURCES = 4e7, 20_000
+#: Rounds of matching and composing at the coarsest scale, at the next, at all others.
+_ROUNDS = (6, 4, 3)
+#: An exemplar's colour is shifted towards the guide by this much at most (0 to 1).
+_SHIFT = 0.03
+#: The exemplars stay out where they are as far from the guide as this: they begin to, wholly.
+_FAR = (0.10, 0.22)
+#: The network's own texture, as a share of the rim's, from which on it needs exemplars less, and
+#: not at all.
+_ENOUGH = (0.62, 0.72)
+#: Multiplications of one product of matrices: BLAS starts no threads below it. On a machine that
+#: is busy with other things, threads that wait for each other cost more than they bring.
+_ONE_THREAD = 200_000
+_BLUR = _PATCH / 2.5
+_SQUARE = np.ones((_PATCH, _PATCH), np.uint8)
+_LUMA = np.float32([0.299, 0.587, 0.114])
+
+
+def add_texture(
+    image: np.ndarray, mask: np.ndarray, completed: np.ndarray, where: np.ndarray | None = None
+) -> np.ndarray:
+    """Compose holes of exemplars from the known photo, guided by a network's completion.
+
+    Args:
+        image: Uint8 `(height, width, 3)`, the photo; what it holds in the holes does not matter.
+        mask: Bool `(height, width)`, true in the hole.
+        completed: Uint8 `(height, width, 3)`, the photo with its holes completed.
+        where: Bool `(height, width)`, the holes to work on; None is all.
+
+    Returns:
+        Uint8 `(height, width, 3)`, a new array; the same arguments give the same. It differs from
+        `completed` in the holes only, and in none that is no more than 2 pixels deep or has too
+        little known around it.
+    """
+    result = np.where(mask[..., None], completed, image)
+    where = mask if where is None else where & mask
+    if mask.all():
+        return result
+    for number, (box, own) in enumerate(_groups(where)):
+        part = result[box.slices]
+        generator = np.random.default_rng(number)
+        part[own] = _composed(part, mask[box.slices], own, generator)[own]
+    return result
+
+
+def _groups(holes: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
+    """Yield a box around each group of holes, with what is near, and the group's pixels in it."""
+    side = 2 * _JOIN + 1
+    near = cv2.dilate(holes.astype(np.uint8), np.ones((side, side), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
+    order = sorted(range(1, count), key=lambda label: -stats[label, cv2.CC_STAT_AREA])
+    for label in order[:_MOST_GROUPS]:
+        left, top, width, height = stats[label, :4].tolist()
+        around = Box(top, left, top + height, left + width)
+        own = holes[around.slices] & (labels[around.slices] == label)
+        rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
+        tight = Box(
+            top + int(rows[0]),
+            left + int(columns[0]),
+            top + int(rows[-1]) + 1,
+            left + int(columns[-1]) + 1,
+        )
+        margin = int(max(_LEAST_AROUND, _AROUND * max(tight.height, tight.width)))
+        box = tight.expanded(margin, holes.shape)
+        yield box, holes[box.slices] & (labels[box.slices] == label)
+
+
+def _composed(
+    photo: np.ndarray, hole: np.ndarray, own: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a crop in which one group of holes is composed of exemplars."""
+    # A hole may go on beyond the photo's border: only its distance from known pixels counts.
+    depth = float(_depth(own).max())
+    if depth <= _THIN:
+        return photo
+    crop = photo.astype(np.float32) / 255
+    grey = not np.ptp(photo[~hole].astype(np.int16), axis=-1).any()
+    touched = np.count_nonzero(cv2.dilate(own.astype(np.uint8), _SQUARE))
+    scales = [min(1.0, _MOST_SIDE / max(own.shape), (_MOST_TARGETS / touched) ** 0.5)]
+    while depth * scales[-1] > 0.75 * _PATCH and min(own.shape) * scales[-1] / 2 > 4 * _PATCH:
+        scales.append(scales[-1] / 2)
+    found: _Level | None = None
+    share = 1.0
+    for place, scale in enumerate(reversed(scales)):
+        level = _Level(crop, hole, own, scale, shift=0 if grey else _SHIFT)
+        if len(level.sources) < max(32, 0.02 * len(level.targets[0])):
+            continue
+        level.describe_sources(generator)
+        last = scale == scales[0]
+        if last:
+            share = level.need()
+            if share == 0:
+                return photo
+        if found is None:
+            level.match_all(generator)
+        else:
+            level.take_matches(found)
+            level.compose(centred=True)
+        rounds = _ROUNDS[min(place, len(_ROUNDS) - 1)]
+        for number in range(rounds):
+            level.match(generator)
+            final = last and number == rounds - 1
+            level.compose(centred=final, sharp=final)
+        found = level
+    if found is None:
+        return photo
+    full = min(1.0, (_MOST_COMPOSED / touched) ** 0.5)
+    if full > scales[0]:
+        level = _Level(crop, hole, own, full, shift=0 if grey else _SHIFT)
+        if len(level.sources):
+            level.take_matches(found)
+            level.compose(centred=True, sharp=True)
+            found = level
+    detail = found.finished(share) - found.photo
+    if detail.shape != crop.shape:
+        detail = cv2.resize(detail, own.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.clip(np.rint((crop + detail) * 255), 0, 255).astype(np.uint8)
+
+
+class _Level:
+    """A crop at one scale: the patches to fill, the known ones, and which belongs to which.
+
+    Attributes:
+        photo: Float32 `(height, width, 3)` in [0, 1], the completed crop.
+        hole: Bool, all that is not known.
+        own: Bool, what is to be filled.
+        targets: Rows and columns of the middles of patches that touch `own`.
+        sources: Places of the middles of patches that are wholly known, in the padded crop.
+        matches: For each target the place of its match, in the padded crop.
+        distances: For each target how far off the match is, a squared distance.
+    """
+
+    def __init__(
+        self, crop: np.ndarray, hole: np.ndarray, own: np.ndarray, scale: float, shift: float
+    ) -> None:
+        self.photo, self.hole, self.own, self.shift = crop, hole, own, shift
+        if scale < 1:
+            size = tuple(max(1, round(side * scale)) for side in own.shape)
+            self.photo = cv2.resize(crop, size[::-1], interpolation=cv2.INTER_AREA)
+            self.hole, self.own = reduced_mask(hole, size, 0.02), reduced_mask(own, size, 0.02)
+        height, width = self.own.shape
+        self.stride = width + 2 * _R
+        self.padded = _padded(self.photo)
+        known = np.pad(~self.hole, _R).astype(np.uint8)
+        self.valid = cv2.erode(known, _SQUARE, borderValue=0).astype(bool)
+        self.sources = np.flatnonzero(self.valid)
+        touching = cv2.dilate(self.own.astype(np.uint8), _SQUARE) > 0
+        self.targets = np.nonzero(touching)
+        rows, columns = self.targets
+        self.places = (rows + _R) * self.stride + columns + _R
+        self.number = np.full((height + 2 * _R, self.stride), -1, np.int32)
+        self.number.ravel()[self.places] = np.arange(len(rows))
+        depth = np.minimum(_depth(self.hole), 30)
+        self.trust = (1.3**-depth)[rows, columns].astype(np.float32)
+        self.current = self.photo
+        self.guide = _blurred(self.photo)
+        weight = _blurred(1 - self.hole.astype(np.float32))[..., None]
+        known_colours = _blurred(self.photo * ~self.hole[..., None])
+        self.colours = np.where(weight > 0.05, known_colours / np.maximum(weight, 1e-3), self.guide)
+
+    def describe_sources(self, generator: np.random.Generator) -> None:
+        """Prepare matching: what every known patch looks like, as a row of numbers."""
+        self.strength = self._strength()
+        sample = self.sources
+        if len(sample) > _SAMPLE:
+            sample = generator.choice(sample, _SAMPLE, replace=False)
+        features = _features(self.padded)
+        rows = _patches(features, sample, self.stride)
+        self.mean = rows.mean(axis=0)
+        self.basis = _principal(rows - self.mean, generator) / np.float32(rows.shape[1] ** 0.5)
+        self.described = np.zeros((self.valid.size, self.basis.shape[1] + 4), np.float32)
+        guide = _GUIDE if self._is_varied() else _WEAK_GUIDE
+        self.weights = np.float32([*[(guide / 3) ** 0.5] * 3, _STRENGTH**0.5])
+        self.described[self.sources] = self._rows(
+            features, self.sources, _padded(self.colours), _padded(self.strength)
+        )
+
+    def _strength(self) -> np.ndarray:
+        """Return how strong the texture is; in the hole what goes on from its rim."""
+        inner = cv2.erode(1 - self.hole.astype(np.uint8), np.ones((5, 5), np.uint8))
+        inner = inner.astype(np.float32)
+        weight = _blurred(inner)
+        detail = np.abs(self.photo - self.guide).mean(axis=-1) * inner
+        strength = np.sqrt(_blurred(detail) / np.maximum(weight, 1e-4))
+        told = weight > 0.2
+        strength = np.where(told, strength, 0).astype(np.float32)
+        domain = ~told | (cv2.dilate((~told).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+        spread = membrane(strength[..., None], told & domain, domain)[..., 0]
+        return np.where(told, strength, np.maximum(spread, 0))
+
+    def _is_varied(self) -> bool:
+        """Return whether the surroundings are more than one texture."""
+        known = ~self.hole
+        wide = cv2.GaussianBlur(self.colours, (0, 0), 2 * _BLUR)
+        texture = np.abs(self.photo - self.guide).mean(axis=-1)[known].mean()
+        return float(wide[known].std(axis=0).mean()) > _ONE_TEXTURE * float(texture)
+
+    def _rows(
+        self, features: np.ndarray, places: np.ndarray, colours: np.ndarray, strength: np.ndarray
+    ) -> np.ndarray:
+        rows = np.empty((len(places), self.basis.shape[1] + 4), np.float32)
+        for start in range(0, len(places), 8192):
+            some = slice(start, start + 8192)
+            patches = _patches(features, places[some], self.stride) - self.mean
+            rows[some, :-4] = _product(patches, self.basis)
+        rows[:, -4:-1] = colours.reshape(-1, 3)[places] * self.weights[:3]
+        rows[:, -1] = strength.ravel()[places] * self.weights[3]
+        return rows
+
+    def _describe_targets(self) -> np.ndarray:
+        features = _features(_padded(self.current))
+        return self._rows(features, self.places, _padded(self.guide), _padded(self.strength))
+
+    def match_all(self, generator: np.random.Generator) -> None:
+        """Match every patch with the nearest of all known ones, or of a part of them."""
+        rows, sources = self._describe_targets(), self.sources
+        if len(sources) > _MOST_SOURCES:
+            sources = np.sort(generator.choice(sources, _MOST_SOURCES, replace=False))
+        self.matches = sources[_nearest(rows, self.described[sources])]
+        self.distances = self._distance(rows, self.matches)
+
+    def match(self, generator: np.random.Generator) -> None:
+        """Improve the matches: by all pairs where these are few, by PatchMatch otherwise.
+
+        All targets try the matches of their neighbours at distances of 8, 4, 2 and 1 at once,
+        then random places within smaller and smaller radii.
+        """
+        if len(self.places) * min(len(self.sources), _MOST_SOURCES) < _EXHAUSTIVE:
+            self.match_all(generator)
+            return
+        rows = self._describe_targets()
+        self.distances = self._distance(rows, self.matches)
+        valid = self.valid.ravel()
+
+        def offer(who: np.ndarray, places: np.ndarray) -> None:
+            inside = (places >= 0) & (places < valid.size)
+            who, places = who[inside], places[inside]
+            usable = valid[places]
+            who, places = who[usable], places[usable]
+            distances = self._distance(rows[who], places)
+            better = distances < self.distances[who]
+            self.matches[who[better]] = places[better]
+            self.distances[who[better]] = distances[better]
+
+        everyone = np.arange(len(rows))
+        number = np.pad(self.number, 8, constant_values=-1)
+        row, column = self.targets[0] + _R + 8, self.targets[1] + _R + 8
+        for step in (8, 4, 2, 1):
+            for down, right in ((0, step), (step, 0), (0, -step), (-step, 0)):
+                neighbour = number[row + down, column + right]
+                there = neighbour >= 0
+                moved = self.matches[neighbour[there]] - (down * self.stride + right)
+                offer(everyone[there], moved)
+        radius = max(self.valid.shape) / 2
+        while radius >= 1:
+            jump = np.rint(generator.uniform(-radius, radius, (2, len(rows)))).astype(np.int64)
+            offer(everyone, self.matches + jump[0] * self.stride + jump[1])
+            radius /= 2.5
+
+    def _distance(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        return ((rows - self.described[places]) ** 2).sum(axis=1)
+
+    def take_matches(self, other: "_Level") -> None:
+        """Take the matches of another scale over: the way from a patch to its match, scaled."""
+        height, width = self.own.shape
+        down, across = height / other.own.shape[0], width / other.own.shape[1]
+        rows, columns = self.targets
+        there = np.minimum(((rows + 0.5) / down).astype(int), other.own.shape[0] - 1) + _R
+        along = np.minimum(((columns + 0.5) / across).astype(int), other.own.shape[1] - 1) + _R
+        which = _filled(other.number, other.number >= 0)[there, along]
+        from_row, from_column = np.divmod(other.matches[which], other.stride)
+        row = rows + np.rint((from_row - _R - other.targets[0][which]) * down).astype(int)
+        column = columns + np.rint((from_column - _R - other.targets[1][which]) * across).astype(
+            int
+        )
+        place = (
+            (np.clip(row, 0, height - 1) + _R) * self.stride + np.clip(column, 0, width - 1) + _R
+        )
+        if not self.valid.ravel()[place].all():
+            nearest = _filled(np.arange(self.valid.size).reshape(self.valid.shape), self.valid)
+            place = nearest.ravel()[place]
+        self.matches, self.distances = place.astype(np.int64), other.distances[which]
+
+    def compose(self, *, centred: bool = False, sharp: bool = False) -> None:
+        """Compose the hole: every pixel is a mean of what the patches over it propose.
+
+        Args:
+            centred: Bool, whether a patch's middle counts far more than its rim.
+            sharp: Bool, whether the best matches count far more than the others.
+        """
+        spread = max(float(np.quantile(self.distances, 0.75)), 1e-6) * (0.3 if sharp else 1.0)
+        weight = np.exp(-np.minimum(self.distances / (2 * spread), 30)) * self.trust + 1e-12
+        total = np.zeros((self.padded.shape[0] * self.stride, 4), np.float32)
+        colours = self.padded.reshape(-1, 3)
+        own_colour = _padded(self.colours).reshape(-1, 3)[self.matches]
+        shift = self.guide[self.targets] - own_colour
+        shift = np.clip(shift, -self.shift, self.shift)
+        proposed = np.empty((len(self.places), 4), np.float32)
+        for down in range(-_R, _R + 1):
+            for right in range(-_R, _R + 1):
+                step = down * self.stride + right
+                near = np.exp(-(down**2 + right**2) / 2) if centred else 1.0
+                proposed[:, 3] = weight * near
+                proposed[:, :3] = (colours[self.matches + step] + shift) * proposed[:, 3:]
+                total[self.places + step] += proposed
+        height, width = self.own.shape
+        total = total.reshape(-1, self.stride, 4)[_R : _R + height, _R : _R + width]
+        self.composed = total[..., 3] > 0
+        colours = total[..., :3] / np.maximum(total[..., 3:], 1e-20)
+        self.result = np.where(self.composed[..., None], colours, self.photo)
+        self.current = np.where(self.own[..., None], self.result, self.photo)
+
+    def need(self) -> float:
+        """Return how much of the exemplars the hole wants: 0 where the network's detail does."""
+        if _depth(self.own).max() <= _PATCH + 1:
+            return 1.0
+        inner = cv2.erode(self.own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        detail = np.abs(self.photo - self.guide).mean(axis=-1)[inner].mean() ** 0.5
+        expected = max(float((self.strength[self.own] ** 2).mean() ** 0.5), 1e-3)
+        low, high = _ENOUGH
+        return float(np.clip((high - detail / expected) / (high - low), 0, 1))
+
+    def finished(self, share: float) -> np.ndarray:
+        """Return the composed crop, fitted to the rim, float32 `(height, width, 3)`.
+
+        What the exemplars say of the known pixels beside the hole, against what these are, is
+        spread inwards and fades away. Where the exemplars differ too much from the guide, what
+        the network generated stays.
+        """
+        result = self.result.astype(np.float32)
+        ring = cv2.dilate(self.own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        ring &= self.composed & ~self.hole
+        if ring.any():
+            gap = np.where(ring[..., None], self.photo - result, 0)
+            gap = membrane(gap, ring, ring | self.own)
+            fade = np.exp(-_depth(self.own) / 12)[..., None]
+            result = result + np.clip(gap, -0.25, 0.25) * fade
+        off = _blurred(result.astype(np.float32)) - self.guide
+        off = np.sqrt((_blurred(off) ** 2).mean(axis=-1))
+        low, high = _FAR
+        keep = np.clip((off - low) / (high - low), 0, 1) * self.own
+        keep = cv2.GaussianBlur(keep.astype(np.float32), (0, 0), 2)[..., None]
+        taken = (1 - keep) * share * self.own[..., None]
+        return self.photo + (result - self.photo) * taken
+
+
+def _depth(holes: np.ndarray) -> np.ndarray:
+    """Return the distance of every pixel of holes from the nearest other one, float32."""
+    return cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+
+
+def _blurred(array: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(array, (0, 0), _BLUR)
+
+
+def _padded(array: np.ndarray) -> np.ndarray:
+    mode = "reflect" if min(array.shape[:2]) > _R else "edge"
+    return np.pad(array, [(_R, _R), (_R, _R)] + [(0, 0)] * (array.ndim - 2), mode=mode)
+
+
+def _features(padded: np.ndarray) -> np.ndarray:
+    """Return colours and the gradient of the luminance, float32 `(height, width, 5)`."""
+    grey = padded @ _LUMA
+    right = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=1)
+    down = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=1)
+    return np.dstack([padded, right, down]).astype(np.float32)
+
+
+def _patches(features: np.ndarray, places: np.ndarray, stride: int) -> np.ndarray:
+    """Return the patches around places as rows, float32 `(places, 7 * 7 * channels)`."""
+    view = np.lib.stride_tricks.sliding_window_view(features, (_PATCH, _PATCH), (0, 1))
+    rows, columns = np.divmod(places, stride)
+    return view[rows - _R, columns - _R].reshape(len(places), -1)
+
+
+def _principal(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return the first principal components of rows as columns, by subspace iteration."""
+    count = min(_COMPONENTS, *rows.shape)
+    basis = np.linalg.qr(generator.normal(size=(rows.shape[1], count)).astype(np.float32))[0]
+    turned = np.ascontiguousarray(rows.T)
+    for _ in range(_ITERATIONS):
+        basis = np.linalg.qr(_product(turned, _product(rows, basis)))[0]
+    return np.ascontiguousarray(basis)
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the product of two matrices, in parts so small that BLAS starts no threads."""
+    rows = max(1, _ONE_THREAD // b.size)
+    whole = len(a) // rows * rows
+    parts = np.matmul(a[:whole].reshape(-1, rows, a.shape[1]), b)
+    return np.concatenate([parts.reshape(whole, -1), a[whole:] @ b])
+
+
+def _nearest(rows: np.ndarray, sources: np.ndarray) -> np.ndarray:
+    """Return the number of the source that is nearest to each row."""
+    height, width = 48, 128
+    block = np.pad(sources, ((0, -len(sources) % width), (0, 0)))
+    half = (block**2).sum(axis=1) / 2
+    half[len(sources) :] = np.inf
+    columns = np.ascontiguousarray(block.reshape(-1, width, block.shape[1]).transpose(0, 2, 1))
+    nearest = np.empty(len(rows), np.int64)
+    for start in range(0, len(rows), height):
+        part = rows[start : start + height]
+        products = np.matmul(part, columns)  # (blocks, rows, width)
+        products = products.transpose(1, 0, 2).reshape(len(part), -1)
+        nearest[start : start + height] = np.argmin(half - products, axis=1)
+    return nearest
+
+
+def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return integers with the nearest known one where none is known."""
+    if known.all():
+        return values
+    _, label = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(label.max() + 1, np.int64)
+    of_label[label[known]] = values[known]
+    return of_label[label]
