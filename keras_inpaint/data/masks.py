@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from keras_inpaint.data.files import find_photos
+from keras_inpaint.data.hole_values import read_hole
+
 logger = logging.getLogger(__name__)
 
 MaskSampler = Callable[[tf.Tensor, int], tf.Tensor]
-
-MASK_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff"}
 
 
 def default_patch_size(size: int) -> int:
@@ -165,7 +166,7 @@ def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
     """Return a sampler that draws, turns and mirrors the mask files of a folder.
 
     Args:
-        folder: Path of a folder, read recursively. White (128 and above) is the hole.
+        folder: Path of a folder, read recursively. White is the hole.
 
     Returns:
         A sampler.
@@ -174,18 +175,14 @@ def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
         FileNotFoundError: If there is no such folder.
         ValueError: If no file in it can be read as a mask with a hole.
     """
-    from PIL import Image
-
     root = Path(folder)
-    if not root.is_dir():
-        raise FileNotFoundError(2, "No such folder of masks", str(root))
     arrays, skipped = [], []
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in MASK_SUFFIXES):
+    for path in find_photos(root, what="mask"):
         try:
-            with Image.open(path) as file:
-                hole = np.asarray(file.convert("L")) >= 128
+            hole = read_hole(path)
         except (OSError, ValueError, SyntaxError) as error:
-            skipped.append(f"{path}: {error}")
+            text = str(error)
+            skipped.append(text if str(path) in text else f"{path}: {text}")
             continue
         if hole.any() and not hole.all():
             arrays.append(hole)

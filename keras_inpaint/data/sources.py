@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
+from keras_inpaint.data.files import find_photos, read_bytes
 from keras_inpaint.data.images import Images
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
 from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 #: Portraits in the sample unless `sample:COUNT` says otherwise.
 SAMPLE_COUNT = 2048
 #: A larger part of files that cannot be read is an error, not bad luck.
@@ -72,15 +72,9 @@ def load_images(
 def _from_folder(
     root: Path, shortest_side: int | None, budget: int, progress: Callable | None
 ) -> Images:
-    if not root.is_dir():
-        raise FileNotFoundError(2, "No such folder of images", str(root))
-    paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
-    if not paths:
-        raise ValueError(
-            f"no image in {root}: looked for {', '.join(sorted(IMAGE_SUFFIXES))}, recursively"
-        )
+    paths = find_photos(root)
     names = [p.relative_to(root).as_posix() for p in paths]
-    encoded = _Encoded(lambda i: paths[i].read_bytes(), [str(p) for p in paths])
+    encoded = _Encoded(lambda i: read_bytes(paths[i]), [str(p) for p in paths])
     return _read(names, encoded, str(root), shortest_side, budget, progress)
 
 

@@ -2,14 +2,6 @@
 
 from PIL import Image
 
-#: What a folder is searched for; Pillow reads the first frame of an animation.
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-
-
-def suffixes() -> frozenset[str]:
-    """Return the suffixes of the image files that are read, in lower case."""
-    return _SUFFIXES
-
 
 def square(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
     """Resize the shortest side to `size`, keep the aspect, and cut out the centre.

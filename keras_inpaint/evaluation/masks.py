@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_inpaint.data.files import find_photos
+from keras_inpaint.data.hole_values import read_hole
 from keras_inpaint.evaluation.draws import Draws
-from keras_inpaint.evaluation.geometry import square, suffixes
+from keras_inpaint.evaluation.geometry import square
 
 KINDS = "center:N, box, rectangles[:LOW-HIGH], strokes[:LOW-HIGH] or a folder of mask files"
 
@@ -67,7 +69,7 @@ class FixedMasks(Sequence[np.ndarray]):
                 raise ValueError(f"masks {self.spec!r}: strokes cover at most 90 % of a photo")
             self._make = lambda draws: _strokes(size, share, draws)
         elif self.spec and Path(self.spec).is_dir():
-            self._files = _shuffled(_mask_files(Path(self.spec)), Draws(seed))
+            self._files = _shuffled(find_photos(self.spec, what="mask"), Draws(seed))
         else:
             raise ValueError(f"masks must be {KINDS}, got {self.spec!r}")
         Draws(seed)
@@ -128,7 +130,7 @@ def joint_hash(hashes: Sequence[str]) -> str:
 
 
 def read_square_mask(file: Path, size: int) -> np.ndarray:
-    """Return a mask file as bool `(size, size)`: white, 128 or above, is the hole.
+    """Return a mask file as bool `(size, size)`; white is the hole.
 
     It is resized and cropped like the photos, without mixing values (nearest).
 
@@ -136,10 +138,10 @@ def read_square_mask(file: Path, size: int) -> np.ndarray:
         ValueError: If it cannot be read, or has no hole, or nothing but a hole, within the crop.
     """
     try:
-        with Image.open(file) as image:
-            mask = np.asarray(square(image.convert("L"), size, Image.Resampling.NEAREST)) >= 128
+        hole = Image.fromarray(read_hole(file).astype(np.uint8) * 255)
     except (OSError, SyntaxError) as error:
         raise ValueError(f"cannot read mask {file}: {error}") from error
+    mask = np.asarray(square(hole, size, Image.Resampling.NEAREST)) >= 128
     if mask.all() or not mask.any():
         what = "nothing but a hole" if mask.all() else "no hole (white is the hole)"
         raise ValueError(f"mask {file} has {what} in the central square of the photo")
@@ -227,15 +229,6 @@ def _range(text: str, spec: str) -> tuple[int, int]:
 def _check_fits(side: int, size: int, spec: str) -> None:
     if side >= size:
         raise ValueError(f"masks {spec!r}: a hole of {side} px leaves nothing of {size} px")
-
-
-def _mask_files(folder: Path) -> list[Path]:
-    files = sorted(
-        path for path in folder.rglob("*") if path.suffix.lower() in suffixes() and path.is_file()
-    )
-    if not files:
-        raise ValueError(f"no mask files in folder {folder}")
-    return files
 
 
 def _shuffled(files: list[Path], draws: Draws) -> list[Path]:

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_inpaint.data.files import find_photos
 from keras_inpaint.data.groups import split_names
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
-from keras_inpaint.evaluation.geometry import square, suffixes
+from keras_inpaint.evaluation.geometry import square
 
 logger = logging.getLogger(__name__)
 
@@ -170,15 +171,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_folder(folder: Path) -> PhotoSet:
-    if not folder.is_dir():
-        raise FileNotFoundError(2, "No such folder of photos", str(folder))
-    found = sorted(
-        (path.relative_to(folder).as_posix(), path)
-        for path in folder.rglob("*")
-        if path.suffix.lower() in suffixes() and path.is_file()
-    )
-    if not found:
-        raise ValueError(f"no photo in {folder}: looked for {', '.join(sorted(suffixes()))}")
+    found = [(path.relative_to(folder).as_posix(), path) for path in find_photos(folder)]
 
     def read(number: int) -> Image.Image:
         with Image.open(found[number][1]) as image:

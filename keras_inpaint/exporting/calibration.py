@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-logger = logging.getLogger(__name__)
+from keras_inpaint.data.files import find_photos
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+logger = logging.getLogger(__name__)
 
 
 def read_photos(folder: str | Path, count: int) -> list[np.ndarray]:
@@ -28,9 +28,7 @@ def read_photos(folder: str | Path, count: int) -> list[np.ndarray]:
         ValueError: If it holds no photo that can be read.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no folder of photos at {folder}")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    paths = find_photos(folder)
     chosen = [paths[i * len(paths) // count] for i in range(count)] if len(paths) > count else paths
     photos = []
     for path in chosen:

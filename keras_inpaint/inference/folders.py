@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from keras_inpaint.data.files import find_photos
 from keras_inpaint.inference.atomic import check_name, shown
 from keras_inpaint.inference.completing import Completer, MaskOptions, complete_file
 from keras_inpaint.inference.folder_report import (
@@ -211,10 +212,10 @@ def _matched(
     apart = [other for other in (output, folder) if other is not None and other != photos]
     by_stem: dict[Path, list[Path]] = {}
     if folder is not None:
-        for mask in _photo_files(folder, recursive=recursive, apart=[]):
+        for mask in find_photos(folder, recursive=recursive, suffixes=SUFFIXES, what="mask"):
             by_stem.setdefault(mask.relative_to(folder).with_suffix(""), []).append(mask)
     found, used = [], set()
-    for photo in _photo_files(photos, recursive=recursive, apart=apart):
+    for photo in find_photos(photos, recursive=recursive, apart=apart, suffixes=SUFFIXES):
         place = photo.relative_to(photos)
         file = FileReport(str(photo), str(output / place), None)
         if folder is None:
@@ -232,27 +233,8 @@ def _matched(
                 else (f"has several masks: {', '.join(shown(mask.name) for mask in there)}")
             )
             found.append(replace(file, status=FAILED, error=f"{shown(photo)}: {why}"))
-    if not found:
-        known = " ".join(sorted(SUFFIXES))
-        raise ValueError(f"{shown(photos)}: holds no photo; known endings: {known}")
     left = [str(mask) for stem, there in by_stem.items() if stem not in used for mask in there]
     return found, left
-
-
-def _photo_files(folder: Path, *, recursive: bool, apart: list[Path]) -> Iterator[Path]:
-    """Yield the files of a folder that are named like photos, in the order of their names."""
-    away = {os.path.realpath(other) for other in apart}
-    for here, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if recursive
-            and not name.startswith(".")
-            and os.path.realpath(os.path.join(here, name)) not in away
-        )
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(here, name)
 
 
 def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:

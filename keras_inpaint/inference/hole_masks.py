@@ -1,15 +1,19 @@
 """Mask files -> holes: one contract (white is the hole), and a warning where a mask is unclear."""
 
+import contextlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageOps
 
-from keras_inpaint.inference.atomic import shown
+from keras_inpaint.data.hole_values import SOFT, brightest_colour, hole_of, percent, raw_values
+from keras_inpaint.inference.atomic import check_regular_file, shown
 from keras_inpaint.inference.orientation import as_shown
 from keras_inpaint.inference.photos import Photo, read_photo
-from keras_inpaint.inference.pixels import brightness
+from keras_inpaint.inference.pixels import GREY, brightness
 
 POLARITIES = ("white", "black")
 """What marks the hole in a mask file."""
@@ -17,7 +21,7 @@ POLARITIES = ("white", "black")
 REACH = 151
 """How far a completion network sees from a pixel, in pixels: 303 in all."""
 
-_SOFT = (16, 239)  # values in between are neither black nor white; JPEG blurs by less
+_SOFT = tuple(round(255 * part) for part in SOFT)
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,9 @@ def read_mask(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read a mask file for a photo.
 
-    Any format and mode that a photo may have; colours count by their luma, transparent pixels
-    as unpainted, EXIF orientation is applied. Cut at 50 %.
+    Any format and mode that a photo may have, and 32-bit and floating-point ones; colours count
+    by their luma, transparent pixels as unpainted, EXIF orientation is applied. What the values
+    mean is `data.hole_values.hole_of`.
 
     Args:
         path: The mask file.
@@ -61,26 +66,14 @@ def read_mask(
     """
     if polarity not in POLARITIES:
         raise ValueError(f"Expected a polarity of {POLARITIES}. Received: polarity={polarity!r}")
-    mask = read_photo(path)
     name = shown(path)
-    notes = [f"{name}: {note}" for note in mask.notes]
-    value = _brightness(mask, unpainted=0 if polarity == "white" else 255)
-    values = cv2.calcHist([value], [0], None, [256], [0, 256]).ravel()
-    if values[1] and not values[2:].any():
-        value = value * np.uint8(255)
-        notes.append(f"{name}: holds the values 0 and 1 only; 1 is taken as white")
-    else:
-        soft = values[_SOFT[0] : _SOFT[1] + 1].sum() / value.size
-        if soft:
-            notes.append(
-                f"{name}: {_percent(soft)} of its pixels are neither black nor white; "
-                "they were cut at 50 %"
-            )
-    hole = value >= 128 if polarity == "white" else value < 128
+    values, colour, notes = _values(path, polarity)
+    hole, told = hole_of(values, name, polarity=polarity, colour=colour)
+    notes = [*(f"{name}: {note}" for note in notes), *told]
     width, height = photo.size
     if hole.shape != (height, width):
         if not resize:
-            raise ValueError(_other_size(name, mask, photo))
+            raise ValueError(_other_size(name, hole.shape[::-1], photo))
         if abs(hole.shape[1] * height - hole.shape[0] * width) > 0.01 * hole.shape[0] * width:
             notes.append(f"{name}: has other proportions than the photo and was stretched")
         hole = cv2.resize(
@@ -108,7 +101,7 @@ def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
     soft = np.count_nonzero((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
     notes = []
     if soft:
-        share = _percent(soft / photo.alpha.size)
+        share = percent(soft / photo.alpha.size)
         notes.append(
             f"{shown(photo.path)}: {share} of its pixels are half transparent; "
             "the hole was cut at 50 %"
@@ -168,7 +161,7 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
         notes.append("the mask has no hole")
     if holes.share > 0.5:
         notes.append(
-            f"the hole is {_percent(holes.share)} of the photo; "
+            f"the hole is {percent(holes.share)} of the photo; "
             "if the mask is inverted, use --mask-polarity"
         )
     if holes.depth > REACH:
@@ -177,6 +170,19 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
             f"{REACH} px (303 px in all)"
         )
     return tuple(notes)
+
+
+def _values(path: str | Path, polarity: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
+    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # read_photo says why
+    with warnings.catch_warnings(), contextlib.suppress(*unread):
+        warnings.simplefilter("ignore")
+        with Image.open(check_regular_file(path)) as image:
+            if image.mode[0] in "IF":
+                return raw_values(ImageOps.exif_transpose(image)), "", ()
+    mask = read_photo(path)
+    colour = brightest_colour(Image.fromarray(mask.image)) if mask.mode not in GREY else ""
+    return _brightness(mask, unpainted=0 if polarity == "white" else 255), colour, mask.notes
 
 
 def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
@@ -200,18 +206,14 @@ def _box(hole: np.ndarray, margin: int) -> tuple[slice, slice] | None:
     )
 
 
-def _other_size(name: str, mask: Photo, photo: Photo) -> str:
+def _other_size(name: str, size: tuple[int, int], photo: Photo) -> str:
     text = (
-        f"{name}: the mask is {mask.size[0]}x{mask.size[1]} and the photo "
+        f"{name}: the mask is {size[0]}x{size[1]} and the photo "
         f"{shown(photo.path)} is {photo.size[0]}x{photo.size[1]}"
     )
-    if photo.size != photo.stored_size and mask.size == photo.stored_size:
+    if photo.size != photo.stored_size and size == photo.stored_size:
         return (
             f"{text} as shown: the mask was drawn on the photo without its EXIF orientation; "
             "turn the mask"
         )
     return f"{text}; give --resize-mask to resize it"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}".replace("%", " %") if share >= 0.001 else "less than 0.1 %"

@@ -54,7 +54,7 @@ def test_failures_are_exit_code_1_and_name_the_file(tmp_path, capsys):
     assert code == 1 and f"{tmp_path / 'none'}" in said and "Traceback" not in said
     (tmp_path / "empty").mkdir()
     code, said = fails(["train", tmp_path / "empty", "--out", tmp_path / "run"], capsys)
-    assert code == 1 and f"no image in {tmp_path / 'empty'}" in said
+    assert code == 1 and f"no photo in {tmp_path / 'empty'}" in said
 
 
 def test_images_smaller_than_the_crop(tmp_path, capsys):

@@ -96,9 +96,9 @@ def test_too_many_broken_files_are_an_error(folder):
 
 
 def test_nothing_to_read_is_an_error(tmp_path):
-    with pytest.raises(FileNotFoundError, match="folder of images"):
+    with pytest.raises(FileNotFoundError, match="folder of photos"):
         sources.load_images(tmp_path / "missing")
-    with pytest.raises(ValueError, match="no image in"):
+    with pytest.raises(ValueError, match="no photo in"):
         sources.load_images(tmp_path)
     (tmp_path / "zero.png").write_bytes(b"")
     with pytest.raises(ValueError, match=r"no readable image in .*zero.png"):

@@ -1,0 +1,106 @@
+"""Which files are photos: one rule for training, completing, measuring and calibrating."""
+
+import importlib.util
+import io
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from PIL import Image, ImageOps, features
+
+logger = logging.getLogger(__name__)
+
+#: Endings of photos in lower case, of what Pillow reads everywhere.
+_ALWAYS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"
+)  # fmt: skip
+#: Endings that TensorFlow's own decoders know; others go through Pillow.
+_TENSORFLOW = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"))
+
+
+def photo_suffixes() -> frozenset[str]:
+    """Return the endings of photos that can be read here, in lower case, with their dots.
+
+    AVIF where this Pillow has it, HEIC where the package `pillow-heif` is installed.
+    """
+    suffixes = set(_ALWAYS)
+    if features.check("avif"):
+        suffixes.add(".avif")
+    if importlib.util.find_spec("pillow_heif") is not None:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+        suffixes |= {".heic", ".heif"}
+    return frozenset(suffixes)
+
+
+def find_photos(
+    folder: str | os.PathLike[str],
+    *,
+    recursive: bool = True,
+    apart: Iterable[Path] = (),
+    suffixes: Iterable[str] | None = None,
+    what: str = "photo",
+) -> list[Path]:
+    """Return the photos of a folder in the order of their names; others are counted and logged.
+
+    Args:
+        folder: The folder. Hidden files and folders, whose names begin with a dot, are left out.
+        recursive: Whether folders inside it are searched.
+        apart: Folders that are left out.
+        suffixes: The endings of photos, in lower case; None is `photo_suffixes`.
+        what: What messages call the files.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no photo; the message says what it holds instead.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise FileNotFoundError(2, f"No such folder of {what}s", str(root))
+    suffixes = photo_suffixes() if suffixes is None else frozenset(suffixes)
+    found, others = [], Counter()
+    for path in _files(root, recursive, {os.path.realpath(other) for other in apart}):
+        if path.suffix.lower() in suffixes:
+            found.append(path)
+        else:
+            others[path.suffix.lower() or "no ending"] += 1
+    rest = ", ".join(f"{count} with {name}" for name, count in sorted(others.items()))
+    if not found:
+        known = " ".join(sorted(suffixes))
+        held = rest or "no other file"
+        raise ValueError(f"no {what} in {root}: known endings are {known}; it holds {held}")
+    if others:
+        logger.info("%s: files passed over: %s", root, rest)
+    return sorted(found)
+
+
+def _files(root: Path, recursive: bool, apart: set[str]) -> Iterator[Path]:
+    for here, folders, names in os.walk(root):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if recursive
+            and not name.startswith(".")
+            and os.path.realpath(os.path.join(here, name)) not in apart
+        )
+        for name in sorted(names):
+            if not name.startswith("."):
+                yield Path(here, name)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a photo's bytes as TensorFlow decodes them: other kinds as PNG, upright, RGB.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    if path.suffix.lower() in _TENSORFLOW:
+        return path.read_bytes()
+    photo_suffixes()  # registers what reads HEIC
+    with Image.open(path) as image:
+        stream = io.BytesIO()
+        ImageOps.exif_transpose(image).convert("RGB").save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
