@@ -69,7 +69,7 @@ class Inpainter:
         model: Any = None,
         *,
         runtime: str = "auto",
-        blend: str = "none",
+        blend: str = "poisson",
         scale: int | str = AUTO,
         texture: str = AUTO,
         coarse: str = "auto",
