@@ -168,7 +168,7 @@ def test_width_of_a_hole():
 
 def test_the_inpainter_completes_with_what_was_chosen(photo, hole):
     knows = Knowing(photo, scales=(2,))
-    inpainter = ki.Inpainter([Knowing(photo, ()), knows], texture="off")
+    inpainter = ki.Inpainter([Knowing(photo, ()), knows], texture="off", blend="none")
     for candidate, known in zip(list(inpainter.candidates), (FACES, ANY), strict=True):
         place = inpainter.candidates.index(candidate)
         inpainter.candidates[place] = Candidate("ab"[place], candidate.runtime, known)
@@ -200,7 +200,9 @@ def test_networks_nobody_knows_are_used_as_they_are(photo, hole):
     runtime = Knowing(photo)
     completed, told = ki.Inpainter(runtime).explained(photo, hole)
     assert told == () and runtime.calls == 1
-    assert np.array_equal(completed, ki.Inpainter(runtime, scale=1, texture="off")(photo, hole))
+    assert np.array_equal(
+        completed, ki.Inpainter(runtime, scale=1, texture="off", blend="none")(photo, hole)
+    )
 
 
 def test_the_presets_are_the_candidates_where_no_model_is_named():

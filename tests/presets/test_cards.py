@@ -20,7 +20,7 @@ from keras_inpaint.presets.cards import (
 from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE, TFLITE_FILE
 
 #: The largest that a bundled file may be, so that the wheel stays small.
-LARGEST = 10_000_000
+LARGEST = 16 * 2**20
 
 
 def interval(mean):
