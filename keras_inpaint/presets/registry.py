@@ -129,8 +129,8 @@ _ALL = (
         },
         command="keras-inpaint train PHOTOS --preset scenes --out runs/scenes",
         subject="any",
-        expected="see the card; three minutes on a large GPU, some twenty hours on two cores: there "
-        "`--init scenes` and fewer --steps are advised",
+        expected="see the card; three minutes on a large GPU, some twenty hours on two cores: "
+        "there `--init scenes` and fewer --steps are advised",
     ),
 )
 

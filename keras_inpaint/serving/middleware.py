@@ -103,7 +103,10 @@ class Door:
         key = self._settings.api_key if visit.path not in HEALTH_PATHS else None
         if key and not key_matches(given_key(visit.headers), key):
             raise Unauthorized("a valid API key is needed: Authorization: Bearer KEY")
-        if visit.scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        if visit.scope["method"] == "HEAD":  # what GET answers, without its body
+            await self._app({**visit.scope, "method": "GET"}, visit.receive, _headless(visit.send))
+            return
+        if visit.scope["method"] in ("GET", "OPTIONS"):
             await self._app(visit.scope, visit.receive, visit.send)
             return
         if visit.headers.get("content-encoding", "identity").lower() != "identity":
@@ -148,6 +151,15 @@ class Door:
 
 def _too_large(limit: int, what: str) -> TooLarge:
     return TooLarge(f"the body may have {limit} bytes, got {what}")
+
+
+def _headless(send: Any) -> Any:
+    async def without_body(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        await send(message)
+
+    return without_body
 
 
 class _Visit:

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+from keras_inpaint.serving.loopback import is_loopback
+
 #: Environment variable that holds the API key.
 API_KEY_VARIABLE = "KERAS_INPAINT_API_KEY"
 
@@ -125,7 +127,7 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
-        return self.host in LOOPBACK_NAMES or self.host.startswith("127.")
+        return is_loopback(self.host)
 
     @property
     def answered_hosts(self) -> tuple[str, ...]:

@@ -119,6 +119,20 @@ def _to_array(tensor: Tensor, value: Any) -> np.ndarray:
     return array.astype(tensor.dtype)
 
 
+def decode_base64(text: str) -> bytes:
+    """Return the bytes of base64: with line breaks, without padding, url-safe, as a data: URI.
+
+    Raises:
+        ValueError: If it is no base64.
+    """
+    if text.startswith("data:"):
+        head, comma, text = text.partition(",")
+        if not comma or not head.endswith(";base64"):
+            raise ValueError("a data: URI without base64")
+    text = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+
+
 def _to_texts(tensor: Tensor, value: Any) -> np.ndarray:
     if not isinstance(value, list):
         raise BadRequest(f'{tensor.name} must be a list of {{"b64": "..."}}')
@@ -126,7 +140,7 @@ def _to_texts(tensor: Tensor, value: Any) -> np.ndarray:
     for index, item in enumerate(value):
         if _is_b64(item):
             try:
-                texts[index] = base64.b64decode(item["b64"], validate=True)
+                texts[index] = decode_base64(item["b64"])
             except (binascii.Error, ValueError):
                 raise BadRequest(f"{tensor.name}, row {index}: b64 is no base64") from None
         elif isinstance(item, str):

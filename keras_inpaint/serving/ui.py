@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 
 import uvicorn
 
+from keras_inpaint.serving.loopback import is_loopback
 from keras_inpaint.serving.ui_gate import Gate
 from keras_inpaint.serving.ui_models import Models
 
@@ -47,12 +47,7 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this computer can reach the page."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 def serve(models: Models, settings: Settings, on_ready: Callable[[str], None]) -> None:

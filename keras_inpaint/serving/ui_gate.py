@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from keras_inpaint.serving.loopback import is_loopback
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
-
-_LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 
 #: A browser that keeps to this cannot be made to ask any other host for anything.
 _POLICY = "; ".join(
@@ -49,8 +49,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        if self._loopback and _host(headers.get(b"host", b"")) not in _LOOPBACK:
-            await _refuse(send, 400, "This page answers to 127.0.0.1 and localhost only.")
+        if self._loopback and not is_loopback(_host(headers.get(b"host", b""))):
+            await _refuse(send, 400, "This page answers to localhost and its addresses only.")
             return
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > self._max_body:

@@ -188,7 +188,7 @@ def test_holes_that_choose_differently_are_completed_side_by_side(photo):
     mask[200:240, 90:130] = mask[180:230, 370:420] = True
     # What lies beyond its half a network never sees: the reach of both is cut.
     left.reach = right.reach = Reach.of_pixels(60, 60)
-    inpainter = ki.Inpainter([left, right], scale=1)
+    inpainter = ki.Inpainter([left, right], scale=1, blend="none")
     inpainter.candidates = [Candidate("a", left, ANY), Candidate("b", right, ANY)]
     inpainter.texture = "off"
     completed, (told,) = inpainter.explained(photo, mask)
@@ -198,7 +198,7 @@ def test_holes_that_choose_differently_are_completed_side_by_side(photo):
 
 def test_networks_nobody_knows_are_used_as_they_are(photo, hole):
     runtime = Knowing(photo)
-    completed, told = ki.Inpainter(runtime).explained(photo, hole)
+    completed, told = ki.Inpainter(runtime, blend="none").explained(photo, hole)
     assert told == () and runtime.calls == 1
     assert np.array_equal(
         completed, ki.Inpainter(runtime, scale=1, texture="off", blend="none")(photo, hole)

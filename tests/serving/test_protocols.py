@@ -101,7 +101,7 @@ class TestTensorFlowServingRest:
         answer = http.post(self.url(server, "tiny/versions/1:predict"), json=payload)
         found = pixels(base64.b64decode(answer.json()["predictions"][0]["b64"]))
         read = pixels(contents)
-        inpainter = ki.Inpainter(model_folders / "tiny" / "1", runtime="saved-model")
+        inpainter = ki.Inpainter(model_folders / "tiny" / "1", runtime="saved-model", blend="none")
         wanted = inpainter(read, mask[0, ..., 0])
         assert_completed(found[None], wanted[None], (read[None], mask[:1]))
 
@@ -274,7 +274,7 @@ class TestOpenInferenceProtocol:
         )
         found = np.stack([pixels(one) for one in answer.as_numpy("completed_bytes")])
         read = np.stack([pixels(one) for one in photos])
-        inpainter = ki.Inpainter(model_folders / "tiny" / "1", runtime="saved-model")
+        inpainter = ki.Inpainter(model_folders / "tiny" / "1", runtime="saved-model", blend="none")
         assert_completed(found, inpainter(read, mask[..., 0]), (read, mask))
 
     def test_json_tensors(self, server, pair, completed):
@@ -425,3 +425,16 @@ def test_requests_that_come_together_get_their_own_answers(server, pair, complet
             assert answer.shape == (1, 50, 48, 3)
             same = [a for j, a in zip(jobs, answers, strict=True) if j == (index, wide)]
             assert max(np.abs(a.astype(int) - answer).max() for a in same) <= 1
+
+
+@pytest.mark.parametrize(
+    "path", ["/v2/health/live", "/v2/health/ready", "/metrics", "/docs", "/v1/models/tiny"]
+)
+def test_head_answers_as_get_does_without_a_body(server, http, path):
+    got, head = http.get(server.url + path), http.head(server.url + path)
+    assert head.status_code == got.status_code == 200 and head.content == b""
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_what_only_takes_photos_is_refused(server, http):
+    assert http.head(server.url + "/v1/models/tiny:predict").status_code == 405

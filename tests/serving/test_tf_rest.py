@@ -126,3 +126,15 @@ def test_answers():
         "predictions": [{"a": pixels[0].tolist(), "b_bytes": b64(b"\x89PNG")}]
     }
     assert json.loads(tf_rest.to_body({"inputs": None}, both))["outputs"].keys() == {"a", "b_bytes"}
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 100])
+def test_base64_as_people_write_it(size):
+    contents = bytes(range(256))[-size:] if size else b""
+    plain, safe = base64.b64encode(contents).decode(), base64.urlsafe_b64encode(contents).decode()
+    broken = base64.encodebytes(contents).decode().replace("\n", "\r\n")
+    for text in (plain, safe, plain.rstrip("="), broken, f"data:image/png;base64,{plain}"):
+        assert tf_rest.decode_base64(text) == contents
+    for text in ("data:image/png,abc", "a*bc", "abcde"):
+        with pytest.raises(ValueError, match=r"."):
+            tf_rest.decode_base64(text)
