@@ -278,9 +278,9 @@ def _choose_scale(
     own: np.ndarray,
     scale: int | None,
 ) -> tuple[int, int]:
-    """Return the scale at which any network comes nearest beside the hole, and on how many places.
+    """Return the scale at which the networks come nearest beside the hole, and on how many places.
 
-    A network that knows the subject tells its right scale far more clearly than another.
+    All of them are asked: one that knows the subject tells its right scale far more clearly.
     """
     width = hole_width(own)
     plausible = [plausible_scales(one, width, mask.shape, scale) for one in candidates]
@@ -290,13 +290,12 @@ def _choose_scale(
     crop, probes = _probes(mask, box, own, width, scales[0])
     if not probes:
         return scales[0], 0
-    scores = {}
+    scores: dict[int, list[float]] = {}
     for candidate, options in zip(candidates, plausible, strict=True):
         for option in options:
             errors = _errors(candidate.runtime, image, mask, crop, [probes], option)
-            score = float(np.log(errors + _NO_ERROR).mean())
-            scores[option] = min(score, scores.get(option, score))
-    return min(scores, key=lambda option: (scores[option], option)), len(probes)
+            scores.setdefault(option, []).append(float(np.log(errors + _NO_ERROR).mean()))
+    return min(scores, key=lambda option: (np.mean(scores[option]), option)), len(probes)
 
 
 def _errors(

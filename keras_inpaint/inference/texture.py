@@ -432,7 +432,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     rows = max(1, _ONE_THREAD // b.size)
     whole = len(a) // rows * rows
     parts = np.matmul(a[:whole].reshape(-1, rows, a.shape[1]), b)
-    return np.concatenate([parts.reshape(whole, -1), a[whole:] @ b])
+    return np.concatenate([parts.reshape(whole, b.shape[1]), a[whole:] @ b])
 
 
 def _nearest(rows: np.ndarray, sources: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_inpaint.evaluation.metrics import gradient_energy
-from keras_inpaint.inference.texture import add_texture
+from keras_inpaint.inference.texture import _product, add_texture
 
 
 def striped(height, width, seed=0):
@@ -141,3 +141,18 @@ def test_whatever_the_holes(photo_and_mask):
     result = add_texture(image, mask, completed)
     assert result.dtype == np.uint8 and result.shape == image.shape
     assert np.array_equal(result[~mask], image[~mask])
+
+
+@pytest.mark.parametrize("rows", [0, 1, 7, 8, 9, 100])
+def test_products_in_parts_are_products(rows):
+    rng = np.random.default_rng(rows)
+    a, b = rng.normal(size=(rows, 1000)), rng.normal(size=(1000, 24))
+    np.testing.assert_allclose(_product(a, b), a @ b, atol=1e-9)
+
+
+def test_a_tiny_hole_is_composed_too(stripes):
+    image, _ = stripes
+    mask = np.zeros(image.shape[:2], bool)
+    mask[60:66, 60:66] = True
+    completed = blurred_hole(image, mask)
+    assert (add_texture(image, mask, completed)[mask] != completed[mask]).any()
