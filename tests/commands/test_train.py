@@ -62,7 +62,7 @@ def test_images_smaller_than_the_crop(tmp_path, capsys):
         ["train", "sample:3", "--out", tmp_path / "run", "--size", "64", "--held-out", "0.3",
          "--patch-size", "80"], capsys,
     )  # fmt: skip
-    assert code == 1 and "80" in said
+    assert code == 2 and "80" in said and not (tmp_path / "run").exists()
 
 
 def test_a_foreign_folder_is_refused(tmp_path, capsys):

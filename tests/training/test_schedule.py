@@ -224,13 +224,20 @@ def test_a_second_training_in_the_same_folder_is_refused(images, tmp_path):
 
 
 def test_a_run_that_failed_says_so(images, tmp_path, caplog):
-    config = dataclasses.replace(CONFIG, learning_rate=1e30, steps=(6, 0, 0))
+    def listener(event, facts):
+        if event == "step" and facts["step"] == 1:
+            raise TrainingFailed("loss is not a finite number")
+
+    config = dataclasses.replace(CONFIG, steps=(6, 0, 0))
     for _ in range(2):
         with pytest.raises(TrainingFailed, match="not a finite number"):
-            train(config, tmp_path / "run", images=images)
-    assert "run failed before: " in caplog.text and "not a finite number" in caplog.text
+            train(config, tmp_path / "run", images=images, listener=listener)
+    assert "run failed before: loss is not a finite number" in caplog.text
     with pytest.raises(ValueError, match=r"run has not finished phase 1: step 0 of 6, so that"):
         resolve(tmp_path / "run")
+    train(config, tmp_path / "run", images=images)
+    assert not RunFolder(tmp_path / "run").failure_file.exists()
+    assert resolve(tmp_path / "run").name == "completion.keras"
 
 
 @pytest.mark.parametrize(
