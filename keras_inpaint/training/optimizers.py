@@ -34,7 +34,8 @@ def _handle(variable: Any) -> tf.Tensor:
 class Adadelta(keras.optimizers.Adadelta):
     """`keras.optimizers.Adadelta` (M. D. Zeiler, https://arxiv.org/abs/1212.5701), fused.
 
-    The learning rate defaults to 1.0, the method's own and Torch's; Keras' is 0.001.
+    All three defaults are Torch's, not Keras': the learning rate is 1.0 (Keras: 0.001), `rho` 0.9
+    (Keras: 0.95), `epsilon` 1e-6 (Keras: 1e-7).
     """
 
     def __init__(

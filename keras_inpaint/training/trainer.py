@@ -65,6 +65,10 @@ class Trainer(keras.Model):
         """Train as `keras.Model.fit` does; the dataset has been shuffled already."""
         return super().fit(*args, shuffle=shuffle, **kwargs)
 
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Export the completion network as `keras.Model.export` does; the rest only trains it."""
+        self.completion_network.export(*args, **kwargs)
+
     def compile_with(self, spec: dict[str, Any], **kwargs: Any) -> None:
         """Compile Keras' part and keep what a saved trainer compiles itself from.
 

@@ -99,3 +99,12 @@ def test_they_survive_saving():
     )
     assert type(again) is Muon and again.exclude_layers == ["conv_17"]
     assert again.weight_decay is None and again.adam_weight_decay is None
+
+
+def test_defaults_of_adadelta_that_differ_from_keras_are_told():
+    ours, stock = Adadelta().get_config(), keras.optimizers.Adadelta().get_config()
+    for name in ("learning_rate", "rho", "epsilon"):
+        for value in (ours[name], stock[name]):
+            assert f"{value:.6g}".replace("1e-06", "1e-6").replace("1e-07", "1e-7") in (
+                Adadelta.__doc__
+            )

@@ -258,3 +258,17 @@ def test_wrong_arguments_are_named():
         ki.JointTrainer(*networks, alpha=-1)
     with pytest.raises(ValueError, match="wgan"):
         ki.JointTrainer(*networks, adversarial="wgan")
+
+
+def test_export_writes_the_completion_network(dataset, tmp_path):
+    trainer, completion, _ = build(3)
+    trainer.compile()
+    trainer.fit(dataset, epochs=1, steps_per_epoch=1, verbose=0)
+    trainer.export(str(tmp_path / "exported"), verbose=False)
+    served = tf.saved_model.load(str(tmp_path / "exported"))
+    inputs = {
+        "image": tf.ones((1, SIZE, SIZE, 3)),
+        "mask": tf.ones((1, SIZE, SIZE, 1)),
+    }
+    expected = completion(inputs, training=False)
+    np.testing.assert_allclose(served.serve(inputs), expected, atol=1e-4)
