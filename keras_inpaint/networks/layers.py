@@ -108,6 +108,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.scale
             and self.center
             and not self.synchronized
+            and not getattr(self, "renorm", False)
             and self.epsilon >= 1.001e-5
             and keras.backend.standardize_dtype(self.compute_dtype)
             in ("float32", "float16", "bfloat16")

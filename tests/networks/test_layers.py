@@ -46,7 +46,8 @@ def test_fused_batch_normalisation_is_the_stock_layer(dtype, tolerance, training
 
 
 @pytest.mark.parametrize(
-    "options", [{"scale": False}, {"center": False}, {"axis": 1}, {"synchronized": True}]
+    "options",
+    [{"scale": False}, {"center": False}, {"axis": 1}, {"synchronized": True}, {"renorm": True}],
 )
 def test_unusual_settings_fall_back_to_the_stock_layer(options):
     rng = np.random.default_rng(0)
