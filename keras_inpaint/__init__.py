@@ -32,6 +32,7 @@ _HOMES = {
     "Inpainter": "inference.inpainter",
     "complete_photo": "inference.files",
     "complete_folder": "inference.files",
+    "convert_weights": "converters.convert",
     "export_saved_model": "exporting.saved_model",
     "export_tflite": "exporting.tflite",
     "evaluate": "evaluation.protocol",

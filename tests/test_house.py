@@ -20,6 +20,7 @@ FORBIDDEN = {
     "inference": {"training", "evaluation", "serving"},
     "evaluation": {"training"},
     "exporting": {"training"},
+    "converters": {"data", "presets", "training", "inference", "evaluation", "serving"},
     "serving": {"training"},
 }
 

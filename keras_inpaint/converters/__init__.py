@@ -1,0 +1,1 @@
+"""Weights of other projects' GLCIC networks, as networks of stock Keras layers."""
