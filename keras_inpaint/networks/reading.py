@@ -35,8 +35,8 @@ def write_network(
 ) -> None:
     """Write a completion network as a `.keras` file of stock Keras layers only.
 
-    It opens with `keras.models.load_model` where this package is unknown, under the TensorFlow,
-    JAX and PyTorch backends.
+    It opens with `keras.models.load_model` where this package is unknown, under the TensorFlow
+    and JAX backends.
 
     Args:
         network: A completion network, of stock layers or of this package's.
