@@ -139,6 +139,7 @@ def test_a_network_goes_into_stock_layers_and_back(mask_channel, pair):
     assert with_fast_layers(network) is network
 
 
+@pytest.mark.bfloat16
 def test_the_dtype_policy_of_a_copy(tiny_network, pair):
     low = with_dtype_policy(tiny_network, "mixed_bfloat16")
     assert low.get_layer("conv_5").compute_dtype == "bfloat16"

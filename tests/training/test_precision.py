@@ -40,5 +40,18 @@ def test_gpus(capability, policy, monkeypatch):
     assert chosen == policy and "Card" in reason
 
 
+@pytest.mark.bfloat16
 def test_the_gain_is_measured():
     assert 0.05 < precision.bfloat16_gain() < 50
+
+
+def test_a_type_that_does_not_run_gains_nothing(monkeypatch):
+    import tensorflow as tf
+
+    def conv2d(image, *rest):
+        if image.dtype == tf.bfloat16:
+            raise tf.errors.AbortedError(None, None, "could not create a primitive descriptor")
+        return image
+
+    monkeypatch.setattr(tf.nn, "conv2d", conv2d)
+    assert precision.bfloat16_gain() == 0
