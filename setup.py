@@ -24,6 +24,7 @@ SERVE = [
 UI = ["gradio>=6.31"]
 TENSORBOARD = ["tensorboard>=2.20"]
 EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
+HEIC = ["pillow-heif>=1.1"]
 TEST = [
     "pytest>=9.0",
     "pytest-xdist>=3.8",
@@ -72,11 +73,12 @@ setup(
     ],
     extras_require={
         "evaluate": EVALUATE,
+        "heic": HEIC,
         "serve": SERVE,
         "tensorboard": TENSORBOARD,
         "ui": UI,
-        "all": SERVE + UI + EVALUATE + TENSORBOARD,
-        "test": TEST + TEST_SERVE + SERVE + UI + EVALUATE + TENSORBOARD,
+        "all": SERVE + UI + EVALUATE + TENSORBOARD + HEIC,
+        "test": TEST + TEST_SERVE + SERVE + UI + EVALUATE + TENSORBOARD + HEIC,
         "test-web": TEST + TEST_WEB,
     },
     entry_points={"console_scripts": ["keras-inpaint = keras_inpaint.commands:main"]},

@@ -1,7 +1,11 @@
 """``keras-inpaint complete``: fill the holes of a photo, or of a folder of photos."""
 
+import os
+import sys
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,22 +22,28 @@ if TYPE_CHECKING:
     from keras_inpaint.inference.folders import FolderReport
 
 _PATH = click.Path(path_type=Path)
+_STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 
 @click.command(
     epilog="Examples: keras-inpaint complete photo.jpg --mask mask.png -o out.jpg; "
     "keras-inpaint complete photos/ --mask masks/ -o out/ --jobs 2 --report report.json"
 )
-@click.argument("photo", type=_PATH, metavar="PHOTO|FOLDER")
+@click.argument("photos", type=_PATH, metavar="PHOTO...|FOLDER", nargs=-1, required=True)
 @click.option(
     "--mask",
     required=True,
     metavar="FILE|FOLDER|alpha",
-    help="The mask, white in the hole; for a folder of photos also a folder of masks of the same "
+    help="The mask, white in the hole; for several photos also a folder of masks of the same "
     "names; or the word alpha for the photo's own transparency.",
 )
 @click.option(
-    "-o", "--out", type=_PATH, required=True, help="The file to write, or the folder to write to."
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE|FOLDER|-",
+    help="The file to write; a folder (made where its name ends in /, or for several photos); - "
+    "for the standard output.",
 )
 @click.option(
     "--model",
@@ -86,20 +96,20 @@ _PATH = click.Path(path_type=Path)
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Folder: processes; each loads the model and takes its share of the processor.",
+    help="Several photos: processes; each loads the model and takes its share of the processor.",
 )
 @click.option(
     "--recursive/--no-recursive", default=True, show_default=True, help="Folder: look inside too."
 )
 @click.option("--resume", is_flag=True, help="Skip outputs that are newer than photo and mask.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist, the photo included.")
-@click.option("--report", type=_PATH, metavar="FILE", help="Folder: write a JSON report.")
+@click.option("--report", type=_PATH, metavar="FILE", help="Several photos: write a JSON report.")
 @click.pass_context
 def command(
     ctx: click.Context,
-    photo: Path,
+    photos: tuple[Path, ...],
     mask: str,
-    out: Path,
+    out: str,
     model: str,
     runtime: str,
     blend: str,
@@ -115,32 +125,38 @@ def command(
     overwrite: bool,
     report: Path | None,
 ) -> None:
-    """Fill the holes of a photo, or of every photo in a folder.
+    """Fill the holes of a photo, of several, or of every photo in a folder.
 
-    JPEG, PNG, WebP, TIFF, BMP and GIF, in the photo's own mode and size; outside the hole its
-    pixels stay as they are, unless a JPEG is written. Masks are white in the hole, as large as
-    the photo is shown, and cut at half.
+    JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC (extra heic), in the photo's own mode and
+    size; outside the hole its pixels stay as they are, unless a JPEG, AVIF or HEIC is written.
+    Masks are white in the hole, as large as the photo is shown, and cut at half.
     """
     from keras_inpaint.inference.completing import MaskOptions
 
     options = MaskOptions(mask_polarity, grow, resize_mask)
     network = {"runtime": runtime, "blend": blend, "coarse": coarse}
     network |= {"scale": scale, "texture": texture}
-    if not photo.is_dir():
+    masks_by_name = mask != "alpha" and Path(mask).is_dir()
+    if len(photos) == 1 and not photos[0].is_dir() and not (masks_by_name and _is_folder(out)):
+        [photo] = photos
         if report is not None:
-            raise click.UsageError(f"--report is for a folder of photos, and {photo} is none.")
-        if mask != "alpha" and Path(mask).is_dir():
+            raise click.UsageError(f"--report is for several photos, and {photo} is one.")
+        if masks_by_name:
             raise click.BadParameter(
-                f"{mask} is a folder, and {photo} is one photo.", param_hint="--mask"
+                f"{mask} is a folder, and {photo} is one photo; with --out FOLDER/ the mask of its "
+                "name is taken.",
+                param_hint="--mask",
             )
         load = _loader(model, None, network)
         _one(photo, mask, out, load, options, resume=resume, overwrite=overwrite)
         return
+    if out in _STANDARD_OUTPUT:
+        raise click.BadParameter("only one photo can be written there.", param_hint="--out")
     _check_report(report)
     settings = {
-        "photos": str(photo),
+        "photos": str(photos[0]) if len(photos) == 1 else [str(photo) for photo in photos],
         "mask": mask,
-        "output": str(out),
+        "output": out,
         "model": model,
         **network,
         "mask_polarity": mask_polarity,
@@ -148,9 +164,9 @@ def command(
         "resize_mask": resize_mask,
     }
     found = _many(
-        photo,
+        photos[0] if photos[0].is_dir() and len(photos) == 1 else photos,
         mask,
-        out,
+        Path(out),
         _loader(model, jobs, network),
         settings,
         report,
@@ -189,7 +205,7 @@ def _check_report(report: Path | None) -> None:
 def _one(
     photo: Path,
     mask: str,
-    out: Path,
+    out: str,
     load: "Callable[[], Completer]",
     options: "MaskOptions",
     *,
@@ -202,24 +218,51 @@ def _one(
     from keras_inpaint.inference.completing import complete_file
     from keras_inpaint.inference.folders import is_done
 
-    if resume and is_done(photo, mask, out):
-        click.echo(f"{shown(out)}: done before, skipped")
-        return
-    console = Console(stderr=True)
-    with console.status(f"Completing {shown(photo)} ..."):
-        done = complete_file(photo, mask, out, load, options=options, overwrite=overwrite)
-    click.echo(_told(done))
+    with ExitStack() as stack:
+        piped = out in _STANDARD_OUTPUT
+        if piped:
+            if sys.stdout.isatty():
+                raise click.BadParameter(
+                    "the standard output is a terminal; name a file, or pipe it.",
+                    param_hint="--out",
+                )
+            target = Path(stack.enter_context(TemporaryDirectory())) / photo.name
+        else:
+            target = Path(out, photo.name) if _is_folder(out) else Path(out)
+            if not target.parent.exists() and target.parent.parent.is_dir() and _is_folder(out):
+                target.parent.mkdir()
+                stack.callback(_remove_empty, target.parent)
+        if resume and not piped and is_done(photo, mask, target):
+            click.echo(f"{shown(target)}: done before, skipped")
+            return
+        console = Console(stderr=True)
+        with console.status(f"Completing {shown(photo)} ..."):
+            done = complete_file(
+                photo, mask, target, load, options=options, overwrite=overwrite, keep_format=piped
+            )
+        if piped:
+            stream = click.get_binary_stream("stdout")
+            stream.write(target.read_bytes())
+            stream.flush()
+        click.echo(_told(done, "-" if piped else shown(target)), err=piped)
     _say("Note", done.notes)
     _say("Warning", done.warnings)
 
 
-def _told(done: "Completion") -> str:
-    from keras_inpaint.inference.atomic import shown
+def _is_folder(out: str) -> bool:
+    return out.endswith(("/", os.sep)) or os.path.isdir(out)
 
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _told(done: "Completion", output: str) -> str:
     width, height = done.size
     holes = f"{done.holes.count} hole{'' if done.holes.count == 1 else 's'}"
     return (
-        f"{shown(done.output)}: {holes} filled, {done.holes.pixels} px of {width}x{height}, "
+        f"{output}: {holes} filled, {done.holes.pixels} px of {width}x{height}, "
         f"{done.format} {done.mode}, {done.seconds:.1f} s"
     )
 
@@ -230,7 +273,7 @@ def _say(kind: str, sentences: "Iterable[str]") -> None:
 
 
 def _many(
-    photos: Path,
+    photos: "Path | tuple[Path, ...]",
     masks: str,
     out: Path,
     load: "Callable[[], Completer]",

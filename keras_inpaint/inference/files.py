@@ -1,6 +1,7 @@
 """Photo files and folders completed by a call: what `keras-inpaint complete` does, from Python."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def complete_photo(
 
 
 def complete_folder(
-    photos: str | os.PathLike[str],
+    photos: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     masks: str | os.PathLike[str],
     output: str | os.PathLike[str],
     model: Any = None,
@@ -82,7 +83,8 @@ def complete_folder(
     >>> [(file.photo, file.error) for file in report.files if file.error]
 
     Args:
-        photos: The folder of photos. `photos/a/b.jpg` takes the mask `masks/a/b.*`.
+        photos: The folder of photos, of which `photos/a/b.jpg` takes the mask `masks/a/b.*`; or
+            photo files of different names.
         masks: The folder of masks, one mask file for all photos, or `alpha`.
         output: The folder to write to; it is created, but not its parent.
         model, polarity, grow, resize, overwrite, **settings: As for `complete_photo`. A photo
@@ -100,7 +102,7 @@ def complete_folder(
         ValueError: If there is no photo, or the folders cannot be told apart.
     """
     return folders.complete_folder(
-        Path(photos),
+        Path(photos) if isinstance(photos, str | os.PathLike) else [Path(p) for p in photos],
         masks if masks == "alpha" else Path(masks),
         Path(output),
         _loader(model, settings),

@@ -3,7 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -29,7 +30,7 @@ __all__ = ["FileReport", "FolderReport", "complete_folder", "is_done", "write_re
 
 
 def complete_folder(
-    photos: str | Path,
+    photos: str | Path | Sequence[str | Path],
     masks: str | Path,
     output: str | Path,
     load: Callable[[], Completer],
@@ -48,7 +49,7 @@ def complete_folder(
     to `output/a/b.jpg` in its own format. Hidden files and folders are left out.
 
     Args:
-        photos: The folder of photos.
+        photos: The folder of photos, or photo files of different names.
         masks: The folder of masks, one mask file for all photos, or `alpha`.
         output: The folder to write to; it is created, but not its parent.
         load: Returns what fills the holes. With processes it is called once in each and must be
@@ -75,8 +76,11 @@ def complete_folder(
     start = time.perf_counter()
     report = report if report is not None else FolderReport([])
     options = replace(options or MaskOptions(), without_hole="keep")
-    photos, output = check_name(photos), check_name(output)
-    _check_folders(photos, masks, output, overwrite=overwrite, resume=resume)
+    output = check_name(output)
+    if isinstance(photos, str | Path):
+        photos = check_name(photos)
+        _check_folder_of_photos(photos, masks, output, overwrite=overwrite, resume=resume)
+    _check_folders(masks, output)
     found, report.masks_without_photo = _matched(photos, masks, output, recursive=recursive)
     report.files[:] = found
     output.mkdir(exist_ok=True)
@@ -178,23 +182,26 @@ def _heard() -> Iterator[dict[int, list[str]]]:
         source.propagate = propagate
 
 
-def _check_folders(
-    photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
-) -> None:
-    if not photos.is_dir():
-        raise NotADirectoryError(f"{shown(photos)}: is no folder of photos")
+def _check_folders(masks: str | Path, output: Path) -> None:
     if str(masks) != "alpha":
         masks = check_name(masks)
         if not masks.exists():
             raise FileNotFoundError(f"{shown(masks)}: no such mask file or folder")
-        if masks.is_dir() and masks.samefile(photos):
-            raise ValueError(f"{shown(masks)}: photos and masks lie in one folder")
         if masks.is_dir() and output.exists() and masks.samefile(output):
             raise ValueError(f"{shown(output)}: the output is the folder of masks")
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{shown(output)}: is a file; name a folder to write to")
     if not output.exists() and not output.parent.is_dir():
         raise FileNotFoundError(f"The folder to write to does not exist: {shown(output.parent)}")
+
+
+def _check_folder_of_photos(
+    photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
+) -> None:
+    if not photos.is_dir():
+        raise NotADirectoryError(f"{shown(photos)}: is no folder of photos")
+    if str(masks) != "alpha" and Path(masks).is_dir() and Path(masks).samefile(photos):
+        raise ValueError(f"{shown(masks)}: photos and masks lie in one folder")
     if output.exists() and output.samefile(photos):
         if resume:
             raise ValueError(
@@ -205,18 +212,24 @@ def _check_folders(
 
 
 def _matched(
-    photos: Path, masks: str | Path, output: Path, *, recursive: bool
+    photos: Path | Sequence[str | Path], masks: str | Path, output: Path, *, recursive: bool
 ) -> tuple[list[FileReport], list[str]]:
     """Return a report for each photo, with its mask or why it has none, and the masks left."""
     folder = None if str(masks) == "alpha" or Path(masks).is_file() else Path(masks)
-    apart = [other for other in (output, folder) if other is not None and other != photos]
     by_stem: dict[Path, list[Path]] = {}
     if folder is not None:
         for mask in find_photos(folder, recursive=recursive, suffixes=SUFFIXES, what="mask"):
             by_stem.setdefault(mask.relative_to(folder).with_suffix(""), []).append(mask)
+    if isinstance(photos, Path):
+        apart = [other for other in (output, folder) if other is not None and other != photos]
+        places = {
+            photo: photo.relative_to(photos)
+            for photo in find_photos(photos, recursive=recursive, apart=apart, suffixes=SUFFIXES)
+        }
+    else:
+        places = _named(photos)
     found, used = [], set()
-    for photo in find_photos(photos, recursive=recursive, apart=apart, suffixes=SUFFIXES):
-        place = photo.relative_to(photos)
+    for photo, place in places.items():
         file = FileReport(str(photo), str(output / place), None)
         if folder is None:
             found.append(replace(file, mask=str(masks)))
@@ -233,8 +246,23 @@ def _matched(
                 else (f"has several masks: {', '.join(shown(mask.name) for mask in there)}")
             )
             found.append(replace(file, status=FAILED, error=f"{shown(photo)}: {why}"))
+    if not isinstance(photos, Path):
+        return found, []  # masks of photos that were not named
     left = [str(mask) for stem, there in by_stem.items() if stem not in used for mask in there]
     return found, left
+
+
+def _named(photos: Sequence[str | Path]) -> dict[Path, Path]:
+    """Return photo files with their names; one written over another's output is refused."""
+    places = {check_name(photo): Path(Path(photo).name) for photo in photos}
+    for photo in places:
+        if photo.is_dir():
+            raise ValueError(f"{shown(photo)}: is a folder; name one folder, or photo files only")
+    name, count = Counter(places.values()).most_common(1)[0]
+    if count > 1:
+        twice = " and ".join(shown(photo) for photo, place in places.items() if place == name)
+        raise ValueError(f"{twice} would be written to one file, {shown(name)}")
+    return places
 
 
 def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     ExifTags,
     GifImagePlugin,
@@ -29,6 +30,7 @@ __all__ = ["Photo", "output_format", "read_photo", "write_photo"]
 
 # Imported so that Pillow knows these formats, and no other (PostScript, PDF, ...).
 _READERS = (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     JpegImagePlugin,
@@ -41,7 +43,9 @@ _OPENED = [name for name in _PILLOW_NAMES if name in Image.OPEN]  # MPO is opene
 
 
 def read_photo(path: str | Path) -> Photo:
-    """Read a photo: JPEG, PNG, WebP, TIFF, BMP or a GIF's first frame.
+    """Read a photo: JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or the first frame of a GIF.
+
+    AVIF is read where Pillow has it, HEIC where the package `pillow-heif` is installed.
 
     The content decides on the format, whatever the file is called.
 
@@ -66,7 +70,7 @@ def read_photo(path: str | Path) -> Photo:
             raise ValueError(f"{shown(path)}: is too large ({error})") from error
         except Image.UnidentifiedImageError as error:
             raise ValueError(
-                f"{shown(path)}: is no JPEG, PNG, WebP, TIFF, BMP or GIF, or its header is damaged"
+                f"{shown(path)}: is no {_kinds()}, or its header is damaged"
             ) from error
         except OSError as error:
             if error.errno is not None:
@@ -134,6 +138,12 @@ def output_format(photo: Photo, path: Path) -> str:
     return name
 
 
+def _kinds() -> str:
+    *most, last = FORMATS
+    heic = "" if "HEIF" in FORMATS else " (HEIC: pip install keras-inpaint[heic])"
+    return f"{', '.join(most)} or {last}{heic}"
+
+
 def _read(path: Path) -> Photo:
     notes: list[str] = []
     with open(path, "rb") as stream:
@@ -150,6 +160,8 @@ def _read(path: Path) -> Photo:
         orientation = _orientation(image)
         depth = _grey_depth(data)
         frames = 2 if getattr(image, "is_animated", False) else 1
+        if image.info.get("bit_depth", 8) > 8:
+            notes.append(f"its {image.info['bit_depth']} bits a colour are reduced to 8")
         if frames > 1:
             notes.append("holds several pictures; only the first is completed and written")
             image.seek(0)

@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import os
 import re
@@ -320,3 +321,56 @@ def test_a_tflite_file_needs_no_tensorflow(many, tiny_network):
     assert done.returncode == 1, done.stderr
     assert "5 completed" in done.stdout and "1 failed" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_a_folder_to_write_to(folder, fake):
+    for arguments in (("-o", "new/"), ("-o", "new", "--overwrite")):
+        result = run(folder, "photo.png", "--mask", "mask.png", *arguments)
+        assert result.exit_code == 0 and "new/photo.png: 1 hole filled" in result.stdout
+    assert [path.name for path in (folder / "new").iterdir()] == ["photo.png"]
+    result = run(folder, "photo.png", "--mask", "mask.png", "-o", "new/")
+    assert "photo.png: exists" in failed(result)
+    result = run(folder, "missing.png", "--mask", "mask.png", "-o", "other/")
+    assert "missing.png" in failed(result) and not (folder / "other").exists()
+    result = run(folder, "photo.png", "--mask", "mask.png", "-o", "a/b/")
+    assert "does not exist: a/b" in failed(result)
+
+
+@pytest.mark.parametrize("out", ["-", "/dev/stdout"])
+def test_the_standard_output(folder, fake, photo, out):
+    result = run(folder, "photo.png", "--mask", "mask.png", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "-: 1 hole filled" in result.stderr
+    with Image.open(io.BytesIO(result.stdout_bytes)) as piped:
+        assert (piped.format, piped.size) == ("PNG", photo.shape[1::-1])
+    result = run(folder, "missing.png", "--mask", "mask.png", "-o", out)
+    assert "missing.png" in failed(result) and not result.stdout_bytes
+    result = run(folder, "photo.png", "photo.png", "--mask", "mask.png", "-o", out)
+    assert result.exit_code == 2 and "only one photo" in result.stderr
+
+
+def test_several_photos(many, fake):
+    names = ("photos/p0.jpg", "photos/p3.jpg", "photos/p5.jpg")
+    result = run(many, *names, "--mask", "masks", "-o", "out", "--report", "r.json")
+    assert result.exit_code == 1
+    assert re.match(r"3 photos in .*: 2 completed, 0 unchanged, 0 skipped, 1 failed", result.stdout)
+    assert "Failed: photos/p3.jpg: is no JPEG" in result.stderr
+    assert "no photo has this name" not in result.stderr
+    assert sorted(path.name for path in (many / "out").iterdir()) == ["p0.jpg", "p5.jpg"]
+    assert json.loads((many / "r.json").read_text())["settings"]["photos"] == list(names)
+    result = run(many, "photos/p1.jpg", "photos/p2.jpg", "--mask", "mask.png", "-o", "one/")
+    assert result.exit_code == 0 and len(list((many / "one").iterdir())) == 2
+    result = run(many, "photos/p1.jpg", "--mask", "masks", "-o", "of_one/")
+    assert result.exit_code == 0 and (many / "of_one" / "p1.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("photos/p0.jpg", "photos"), "photos: is a folder; name one folder, or photo files only"),
+        (("photos/p0.jpg", "./photos/../p0.jpg"), "p0.jpg would be written to one file"),
+    ],
+)
+def test_photos_that_cannot_stand_together(many, fake, names, message):
+    result = run(many, *names, "--mask", "masks", "-o", "out")
+    assert message in failed(result) and not (many / "out").exists()

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps, features
 
 from keras_inpaint.inference import deep_files
 from keras_inpaint.inference.orientation import as_shown
@@ -583,3 +583,50 @@ def test_any_size_mode_and_hole(tmp_path_factory, data):
     if format != "JPEG":
         stored_hole = as_shown(again.pixels, orientation)[~hole]
         np.testing.assert_array_equal(stored_hole, as_shown(photo.pixels, orientation)[~hole])
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(
+    ("format", "mode"), [("AVIF", "RGB"), ("AVIF", "RGBA"), ("HEIF", "RGB"), ("HEIF", "RGBA")]
+)
+def test_photos_of_phones(tmp_path, photo, format, mode, orientation):
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    elif not features.check("avif"):
+        pytest.skip("this Pillow has no AVIF")
+    suffix = {"AVIF": ".avif", "HEIF": ".heic"}[format]
+    shape = (60, 80)
+    pixels = np.dstack([cv2.resize(photo, shape[::-1]), np.full(shape, 255, np.uint8)])
+    pixels[:30, :20, 3] = 128
+    image = Image.fromarray(pixels[..., : len(mode)])
+    exif = exif_bytes(orientation)
+    image.save(tmp_path / f"in{suffix}", format, quality=100, exif=exif, icc_profile=SRGB)
+    found = read_photo(tmp_path / f"in{suffix}")
+    expected, _ = shown_pixels(tmp_path / f"in{suffix}")
+    assert (found.format, found.mode, found.size) == (format, mode, expected.shape[1::-1])
+    np.testing.assert_array_equal(found.image, expected[..., :3])
+    hole = hole_in(found)
+    completed = found.completed(flat(found), hole)
+    notes = write_photo(completed, tmp_path / f"out{suffix}")
+    assert f"written as {suffix[1:].upper()} of quality 95" in notes[0]
+    back, _ = shown_pixels(tmp_path / f"out{suffix}")
+    difference = back[..., :3].astype(int) - completed.image
+    assert abs(difference[~hole]).mean() < 2.5
+    assert abs(difference[7:13, 8:14]).mean() < 12  # the fill's middle
+    with Image.open(tmp_path / f"out{suffix}") as image:
+        assert image.getexif()[ExifTags.Base.Artist] == "A. Painter"
+        assert image.info["icc_profile"] == SRGB
+    write_photo(completed, tmp_path / "out.png")
+    exact, _ = shown_pixels(tmp_path / "out.png")
+    np.testing.assert_array_equal(exact[..., :3], completed.image)
+
+
+def test_a_heic_without_its_reader_says_what_to_install(tmp_path, monkeypatch):
+    from keras_inpaint.inference import photo_formats
+
+    monkeypatch.delitem(photo_formats.FORMATS, "HEIF", raising=False)
+    path = tmp_path / "photo.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
+    monkeypatch.setattr("keras_inpaint.inference.photos._OPENED", ["PNG", "JPEG"])
+    with pytest.raises(ValueError, match=r"is no JPEG, .*keras-inpaint\[heic\]"):
+        read_photo(path)
