@@ -7,6 +7,7 @@ import click
 
 from keras_inpaint.commands.choosing_options import scale_and_texture
 from keras_inpaint.commands.quiet import import_tensorflow
+from keras_inpaint.data.mask_specs import GRAMMAR
 from keras_inpaint.inference import blend_methods
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 
@@ -33,9 +34,7 @@ _CONTRIB = ("fsr", "shift-map")
     default="center:40",
     show_default=True,
     metavar="SPEC",
-    help="The holes: center:N, a square of N px in the centre; box, a square of half the side; "
-    "rectangles[:LOW-HIGH] (pixels); strokes[:LOW-HIGH] (percent); or a folder of masks, white "
-    "is the hole.",
+    help=f"The holes: {GRAMMAR} (white is the hole). Of several a photo gets one.",
 )
 @click.option(
     "--size",

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
+from keras_inpaint.data.mask_specs import GRAMMAR
 from keras_inpaint.presets.registry import FAST_LEARNING
 from keras_inpaint.processors import processors, switch_onednn_on
 
@@ -27,9 +28,7 @@ _HELP = {
     "width": "Multiplier of the networks' channels.",
     "batch_size": "Images a step.",
     "steps": "Steps of the three phases; 0 leaves a phase out.",
-    "masks": "rectangles[:LOW-HIGH[xMOST]] (pixels), strokes[:LOW-HIGH] (percent), "
-    "center:SIDE, several joined by + (an image draws one), mixed (rectangles+strokes), "
-    "or a folder of mask files (white is the hole).",
+    "masks": f"The holes: {GRAMMAR} (white is the hole). Of several an image draws one.",
     "patch_size": "Side of the local discriminator's patch in pixels.",
     "scale": "The shortest side is resized to LOW to HIGH times the crop before it is cut.",
     "flip": "Mirror half of the images.",

@@ -1,66 +1,98 @@
-"""The words that name holes on the command line and in a run's configuration."""
+"""The words that name holes on the command line: one grammar for training and for measuring."""
 
+import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from keras_inpaint.data.masks import (
-    MaskSampler,
-    center,
-    mask_files,
-    mixed,
-    rectangles,
-    strokes,
+#: What messages say about the grammar.
+GRAMMAR = (
+    "rectangles[:[LOW-HIGH][xMOST]] (pixels), strokes[:LOW-HIGH] (percent), center:SIDE (pixels), "
+    "box, several of these joined by +, mixed (rectangles+strokes), or a folder of mask files"
+)
+#: Strokes cover a share of the image within these, in percent, unless others are named.
+STROKE_PERCENT = (5.0, 50.0)
+#: Boxes, squares of half the image's side, keep this much of 256 away from its edges.
+BOX_MARGIN = 20
+
+_WORD = re.compile(
+    r"(?P<kind>rectangles|strokes)"
+    r"(?::(?=.)(?:(?P<low>[\d.]+)-(?P<high>[\d.]+))?(?:x(?P<most>\d+))?)?"
+    r"|(?P<center>center):(?P<side>\d+)"
+    r"|(?P<box>box)"
 )
 
 
-def parse_masks(spec: Any) -> MaskSampler:
-    """Return the sampler that a word on the command line names.
+@dataclass(frozen=True)
+class MaskKind:
+    """One kind of holes.
+
+    Attributes:
+        kind: `"rectangles"`, `"strokes"`, `"center"`, `"box"` or `"folder"`.
+        limits: Smallest and largest side in pixels, or share in percent; both the side for
+            `center`. None: by the size of the image.
+        most: Int, an image has 1 to this many rectangles.
+        folder: Path of the mask files.
+    """
+
+    kind: str
+    limits: tuple[float, float] | None = None
+    most: int = 1
+    folder: Path | None = None
+
+
+def parse_mask_spec(spec: str | os.PathLike[str]) -> tuple[MaskKind, ...]:
+    """Return the kinds of holes that a word on the command line names.
 
     Args:
-        spec: `"rectangles"`, `"rectangles:LOW-HIGH"` in pixels, `"rectangles:LOW-HIGHxMOST"`
-            for 1 to MOST an image, `"strokes"`, `"strokes:LOW-HIGH"` in percent of the image,
-            `"center:SIDE"` in pixels, several of these joined by `+`, of which each image draws
-            one, `"mixed"`, which is `"rectangles+strokes"`, the path of a folder of mask files,
-            or a sampler, which is returned as it is.
+        spec: `rectangles`, `rectangles:LOW-HIGH` with sides in pixels, `rectangles:LOW-HIGHxMOST`
+            (or `rectangles:xMOST`) for 1 to MOST an image; `strokes`, `strokes:LOW-HIGH` in
+            percent of the image;
+            `center:SIDE`, a square in the middle; `box`, a square of half the side at a random
+            place; several of these joined by `+`, of which an image gets one; `mixed`, which is
+            `rectangles+strokes`; or the path of a folder of mask files.
 
     Returns:
-        A sampler.
+        The kinds, one or more; of a folder, it alone.
 
     Raises:
-        ValueError: If the word names none.
+        ValueError: If the word names none, or a range is empty.
     """
-    if callable(spec):
-        return spec
-    if Path(spec).is_dir():
-        return mask_files(spec)
-    words = "rectangles+strokes" if spec == "mixed" else str(spec)
-    samplers = [_one_kind(word, spec) for word in words.split("+")]
-    return samplers[0] if len(samplers) == 1 else mixed(samplers)
+    text = os.fspath(spec)
+    words = "rectangles+strokes" if text == "mixed" else text
+    found = [_WORD.fullmatch(word) for word in words.split("+")]
+    if all(found):
+        return tuple(_kind(match, text) for match in found if match)
+    if text and Path(text).is_dir():
+        return (MaskKind("folder", folder=Path(text)),)
+    raise ValueError(f"masks must be {GRAMMAR}, got {text!r}")
 
 
-def _one_kind(word: str, spec: Any) -> MaskSampler:
-    name, _, value = word.partition(":")
+def _kind(match: re.Match[str], spec: str) -> MaskKind:
+    if match["box"]:
+        return MaskKind("box")
+    if match["center"]:
+        side = int(match["side"])
+        _check(side >= 1, spec, f"a side must be above 0, got {side}")
+        return MaskKind("center", (side, side))
+    kind, most = match["kind"], int(match["most"] or 1)
+    _check(most >= 1, spec, f"at least one rectangle is needed, got {most}")
+    _check(kind == "rectangles" or match["most"] is None, spec, "only rectangles come in numbers")
+    if match["low"] is None:
+        return MaskKind(kind, STROKE_PERCENT if kind == "strokes" else None, most)
     try:
-        if name == "rectangles":
-            value, times, most = value.partition("x")
-            return rectangles(_interval(value, int) if value else None, int(most) if times else 1)
-        if name == "strokes":
-            if not value:
-                return strokes()
-            low, high = _interval(value, float)
-            return strokes((low / 100, high / 100))
-        if name == "center":
-            return center(int(value))
-    except ValueError as error:
-        raise ValueError(f"masks {spec!r}: {error}") from None
-    raise ValueError(
-        "masks must be rectangles[:LOW-HIGH[xMOST]], strokes[:LOW-HIGH], center:SIDE, several of "
-        f"these joined by +, mixed or an existing folder of mask files, got {spec!r}"
-    )
+        low, high = float(match["low"]), float(match["high"])
+    except ValueError:
+        raise ValueError(f"masks must be {GRAMMAR}, got {spec!r}") from None
+    _check(low <= high, spec, f"{match['low']} is above {match['high']}")
+    if kind == "strokes":
+        _check(low > 0 and high <= 90, spec, "strokes cover above 0 and at most 90 % of a photo")
+        return MaskKind(kind, (low, high))
+    _check(low.is_integer() and high.is_integer(), spec, "sides are whole numbers of pixels")
+    _check(low >= 1, spec, f"a side must be above 0, got {low:g}")
+    return MaskKind(kind, (int(low), int(high)), most)
 
 
-def _interval(text: str, number: type) -> tuple:
-    low, dash, high = text.partition("-")
-    if not dash:
-        raise ValueError(f"expected LOW-HIGH, got {text!r}")
-    return number(low), number(high)
+def _check(right: bool, spec: str, why: str) -> None:
+    if not right:
+        raise ValueError(f"masks {spec!r}: {why}")

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from keras_inpaint.data.files import find_photos
 from keras_inpaint.data.hole_values import read_hole
+from keras_inpaint.data.mask_specs import BOX_MARGIN, STROKE_PERCENT, MaskKind, parse_mask_spec
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,34 @@ def default_patch_size(size: int) -> int:
 def default_rectangle_sides(size: int) -> tuple[int, int]:
     """Return the range of a rectangle's sides: 96 to 128 at 256, 48 to 96 at 160."""
     return max(1, round(size * (0.375 if size >= 224 else 0.3))), default_patch_size(size)
+
+
+def mask_sampler(spec: str | os.PathLike[str] | MaskSampler) -> MaskSampler:
+    """Return the sampler that a word on the command line names.
+
+    Args:
+        spec: What `mask_specs.parse_mask_spec` takes, or a sampler, which is returned as it is.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If the word names none, or a folder holds no usable mask.
+    """
+    if callable(spec):
+        return spec
+    samplers = [_sampler_of(kind) for kind in parse_mask_spec(spec)]
+    return samplers[0] if len(samplers) == 1 else mixed(samplers)
+
+
+def _sampler_of(kind: MaskKind) -> MaskSampler:
+    if kind.folder is not None:
+        return mask_files(kind.folder)
+    if kind.kind == "box":
+        return box()
+    if kind.kind == "strokes":
+        low, high = kind.limits or STROKE_PERCENT
+        return strokes((low / 100, high / 100))
+    sides = None if kind.limits is None else (int(kind.limits[0]), int(kind.limits[1]))
+    return center(sides[0]) if kind.kind == "center" and sides else rectangles(sides, kind.most)
 
 
 def rectangles(sides: tuple[int, int] | None = None, most: int = 1) -> MaskSampler:
@@ -94,13 +123,25 @@ def center(side: int) -> MaskSampler:
     return sample
 
 
+def box() -> MaskSampler:
+    """Return a sampler of squares of half the image's side, 20/256 of it away from the edges."""
+
+    def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
+        side, margin = size // 2, size * BOX_MARGIN // 256
+        last = size - side - margin
+        origin = tf.random.stateless_uniform((2,), seed, margin, last + 1, tf.int32)
+        return _box(origin, tf.constant([side, side]), size)
+
+    return sample
+
+
 def _box(origin: tf.Tensor, extent: tf.Tensor, size: int) -> tf.Tensor:
     place = tf.range(size)
     inside = [(place >= origin[axis]) & (place < origin[axis] + extent[axis]) for axis in range(2)]
     return tf.cast(inside[0][:, None] & inside[1][None, :], tf.float32)[..., None]
 
 
-def strokes(area: tuple[float, float] = (0.05, 0.3), segments: int = 12) -> MaskSampler:
+def strokes(area: tuple[float, float] = (0.05, 0.5), segments: int = 12) -> MaskSampler:
     """Return a sampler of free-form brush strokes.
 
     Strokes are random walks of several segments. The field of distances to them, each stroke

@@ -9,8 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_inpaint.data.images import Images
-from keras_inpaint.data.mask_specs import parse_masks
-from keras_inpaint.data.masks import MaskSampler, default_patch_size, patch_origin
+from keras_inpaint.data.masks import MaskSampler, default_patch_size, mask_sampler, patch_origin
 from keras_inpaint.data.sources import load_images
 
 #: The paper resizes the shortest side to 256 to 384 before it crops 256 (section 4).
@@ -38,7 +37,7 @@ def make_dataset(
         images: `Images`, or what `load_images` takes.
         size: Int, side of the square crop in pixels, a multiple of 4.
         batch_size: Int, images a batch; every batch is full.
-        masks: What `mask_specs.parse_masks` takes.
+        masks: What `mask_specs.parse_mask_spec` takes.
         patch_size: Int, side of the local patch in pixels, a multiple of 4; None takes the
             paper's by size.
         seed: Int. The same seed gives the same batches.
@@ -68,7 +67,7 @@ def make_dataset(
     if not isinstance(images, Images):
         images = load_images(images)
     images.require_side(size)
-    sampler = parse_masks(masks)
+    sampler = mask_sampler(masks)
     count = len(images)
 
     def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -179,7 +178,7 @@ def fixed_examples(
         images: `Images`, usually held out from training.
         count: Int, how many at most.
         size: Int, side of the crop in pixels.
-        masks: What `mask_specs.parse_masks` takes.
+        masks: What `mask_specs.parse_mask_spec` takes.
         patch_size: Int, side of the local patch in pixels.
         seed: Int, for the holes.
 
@@ -187,7 +186,7 @@ def fixed_examples(
         A dict of one batch, as `make_dataset` gives it.
     """
     images.require_side(size)
-    sampler = parse_masks(masks)
+    sampler = mask_sampler(masks)
 
     @tf.function
     def element(number: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -14,15 +14,10 @@ from PIL import Image
 
 from keras_inpaint.data.files import find_photos
 from keras_inpaint.data.hole_values import read_hole
+from keras_inpaint.data.mask_specs import BOX_MARGIN, STROKE_PERCENT, MaskKind, parse_mask_spec
 from keras_inpaint.evaluation.draws import Draws
 from keras_inpaint.evaluation.geometry import square
 
-KINDS = "center:N, box, rectangles[:LOW-HIGH], strokes[:LOW-HIGH] or a folder of mask files"
-
-#: Boxes keep this much of 256 away from the photo's edges, as in the common protocol.
-BOX_MARGIN = 20
-#: Strokes are added until they cover a share of the photo within these, in percent.
-STROKE_PERCENT = (5, 50)
 #: Vertices of strokes lie on a grid of this many places a pixel.
 _GRID = 16
 
@@ -31,13 +26,10 @@ class FixedMasks(Sequence[np.ndarray]):
     """The masks of a protocol, as a sequence; each is made when it is asked for.
 
     Args:
-        spec: String or path. `center:N`, a square of N px in the centre; `box`, a square of half
-            the photo's side at a random place, 20/256 of the side away from the edges;
-            `rectangles`, one anywhere with the sides of `rectangle_sides`, the paper's;
-            `rectangles:LOW-HIGH`, the same with sides in px; `strokes`, free-form brush strokes
-            that cover 5 to 50 % of the photo; `strokes:LOW-HIGH`, the same with a share in
-            percent; or a folder of mask files, white is the hole, in an order that
-            the seed shuffles, again from the first when they are used up.
+        spec: String or path, what `data.mask_specs.parse_mask_spec` takes: `center:N`, `box`,
+            `rectangles`, `strokes`, several joined by `+`; or a folder of mask files, white is
+            the hole, in an order that the seed shuffles, again from the first when they are
+            used up.
         count: Int, how many.
         size: Int, side of the square masks in px.
         seed: Int, 0 or above.
@@ -51,27 +43,14 @@ class FixedMasks(Sequence[np.ndarray]):
         self, spec: str | os.PathLike[str], count: int, size: int = 160, seed: int = 0
     ) -> None:
         self.spec, self.count, self.size, self.seed = os.fspath(spec), count, size, seed
-        kind, _, argument = self.spec.partition(":")
+        self._kinds = parse_mask_spec(spec)
         self._files: list[Path] = []
-        if kind == "center":
-            side = _number(argument, self.spec)
-            _check_fits(side, size, self.spec)
-            self._make = lambda draws: _center(size, side)
-        elif self.spec == "box":
-            self._make = lambda draws: _box(size, draws)
-        elif kind == "rectangles":
-            low, high = _range(argument, self.spec) if argument else rectangle_sides(size)
-            _check_fits(high, size, self.spec)
-            self._make = lambda draws: _rectangle(size, low, high, draws)
-        elif kind == "strokes":
-            share = _range(argument, self.spec) if argument else STROKE_PERCENT
-            if share[1] > 90:
-                raise ValueError(f"masks {self.spec!r}: strokes cover at most 90 % of a photo")
-            self._make = lambda draws: _strokes(size, share, draws)
-        elif self.spec and Path(self.spec).is_dir():
-            self._files = _shuffled(find_photos(self.spec, what="mask"), Draws(seed))
-        else:
-            raise ValueError(f"masks must be {KINDS}, got {self.spec!r}")
+        folder = self._kinds[0].folder
+        if folder is not None:
+            self._files = _shuffled(find_photos(folder, what="mask"), Draws(seed))
+        for kind in self._kinds:
+            if kind.kind in ("center", "rectangles"):
+                _check_fits(_sides(kind, size)[1], size, self.spec)
         Draws(seed)
 
     def __len__(self) -> int:
@@ -83,7 +62,9 @@ class FixedMasks(Sequence[np.ndarray]):
             raise IndexError(index)
         if self._files:
             return read_square_mask(self._files[index % len(self._files)], self.size)
-        return self._make(Draws(self.seed, index))
+        draws = Draws(self.seed, index)
+        number = draws.below(len(self._kinds)) if len(self._kinds) > 1 else 0
+        return _drawn(self._kinds[number], self.size, draws)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(self.count))
@@ -148,34 +129,40 @@ def read_square_mask(file: Path, size: int) -> np.ndarray:
     return mask
 
 
-def _center(size: int, side: int) -> np.ndarray:
+def _drawn(kind: MaskKind, size: int, draws: Draws) -> np.ndarray:
+    if kind.kind == "strokes":
+        return _strokes(size, kind.limits or STROKE_PERCENT, draws)
     mask = np.zeros((size, size), bool)
-    start = (size - side) // 2
-    mask[start : start + side, start : start + side] = True
-    return mask
-
-
-def _box(size: int, draws: Draws) -> np.ndarray:
-    side, margin = size // 2, size * BOX_MARGIN // 256
-    mask = np.zeros((size, size), bool)
-    top = draws.between(margin, size - side - margin)
-    left = draws.between(margin, size - side - margin)
+    if kind.kind == "rectangles":
+        low, high = _sides(kind, size)
+        for _ in range(draws.between(1, kind.most) if kind.most > 1 else 1):
+            height, width = draws.between(low, high), draws.between(low, high)
+            top, left = draws.between(0, size - height), draws.between(0, size - width)
+            mask[top : top + height, left : left + width] = True
+        return mask
+    if kind.kind == "box":
+        side, margin = size // 2, size * BOX_MARGIN // 256
+        top = draws.between(margin, size - side - margin)
+        left = draws.between(margin, size - side - margin)
+    else:
+        side = _sides(kind, size)[0]
+        top = left = (size - side) // 2
     mask[top : top + side, left : left + side] = True
     return mask
 
 
-def _rectangle(size: int, low: int, high: int, draws: Draws) -> np.ndarray:
-    mask = np.zeros((size, size), bool)
-    height, width = draws.between(low, high), draws.between(low, high)
-    top, left = draws.between(0, size - height), draws.between(0, size - width)
-    mask[top : top + height, left : left + width] = True
-    return mask
+def _sides(kind: MaskKind, size: int) -> tuple[int, int]:
+    if kind.limits is None:
+        return rectangle_sides(size)
+    return int(kind.limits[0]), int(kind.limits[1])
 
 
-def _strokes(size: int, share: tuple[int, int], draws: Draws) -> np.ndarray:
+def _strokes(size: int, percent: tuple[float, float], draws: Draws) -> np.ndarray:
     """Draw polylines of a round brush until they cover a share of the photo."""
     mask = np.zeros((size, size), bool)
-    wanted = size * size * draws.between(*share) // 100
+    parts = 1 if all(float(limit).is_integer() for limit in percent) else 1000
+    low, high = (round(limit * parts) for limit in percent)
+    wanted = max(1, size * size * draws.between(low, high) // (100 * parts))
     extent, step = size * _GRID, size * _GRID // 4
     rows, columns = np.mgrid[0:size, 0:size].astype(np.int64) * _GRID + _GRID // 2
     while mask.sum() < wanted:
@@ -210,20 +197,6 @@ def _near_segment(
         return near_start
     beside = (along >= 0) & (along <= length2) & (across**2 <= radius * radius * length2)
     return near_start | near_end | beside
-
-
-def _number(text: str, spec: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"masks must be {KINDS}, got {spec!r}")
-    return int(text)
-
-
-def _range(text: str, spec: str) -> tuple[int, int]:
-    low_text, _, high_text = text.partition("-")
-    low, high = _number(low_text, spec), _number(high_text, spec)
-    if low > high:
-        raise ValueError(f"masks {spec!r}: {low} is above {high}")
-    return low, high
 
 
 def _check_fits(side: int, size: int, spec: str) -> None:

@@ -2,13 +2,12 @@
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from keras_inpaint.data.mask_specs import parse_masks
-from keras_inpaint.data.masks import default_patch_size
+from keras_inpaint.data.mask_specs import parse_mask_spec
+from keras_inpaint.data.masks import default_patch_size, mask_sampler
 from keras_inpaint.training.losses import check_adversarial
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -33,7 +32,7 @@ class TrainingConfig:
         mask_channel: Whether the mask is the fourth input channel.
         batch_size: Images a step.
         steps: Steps of the three phases; 0 leaves a phase out.
-        masks: What `data.mask_specs.parse_masks` takes.
+        masks: What `data.mask_specs.parse_mask_spec` takes.
         patch_size: Side of the local patch in pixels; None is the paper's by size.
         scale: Range of the shortest side before the crop, in crops.
         flip: Whether half of the images are mirrored.
@@ -117,9 +116,9 @@ class TrainingConfig:
                 f"patch_size must be a multiple of 4 from 4 to the size {self.size}, got "
                 f"{self.patch!r}: choose another --patch-size or --size"
             )
-        if Path(str(self.masks)).is_dir():
+        if parse_mask_spec(self.masks)[0].folder:
             return
-        sampler = parse_masks(self.masks)
+        sampler = mask_sampler(self.masks)
         try:
             sampler(tf.constant([0, 0]), self.size)
         except ValueError as error:

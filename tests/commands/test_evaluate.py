@@ -119,7 +119,7 @@ def test_failures_are_one_line_and_exit_1(folder, tmp_path, capsys):
     for arguments, message in (
         ((tmp_path / "nowhere", *baselines), "No such folder of photos"),
         ((empty, *baselines), "no photo in"),
-        ((folder, *baselines, "--masks", "circle"), "masks must be center:N"),
+        ((folder, *baselines, "--masks", "circle"), "masks must be rectangles"),
         ((folder, *baselines, "--masks", "center:200"), "leaves nothing of 160 px"),
         ((folder, *baselines, "--json", tmp_path / "no" / "f.json"), "does not exist"),
         ((folder, *baselines, "--html", empty), "is a folder"),

@@ -11,12 +11,12 @@ from keras_inpaint.presets import DEFAULT_PRESET, PRESETS, preset_named
 def test_settings_fit_together(name):
     preset = PRESETS[name]
     assert preset.name == name
-    from keras_inpaint.data.mask_specs import parse_masks
+    from keras_inpaint.data.masks import mask_sampler
     from keras_inpaint.training.config import TrainingConfig
 
     config = TrainingConfig(**preset.training)
     assert config.size % 4 == 0 and config.patch <= config.size
-    parse_masks(config.masks)
+    mask_sampler(config.masks)
     assert f"--preset {name}" in preset.command
     with pytest.raises(dataclasses.FrozenInstanceError):
         preset.name = "other"
