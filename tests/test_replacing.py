@@ -1,5 +1,8 @@
 """A file is the old one or the whole new one, and nothing stays behind."""
 
+import errno
+import os
+
 import pytest
 
 from keras_inpaint.replacing import remove_leftovers, replacing
@@ -42,3 +45,9 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path):
         file.touch()
     remove_leftovers(tmp_path, 7)
     assert list(tmp_path.iterdir()) == [files[2]]
+
+
+def test_a_full_disk_names_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space left") as raised, replacing(tmp_path / "a.tflite"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert raised.value.filename == str(tmp_path / "a.tflite")

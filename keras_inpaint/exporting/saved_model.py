@@ -1,5 +1,7 @@
 """A completion network as a SavedModel: the whole pipeline in the graph, four signatures."""
 
+import contextlib
+import errno
 import json
 import os
 import shutil
@@ -83,6 +85,7 @@ def export_saved_model(
 
     Raises:
         FileExistsError: If the version exists.
+        OSError: If it cannot be written, with the version's path.
         ValueError: If an argument is out of its range, or the network takes one size only.
     """
     if not isinstance(version, int) or version < 1:
@@ -98,6 +101,7 @@ def export_saved_model(
             f"with image_size=None"
         )
     name = name or Path(path).name
+    made = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=target.parent))
     try:
@@ -111,8 +115,15 @@ def export_saved_model(
             check(draft)
         draft.chmod(0o755)
         os.replace(draft, target)
+    except tf.errors.ResourceExhaustedError as error:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(target)) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        if made:
+            with contextlib.suppress(OSError):  # there is something in it
+                target.parent.rmdir()
     return target
 
 
@@ -155,12 +166,12 @@ def _write(network: keras.Model, folder: Path) -> None:
         return signatures.complete_uint8(generate, image, hole)
 
     def complete(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies(signatures.check_same_size(image, mask)):
+        with tf.control_dependencies(signatures.check_shapes(image, mask)):
             hole = mask != 0
         return {"completed": fill(image, hole)}
 
     def complete_float(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies(signatures.check_same_size(image, mask)):
+        with tf.control_dependencies(signatures.check_shapes(image, mask)):
             hole = mask >= signatures.HOLE_SHARE
         return {"completed": signatures.complete_float(generate, image, hole)}
 

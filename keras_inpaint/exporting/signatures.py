@@ -80,20 +80,32 @@ def _reflected(side: tf.Tensor) -> tf.Tensor:
     return tf.minimum(place, period - place)
 
 
-def check_same_size(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
-    """Return the assertions that a batch of photos and one of masks belong together."""
+def check_shapes(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
+    """Return the assertions that photos are RGB, masks have one channel, and they belong together.
+
+    A signature's own shapes do not stop other ones: a server hands over what it was sent.
+    """
     photo, hole = tf.shape(image), tf.shape(mask)
-    return [
-        tf.debugging.Assert(
+    pixels = tf.reduce_prod(photo[:3])
+    shapes = (photo, hole)
+    # Sizes and not the last entries, which are constants of the signature when the graph is made.
+    rules = (
+        (
             tf.reduce_all(photo[:3] == hole[:3]),
-            [
-                tf.strings.format(
-                    "image and mask differ in batch, height or width: image {}, mask {}",
-                    (photo, hole),
-                )
-            ],
-        )
-    ]
+            "image and mask differ in batch, height or width: image {}, mask {}",
+        ),
+        (pixels > 0, "there must be at least one photo of at least one pixel: image {}, mask {}"),
+        (
+            tf.size(image) == 3 * pixels,
+            "image must have 3 channels, RGB, without alpha: image {}, mask {}",
+        ),
+        (tf.size(mask) == pixels, "mask must have 1 channel: image {}, mask {}"),
+    )
+    checks: list[tf.Operation] = []
+    for right, sentence in rules:
+        with tf.control_dependencies(checks):
+            checks = [tf.debugging.Assert(right, [tf.strings.format(sentence, shapes)])]
+    return checks
 
 
 #: What may be wrong with a photo and its mask, in the order in which it is told.

@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -174,7 +175,7 @@ def test_what_does_not_pass_its_check_leaves_nothing(tiny_network, tmp_path):
 
     with pytest.raises(RuntimeError, match="not good enough"):
         export_saved_model(tiny_network, tmp_path / "model", check=check, warmup=False)
-    assert list((tmp_path / "model").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("version", (0, -1, "1"))
@@ -210,3 +211,42 @@ def test_saved_model_cli_shows_names_shapes_and_types(saved_model_path):
         )
         assert f"inputs['mask'] tensor_info:\n        dtype: {dtype}\n        shape: {mask}" in part
         assert f"outputs{output} tensor_info" in part
+
+
+@pytest.mark.parametrize(
+    ("image", "mask", "sentence"),
+    [
+        ((1, 8, 9, 4), (1, 8, 9, 1), "image must have 3 channels, RGB, without alpha"),
+        ((1, 8, 9, 1), (1, 8, 9, 1), "image must have 3 channels, RGB, without alpha"),
+        ((1, 8, 9, 3), (1, 8, 9, 3), "mask must have 1 channel"),
+        ((1, 8, 9, 3), (1, 8, 7, 1), "differ in batch, height or width"),
+        ((0, 8, 9, 3), (0, 8, 9, 1), "at least one photo of at least one pixel"),
+        ((1, 0, 9, 3), (1, 0, 9, 1), "at least one photo of at least one pixel"),
+    ],
+)
+@pytest.mark.parametrize("name", ("complete", "complete_float"))
+def test_wrong_shapes_get_a_sentence(loaded, name, image, mask, sentence):
+    dtype = np.uint8 if name == "complete" else np.float32
+    with pytest.raises(tf.errors.InvalidArgumentError) as raised:
+        call(loaded, name, np.zeros(image, dtype), np.zeros(mask, dtype))
+    assert sentence in str(raised.value) and " ".join(map(str, image)) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    (
+        tf.errors.ResourceExhaustedError(None, None, "variables/part-0; No space left on device"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ),
+)
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    tiny_network, tmp_path, monkeypatch, failure
+):
+    def full(*arguments, **options):
+        raise failure
+
+    monkeypatch.setattr("keras_inpaint.exporting.saved_model._write", full)
+    with pytest.raises(OSError, match=r"No space left.*models/tiny/1") as raised:
+        export_saved_model(tiny_network, tmp_path / "models" / "tiny", warmup=False)
+    assert raised.value.errno == errno.ENOSPC
+    assert not (tmp_path / "models" / "tiny").exists()
