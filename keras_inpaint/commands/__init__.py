@@ -69,6 +69,11 @@ def main(args: list[str] | None = None) -> None:
             raise
         click.echo(f"Error: {describe(error)}", err=True)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"Error: {missing_module(error)}", err=True)
+        sys.exit(1)
     except Exception as error:  # a fault of ours, or of a library: short, but it can be found
         if "--debug" in arguments:
             raise
@@ -80,6 +85,18 @@ def main(args: list[str] | None = None) -> None:
         )
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def missing_module(error: ModuleNotFoundError) -> str:
+    """Return one line on a module that is missing, with the setting of Keras that asks for it."""
+    module = (error.name or "").partition(".")[0]
+    if module in ("jax", "torch", "openvino"):
+        where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "keras.json"
+        return (
+            f"{where} chooses {module} as Keras' backend, and it is not installed: set "
+            "KERAS_BACKEND=tensorflow"
+        )
+    return f"{error.name or error} is not installed ({error})"
 
 
 def describe(error: BaseException) -> str:

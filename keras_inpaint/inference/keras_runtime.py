@@ -1,4 +1,4 @@
-"""A completion network run by Keras on TensorFlow."""
+"""A completion network run by Keras, on TensorFlow or another backend."""
 
 import logging
 from pathlib import Path
@@ -44,6 +44,9 @@ class KerasRuntime(Runtime):
         height, width = next(t.shape for t in network.inputs if t.name == "image")[1:3]
         self.fixed_sizes = ((height, width),) if height and width else ()
         exact = size_independent(network)
+        if keras.backend.backend() != "tensorflow":
+            self._generate = lambda image, mask: exact({"image": image, "mask": mask})
+            return
         self._generate = tf.function(
             lambda image, mask: exact({"image": image, "mask": mask}, training=False),
             input_signature=[
@@ -53,7 +56,8 @@ class KerasRuntime(Runtime):
         )
 
     def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return self._generate(as_float(image), mask[..., None].astype(np.float32)).numpy()
+        generated = self._generate(as_float(image), mask[..., None].astype(np.float32))
+        return keras.ops.convert_to_numpy(generated)
 
 
 def limit_threads(threads: int | None) -> None:

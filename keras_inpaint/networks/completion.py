@@ -14,7 +14,12 @@ import keras
 from keras_inpaint.networks.geometry import REACH_AFTER as REACH_AFTER
 from keras_inpaint.networks.geometry import REACH_BEFORE as REACH_BEFORE
 from keras_inpaint.networks.geometry import SIZE_MULTIPLE
-from keras_inpaint.networks.layers import BatchNormalization, Conv2D, MeanPixelFill
+from keras_inpaint.networks.layers import (
+    CHANNELS_LAST,
+    BatchNormalization,
+    Conv2D,
+    MeanPixelFill,
+)
 
 #: Torch's momentum of 0.1, as Keras counts it; its own default of 0.99 lags for hours.
 BATCH_NORM_MOMENTUM = 0.9
@@ -112,7 +117,9 @@ def build_completion_network(
             transposed=spec.transposed,
             number=number,
         )
-    x = keras.layers.Conv2D(3, last_kernel, padding="same", dtype="float32", name="conv_17")(x)
+    x = keras.layers.Conv2D(
+        3, last_kernel, padding="same", dtype="float32", name="conv_17", **CHANNELS_LAST
+    )(x)
     generated = keras.layers.Activation("sigmoid", dtype="float32", name="generated")(x)
     return keras.Model({"image": image, "mask": mask}, generated, name=name)
 
@@ -143,13 +150,13 @@ def convolution_block(
     Returns:
         Float tensor `(batch, new height, new width, filters)`.
     """
-    label = f"{prefix}conv_{number}"
+    options = {"padding": "same", "name": f"{prefix}conv_{number}", **CHANNELS_LAST}
     if transposed:
-        layer = keras.layers.Conv2DTranspose(filters, kernel, strides, "same", name=label)
+        layer = keras.layers.Conv2DTranspose(filters, kernel, strides, **options)
     elif dilation > 1:
-        layer = Conv2D(filters, kernel, strides, "same", dilation_rate=dilation, name=label)
+        layer = Conv2D(filters, kernel, strides, dilation_rate=dilation, **options)
     else:
-        layer = keras.layers.Conv2D(filters, kernel, strides, "same", name=label)
+        layer = keras.layers.Conv2D(filters, kernel, strides, **options)
     x = BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=f"{prefix}norm_{number}"
     )(layer(x))

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from keras_inpaint.networks.completion import check_image_size, convolution_block, scaled
+from keras_inpaint.networks.layers import CHANNELS_LAST
 
 _CHANNELS = (64, 128, 256, 512, 512, 512)
 _FEATURES = 1024
@@ -97,7 +98,7 @@ def _branch(x: Any, width: float, prefix: str) -> Any:
         x = convolution_block(
             x, scaled(channels, width), 5, strides=2, number=number, prefix=prefix
         )
-    x = keras.layers.Flatten(name=f"{prefix}flatten")(x)
+    x = keras.layers.Flatten(name=f"{prefix}flatten", **CHANNELS_LAST)(x)
     return keras.layers.Dense(scaled(_FEATURES, width), activation="relu", name=f"{prefix}dense")(x)
 
 

@@ -80,6 +80,7 @@ def size_independent(network: keras.Model) -> keras.Model:
                 4 * layer.filters,
                 3,
                 padding="same",
+                data_format="channels_last",
                 activation=config["activation"],
                 use_bias=layer.use_bias,
                 dtype="float32",
@@ -97,7 +98,7 @@ def size_independent(network: keras.Model) -> keras.Model:
         if _is_doubling(layer):
             weights = [sub_pixel_kernel(weights[0]), *(np.tile(bias, 4) for bias in weights[1:])]
         if layer.name in folded:
-            weights = _folded(*weights, folded[layer.name])
+            weights = _folded(*weights, folded[layer.name], copy.get_layer(layer.name))
         copy.get_layer(layer.name).set_weights(weights)
     copy.trainable = False
     return copy
@@ -121,7 +122,10 @@ def _norms_by_convolution(network: keras.Model) -> dict[str, keras.layers.Layer]
 
 
 def _folded(
-    kernel: np.ndarray, bias: np.ndarray, norm: keras.layers.BatchNormalization
+    kernel: np.ndarray,
+    bias: np.ndarray,
+    norm: keras.layers.BatchNormalization,
+    convolution: keras.layers.Layer,
 ) -> list[np.ndarray]:
     """Return a convolution's weights with a batch normalisation's in them."""
 
@@ -133,7 +137,9 @@ def _folded(
     offset = of(norm.beta, 0) - of(norm.moving_mean, 0) * factor
     repeats = len(bias) // len(factor)  # a sub-pixel convolution has every output four times
     factor, offset = np.tile(factor, repeats), np.tile(offset, repeats)
-    return [(kernel * factor).astype(np.float32), (bias * factor + offset).astype(np.float32)]
+    transposed = isinstance(convolution, keras.layers.Conv2DTranspose)
+    along = factor[:, None] if transposed else factor  # the axis of a kernel's outputs
+    return [(kernel * along).astype(np.float32), (bias * factor + offset).astype(np.float32)]
 
 
 def _is_doubling(layer: keras.layers.Layer) -> bool:

@@ -10,7 +10,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_inpaint.networks.geometry import SIZE_MULTIPLE
+
 _REGISTER = keras.saving.register_keras_serializable("keras_inpaint")
+
+#: What every convolution is built with, whatever `keras.json` says: photos lie so.
+CHANNELS_LAST = {"data_format": "channels_last"}
 
 
 @_REGISTER
@@ -54,6 +59,12 @@ class MeanPixelFill(keras.layers.Layer):
         )
 
     def call(self, image: Any, hole: Any) -> Any:
+        height, width = image.shape[1:3]
+        if (height or 0) % SIZE_MULTIPLE or (width or 0) % SIZE_MULTIPLE:
+            raise ValueError(
+                f"a completion network takes sides that are multiples of {SIZE_MULTIPLE}, got "
+                f"{width}x{height}: pad the image, or use keras_inpaint.Inpainter for any size"
+            )
         filled = image * (1 - hole) + ops.cast(self.mean_pixel, image.dtype) * hole
         return ops.concatenate([filled, hole], axis=-1) if self.append_mask else filled
 
@@ -319,7 +330,9 @@ def _stock_fill(layer: MeanPixelFill) -> keras.Model:
     options = {"dtype": layer.dtype_policy}
     image, hole = (keras.Input(tensor.shape[1:]) for tensor in layer.input)
     known = keras.layers.Rescaling(-1.0, 1.0, name="known", **options)(hole)
-    pixel = keras.layers.Conv2D(3, 1, use_bias=False, name="mean_pixel", trainable=False, **options)
+    pixel = keras.layers.Conv2D(
+        3, 1, use_bias=False, name="mean_pixel", trainable=False, **CHANNELS_LAST, **options
+    )
     kept = keras.layers.Multiply(name="kept", **options)([image, known])
     filled = keras.layers.Add(name="filled", **options)([kept, pixel(hole)])
     if layer.append_mask:

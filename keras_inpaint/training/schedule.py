@@ -28,7 +28,7 @@ from keras_inpaint.training.keeper import RunKeeper
 from keras_inpaint.training.phases import build_trainer, optimizer_parts
 from keras_inpaint.training.precision import choose_precision
 from keras_inpaint.training.run_folder import RunFolder
-from keras_inpaint.training.trainer import Trainer
+from keras_inpaint.training.trainer import Trainer, require_tensorflow
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +68,10 @@ def train(
         ValueError: If the run was started otherwise, or with other images, or if the weights to
             start from do not fit.
         TrainingFailed: If a loss is not a number.
-        RuntimeError: If another process trains in this folder.
+        RuntimeError: If another process trains in this folder, or Keras' backend is not
+            TensorFlow.
     """
+    require_tensorflow()
     tell = listener or (lambda event, facts: None)
     folder = RunFolder(run)
     with folder.claimed():

@@ -1,5 +1,6 @@
 """The base of the three trainers: saving with networks and optimisers."""
 
+import os
 from typing import Any
 
 import keras
@@ -7,6 +8,22 @@ import tensorflow as tf
 
 from keras_inpaint.training.batches import as_batch
 from keras_inpaint.training.steps import Trackers, policy_of
+
+
+def require_tensorflow() -> None:
+    """Refuse to train under another backend of Keras than TensorFlow.
+
+    Raises:
+        RuntimeError: With the setting that chose the backend.
+    """
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "keras.json"
+        raise RuntimeError(
+            f"training runs on Keras' TensorFlow backend, and {where} chooses {backend}: set "
+            "KERAS_BACKEND=tensorflow (a trained network runs under every backend)"
+        )
+
 
 #: What each network takes, by the trainers' names for them.
 _TAKES = {"completion_network": {"image", "mask"}, "discriminator": {"image", "patch"}}
@@ -26,6 +43,7 @@ class Trainer(keras.Model):
     keep_averages_apart = False
 
     def __init__(self, networks: dict[str, keras.Model], trackers: Trackers, **kwargs: Any) -> None:
+        require_tensorflow()
         kwargs.setdefault("dtype", policy_of(networks["completion_network"]))
         for name in self._networks:
             _check_role(networks[name], name)
