@@ -45,7 +45,7 @@ def convert_weights(
     Example:
 
     >>> network, card = convert_weights("cn.pth", config="config.json")
-    >>> completed = keras_inpaint.Inpainter(network)(image, mask)
+    >>> completed = keras_inpaint.Inpainter(network)(photo, hole)
 
     Args:
         file: Path of the project's file of weights.

@@ -33,6 +33,11 @@ def make_dataset(
     Order: index (shuffled anew in each epoch), decode or look up, resize and crop in one go,
     mirror, hole, patches, batch, prefetch.
 
+    Example:
+
+    >>> dataset = make_dataset(load_images("photos/"), batch_size=4, size=64, masks="strokes")
+    >>> batch = next(iter(dataset))
+
     Args:
         images: `Images`, or what `load_images` takes.
         size: Int, side of the square crop in pixels, a multiple of 4.

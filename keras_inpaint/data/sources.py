@@ -37,6 +37,11 @@ def load_images(
 ) -> Images:
     """Load images, check every one, and measure their mean pixel, in one pass.
 
+    Example:
+
+    >>> images = load_images("photos/", shortest_side=96)
+    >>> len(images), images.mean_pixel
+
     Args:
         source: Path of a folder (read recursively: JPEG, PNG, WebP, BMP, GIF's first frame);
             `"tfds:NAME"` or `"tfds:NAME@SPLIT"`; a TFDS builder; `"sample"` or

@@ -32,7 +32,7 @@ class Inpainter:
     Example:
 
     >>> complete = Inpainter()
-    >>> completed = complete(photo, mask)
+    >>> completed = complete(photo, hole)
 
     Args:
         model: A preset's name, the path of a `.keras` or `.tflite` file, of a SavedModel folder

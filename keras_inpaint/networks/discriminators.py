@@ -22,6 +22,10 @@ def build_global_discriminator(
 ) -> keras.Model:
     """Build the network that looks at the whole image.
 
+    Example:
+
+    >>> logit = build_global_discriminator(image_size=64, width=0.5)(image)
+
     Args:
         image_size: Int or `(height, width)`, multiples of 4.
         width: Float above 0, multiplies the number of channels.
@@ -39,6 +43,10 @@ def build_local_discriminator(
     patch_size: int | tuple[int, int], width: float = 1.0, name: str = "local_discriminator"
 ) -> keras.Model:
     """Build the network that looks at the patch around the hole.
+
+    Example:
+
+    >>> logit = build_local_discriminator(patch_size=32, width=0.5)(image[:, 16:48, 16:48])
 
     Args:
         patch_size: Int or `(height, width)`, multiples of 4.
@@ -59,6 +67,11 @@ def build_context_discriminator(
     name: str = "context_discriminator",
 ) -> keras.Model:
     """Build the global and the local discriminator with one common logit.
+
+    Example:
+
+    >>> discriminator = build_context_discriminator(image_size=64, patch_size=32, width=0.5)
+    >>> logit = discriminator({"image": image, "patch": image[:, 16:48, 16:48]})
 
     Args:
         image_size: Int or `(height, width)` of the whole image, multiples of 4.

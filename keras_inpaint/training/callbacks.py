@@ -48,6 +48,13 @@ class ContactSheet(StepCounter):
     Writes `FOLDER/LABEL-step000500.png` (the photo, the photo with its hole, the completed
     photo) and, where asked, an animation over all frames so far.
 
+    Example:
+
+    >>> sheets = ContactSheet(examples, "sheets", every=500, animation="sheets/all.gif")
+    >>> trainer = CompletionTrainer(network)
+    >>> trainer.compile()
+    >>> trainer.fit(dataset, steps_per_epoch=100, callbacks=[sheets])
+
     Args:
         examples: Dict of one batch, as a training dataset gives it; held-out photos tell more.
         folder: Path of a folder for the pictures; made if missing.
@@ -180,6 +187,12 @@ class CollapseGuard(StepCounter):
     The guard averages over a window of logged epochs: when the discriminator's loss is below
     `loss` and its accuracy above `accuracy`, it no longer tells the completion network
     anything.
+
+    Example:
+
+    >>> trainer = JointTrainer(network, discriminator)
+    >>> trainer.compile()
+    >>> trainer.fit(dataset, steps_per_epoch=100, callbacks=[CollapseGuard("stop")])
 
     Args:
         action: `"warn"`; `"stop"`, ends this `fit`; `"rebalance"`, halves alpha of a

@@ -18,6 +18,10 @@ DECAYS = ("constant", "cosine")
 class TrainingConfig:
     """Everything that decides the result of a run, but for the images themselves.
 
+    Example:
+
+    >>> config = TrainingConfig(data="photos/", size=64, width=0.25, steps=(2000, 100, 200))
+
     Attributes:
         data: What `data.load_images` takes.
         data_dir: Where TFDS keeps its data; None is its default.

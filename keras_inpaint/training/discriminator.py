@@ -27,6 +27,12 @@ class DiscriminatorTrainer(Trainer):
     the hole; real patches lie at independent places. The completion network runs in inference
     mode and does not change.
 
+    Example:
+
+    >>> trainer = DiscriminatorTrainer(network, discriminator)
+    >>> trainer.compile(optimizer="adam")
+    >>> trainer.fit(dataset, steps_per_epoch=100, epochs=2)
+
     Args:
         completion_network: `keras.Model` from `build_completion_network`.
         discriminator: `keras.Model` from `build_context_discriminator`. It is trained in place.

@@ -29,6 +29,12 @@ class JointTrainer(Trainer):
     One forward pass of the completion network serves both updates: the discriminator learns
     from its images first, then the completion network from the discriminator just updated.
 
+    Example:
+
+    >>> trainer = JointTrainer(network, discriminator, alpha=0.0004)
+    >>> trainer.compile(optimizer="adam")
+    >>> trainer.fit(dataset, steps_per_epoch=100, epochs=10)
+
     Args:
         completion_network: `keras.Model` from `build_completion_network`; trained in place.
         discriminator: `keras.Model` from `build_context_discriminator`; trained in place.

@@ -97,6 +97,11 @@ class Muon(keras.optimizers.Muon):
     https://arxiv.org/abs/2502.16982, so that Adam's learning rates fit. The stock optimiser
     leaves every variable that is no matrix to AdamW; here a kernel (height, width, in, out) is
     the matrix (height * width * in, out). No weight decay unless asked for.
+
+    Example:
+
+    >>> trainer = CompletionTrainer(network)
+    >>> trainer.compile(optimizer=Muon(0.005))
     """
 
     def __init__(

@@ -51,6 +51,11 @@ def train(
 ) -> Path:
     """Train a completion network in three phases, or go on where a run was stopped.
 
+    Example:
+
+    >>> config = TrainingConfig(data="photos/", size=64, width=0.25, steps=(2000, 100, 200))
+    >>> train(config, "runs/small")
+
     Args:
         config: `TrainingConfig`. A run that exists must have been started with the same one; only
             the numbers of steps may grow while the learning rate is constant.
