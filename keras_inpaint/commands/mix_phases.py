@@ -41,7 +41,6 @@ def command(
     """Write the network that lies between those of phases 1 and 3 of the folder RUN."""
     from keras_inpaint.inference.atomic import check_target
     from keras_inpaint.networks.reading import read_network, write_network
-    from keras_inpaint.replacing import replacing
     from keras_inpaint.training.run_folder import RunFolder
 
     if out.suffix != ".keras":
@@ -60,8 +59,7 @@ def command(
         mixed = mix(*networks, share)
     except ValueError as error:
         raise click.ClickException(f"{run}: {error}") from error
-    with replacing(target) as temporary:
-        write_network(mixed, temporary, compact=compact)
+    write_network(mixed, target, compact=compact)
     click.echo(out)
 
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from keras_inpaint.networks.layers import with_fast_layers, with_stock_layers
+from keras_inpaint.replacing import replacing
 
 
 def read_network(path: Path) -> keras.Model:
@@ -33,7 +34,7 @@ def read_network(path: Path) -> keras.Model:
 def write_network(
     network: keras.Model, path: str | os.PathLike[str], compact: bool = False
 ) -> None:
-    """Write a completion network as a `.keras` file of stock Keras layers only.
+    """Write a completion network, whole or not at all, as a `.keras` file of stock Keras layers.
 
     It opens with `keras.models.load_model` where this package is unknown, under the TensorFlow
     and JAX backends.
@@ -45,6 +46,11 @@ def write_network(
             the model) and the file is compressed, which halves it.
     """
     stock = with_stock_layers(network)
+    with replacing(Path(path)) as temporary:
+        _write_stock(stock, temporary, compact)
+
+
+def _write_stock(stock: keras.Model, path: Path, compact: bool) -> None:
     if not compact:
         stock.save(path)
         return
@@ -52,7 +58,7 @@ def write_network(
         with np.errstate(over="ignore"):
             rounded = np.asarray(keras.ops.convert_to_numpy(variable), "float16")
         if not np.isfinite(rounded).all():
-            raise ValueError(f"{variable.path} of {network.name} does not fit into float16")
+            raise ValueError(f"{variable.path} of {stock.name} does not fit into float16")
         variable.assign(rounded.astype("float32"))
     stock.save(path)
     with zipfile.ZipFile(path) as archive:

@@ -10,7 +10,6 @@ from keras_inpaint.data.images import Images
 from keras_inpaint.data.pipeline import fixed_examples
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.networks.reading import write_network
-from keras_inpaint.replacing import replacing
 from keras_inpaint.training.batch_norm import BatchNormEstimator
 from keras_inpaint.training.callbacks import decibels, write_samples
 from keras_inpaint.training.config import TrainingConfig
@@ -90,8 +89,7 @@ class Judge:
 
     def save(self) -> None:
         """Write the judged network, in float32, whole or not at all."""
-        with replacing(self._folder.completion_file) as temporary:
-            write_network(self._finished, temporary)
+        write_network(self._finished, self._folder.completion_file)
 
     def baselines(self, mean_pixel: tuple[float, float, float]) -> dict[str, float]:
         """Return the errors of the mean pixel and of OpenCV's Telea on the same holes."""

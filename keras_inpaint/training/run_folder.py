@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -66,16 +66,7 @@ class RunFolder:
         """
         existed = self.path.is_dir()
         self.path.mkdir(parents=True, exist_ok=True)
-        with self.lock_file.open("a+") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    file.seek(0)
-                    raise RuntimeError(
-                        f"{self.path} is being trained by process {file.read().strip() or '?'}: "
-                        "wait for it, stop it, or train in another folder"
-                    ) from None
+        with self._locked() as file:
             file.truncate(0)
             file.write(f"{os.getpid()}\n")
             file.flush()
@@ -86,6 +77,31 @@ class RunFolder:
                 if not existed:
                     with contextlib.suppress(OSError):  # it holds a run by now
                         self.path.rmdir()
+
+    def _locked(self) -> TextIO:
+        """Return the lock's file, opened and locked.
+
+        Who lets go removes the file, so a file locked a moment later may no longer be the one
+        that others see: then it is opened anew.
+        """
+        while True:
+            file = self.lock_file.open("a+")
+            if fcntl is None:
+                return file
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                with file:
+                    file.seek(0)
+                    owner = file.read().strip() or "?"
+                raise RuntimeError(
+                    f"{self.path} is being trained by process {owner}: wait for it, stop it, or "
+                    "train in another folder"
+                ) from None
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self.lock_file.stat()):
+                    return file
+            file.close()
 
     def begin(self, fresh: bool) -> dict[str, Any] | None:
         """Find a run in the folder, or that it is free for a new one.

@@ -223,6 +223,24 @@ def test_a_second_training_in_the_same_folder_is_refused(images, tmp_path):
     assert refused and not RunFolder(tmp_path / "run").lock_file.exists()
 
 
+def test_a_lock_that_was_removed_meanwhile_is_no_lock(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    folder, removed = RunFolder(tmp_path / "run"), []
+    lock = fcntl.flock
+
+    def removed_before_it_is_locked(file, how):
+        if not removed:
+            removed.append(True)
+            folder.lock_file.unlink()
+        return lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_before_it_is_locked)
+    with folder.claimed():
+        assert folder.lock_file.read_text() == f"{os.getpid()}\n"
+        with pytest.raises(RuntimeError, match="is being trained"), folder.claimed():
+            pass
+
+
 def test_a_run_that_failed_says_so(images, tmp_path, caplog):
     def listener(event, facts):
         if event == "step" and facts["step"] == 1:
