@@ -4,13 +4,17 @@ from pathlib import Path
 
 import click
 
+from keras_inpaint.converters.published import PUBLISHED
+
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PROJECTS = ("auto", "glcic-pytorch", "mmagic", "torch7")
 
 
 @click.command(
-    epilog="Example: keras-inpaint convert cn.pth --config config.json -o converted/glcic.keras"
+    epilog="Examples: keras-inpaint convert cn.pth --config config.json -o celeba/glcic.keras; "
+    "keras-inpaint convert --from mmagic:places --accept-licence -o places/glcic.keras"
 )
-@click.argument("file", type=_FILE)
+@click.argument("file", type=_FILE, required=False)
 @click.option(
     "-o",
     "--out",
@@ -21,22 +25,37 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--from",
     "source",
-    type=click.Choice(["auto", "glcic-pytorch", "mmagic", "torch7"]),
+    type=click.Choice([*_PROJECTS, *PUBLISHED]),
+    metavar="PROJECT|NAME",
     default="auto",
     show_default=True,
-    help="The project that wrote FILE; auto looks into it.",
+    help=f"The project that wrote FILE: {', '.join(_PROJECTS[1:])}; auto looks into it. Or, "
+    f"without FILE, weights to fetch from where their project publishes them: "
+    f"{', '.join(PUBLISHED)}.",
 )
 @click.option("--config", type=_FILE, help="GLCIC-PyTorch's config.json, beside its weights.")
+@click.option(
+    "--accept-licence", is_flag=True, help="Accept the licence of the weights that are fetched."
+)
 @click.option("--overwrite", is_flag=True, help="Replace OUT and the card beside it.")
-def command(file: Path, out: Path, source: str, config: Path | None, overwrite: bool) -> None:
+def command(
+    file: Path | None,
+    out: Path,
+    source: str,
+    config: Path | None,
+    accept_licence: bool,
+    overwrite: bool,
+) -> None:
     """Convert the completion network in FILE, a .pth or .t7 of another GLCIC project.
 
     Needs neither PyTorch nor Torch7, and runs nothing that FILE holds. The weights' licence stays
     what it was.
     """
-    if out.suffix != ".keras":
-        raise click.BadParameter(f"{out}: name a .keras file", param_hint="--out")
+    _check_usage(file, out, source, config, accept_licence)
     import json
+
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress
 
     from keras_inpaint.converters.convert import convert_weights
     from keras_inpaint.exporting.model_card import CARD_NAME
@@ -44,15 +63,49 @@ def command(file: Path, out: Path, source: str, config: Path | None, overwrite: 
     from keras_inpaint.networks.reading import write_network
     from keras_inpaint.replacing import replacing
 
-    inputs = [file] if config is None else [file, config]
+    inputs = [path for path in (file, config) if path is not None]
     try:
         target = check_target(out, overwrite=overwrite, inputs=inputs)
         card_target = check_target(out.with_name(CARD_NAME), overwrite=overwrite, inputs=inputs)
-        network, card = convert_weights(file, source, config=config)
+        if file is not None:
+            network, card = convert_weights(file, source, config=config)
+        else:
+            columns = (f"Fetching {source}", BarColumn(), DownloadColumn())
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                task = bar.add_task("")
+                network, card = convert_weights(
+                    source,
+                    accept_licence=accept_licence,
+                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
     with replacing(target) as temporary, replacing(card_target) as temporary_card:
         write_network(network, temporary)
         temporary_card.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
-    click.echo(f"Licence of the weights: {card['licence']}", err=True)
+    if file is not None:
+        click.echo(f"Licence of the weights: {card['licence']}", err=True)
     click.echo(out)
+
+
+def _check_usage(
+    file: Path | None, out: Path, source: str, config: Path | None, accept_licence: bool
+) -> None:
+    if out.suffix != ".keras":
+        raise click.BadParameter(f"{out}: name a .keras file", param_hint="--out")
+    if source not in PUBLISHED:
+        if file is None:
+            raise click.UsageError(
+                "name a FILE, or weights to fetch: --from " + ", ".join(PUBLISHED)
+            )
+        return
+    if file is not None:
+        raise click.UsageError(f"--from {source} is fetched: leave {file} out")
+    if config is not None:
+        raise click.UsageError(f"--from {source} is fetched with all it needs: leave --config out")
+    click.echo(f"Licence of {source}: {PUBLISHED[source].licence}", err=True)
+    if not accept_licence:
+        raise click.UsageError(
+            f"the licence of {source} does not allow every use: read it above, and give "
+            "--accept-licence to fetch the weights"
+        )

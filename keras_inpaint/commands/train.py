@@ -22,7 +22,7 @@ SAMPLE_SETTINGS = {
 
 _HELP = {
     "init": "Start from these weights: a preset, a run's folder or a .keras file of the same "
-    "kernels and of this width or a smaller one.",
+    "kernels and of this width or a smaller one, or one that `convert` made.",
     "preset": "Start from the settings of a preset; options given here win.",
     "size": "Side of the training crops in pixels, a multiple of 4.",
     "width": "Multiplier of the networks' channels.",

@@ -21,10 +21,12 @@ from keras_inpaint.converters.projects import (
     recognised,
     torch7,
 )
+from keras_inpaint.converters.published import PUBLISHED, fetch_published
 from keras_inpaint.converters.pytorch_files import read_pytorch
 from keras_inpaint.converters.torch7_files import read_torch7
+from keras_inpaint.fetching import Progress
 from keras_inpaint.networks.completion import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
-from keras_inpaint.networks.layers import MeanPixelFill, with_stock_layers
+from keras_inpaint.networks.layers import CHANNELS_LAST, MeanPixelFill, with_stock_layers
 
 _PAPER = (
     'S. Iizuka, E. Simo-Serra, H. Ishikawa, "Globally and Locally Consistent Image Completion", '
@@ -37,6 +39,8 @@ def convert_weights(
     source: str = "auto",
     *,
     config: str | os.PathLike[str] | None = None,
+    accept_licence: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Convert the completion network of another project.
 
@@ -48,11 +52,15 @@ def convert_weights(
     >>> completed = keras_inpaint.Inpainter(network)(photo, hole)
 
     Args:
-        file: Path of the project's file of weights.
+        file: Path of the project's file of weights; or the name of published ones, such as
+            `"mmagic:celeba"` (`converters.published.PUBLISHED`), which are fetched once.
         source: `"glcic-pytorch"`, `"mmagic"`, `"torch7"`, or `"auto"`, which tells them by what
             the file holds.
         config: Path of GLCIC-PyTorch's `config.json`, which has the pixel that fills its holes;
             the others' weights need none.
+        accept_licence: Bool, whether the licence of published weights is accepted; none of them
+            is free for every use.
+        progress: Called while they are fetched, with the bytes received and in all.
 
     Returns:
         A pair: the network, a functional `keras.Model` of stock layers only from a dict of
@@ -64,8 +72,21 @@ def convert_weights(
     Raises:
         ValueError: If the file cannot be read, or a layer is missing, unknown or of another
             shape; the message names the file and the layer.
-        OSError: If a file cannot be opened.
+        PermissionError: If weights are to be fetched and their licence is not accepted.
+        OSError: If a file cannot be opened or fetched.
     """
+    if isinstance(file, str) and file in PUBLISHED:
+        published = PUBLISHED[file]
+        if not accept_licence:
+            raise PermissionError(
+                f"{file}: the licence of these weights is {published.licence}; to fetch them it "
+                "has to be accepted (accept_licence=True)"
+            )
+        weights, config = fetch_published(file, progress)
+        network, card = convert_weights(weights, published.project, config=config)
+        card["source"]["address"] = published.url
+        card["description"] += f" Trained on {published.trained_on}."
+        return network, card
     if source != "auto" and source not in PROJECTS:
         raise ValueError(f"source must be auto or one of {', '.join(PROJECTS)}, got {source!r}")
     path = Path(file)
@@ -160,7 +181,9 @@ def _build(read: Network) -> keras.Model:
         weight = read.blocks[number - 1].weight
         name = f"conv_{number}"
         if transposed:
-            layer = keras.layers.Conv2DTranspose(weight.shape[1], kernel, stride, "same", name=name)
+            layer = keras.layers.Conv2DTranspose(
+                weight.shape[1], kernel, stride, "same", name=name, **CHANNELS_LAST
+            )
         else:
             layer = keras.layers.Conv2D(
                 weight.shape[0],
@@ -169,6 +192,7 @@ def _build(read: Network) -> keras.Model:
                 "same",
                 dilation_rate=dilation,
                 name=name,
+                **CHANNELS_LAST,
             )
         x = layer(x)
         for step in form.order if number < LAST else ():

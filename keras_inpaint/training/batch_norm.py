@@ -17,12 +17,14 @@ class BatchNormEstimator:
     """Re-estimates one network's statistics as often as asked, tracing its graph once.
 
     Args:
-        network: A functional completion network.
+        network: A functional completion network. Layers that are frozen keep what they have.
     """
 
     def __init__(self, network: keras.Model) -> None:
         self._norms = [
-            layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+            layer
+            for layer in network.layers
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
         ]
         probe = keras.Model(network.input, [norm.input for norm in self._norms])
 

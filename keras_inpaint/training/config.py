@@ -26,8 +26,9 @@ class TrainingConfig:
         data: What `data.load_images` takes.
         data_dir: Where TFDS keeps its data; None is its default.
         init: Completion network to start from instead of random weights: a preset's name, a
-            run's folder or a `.keras` file of the same kernels and of this width or a smaller one.
-            Its mean pixel is kept.
+            run's folder or a `.keras` file of the same kernels and of this width or a smaller one;
+            or one that `convert_weights` made, which keeps its own width and form. Its mean pixel
+            is kept.
         size: Side of the training crops in pixels, a multiple of 4.
         width: Multiplier of the completion network's channels.
         discriminator_width: Multiplier of the discriminator's channels; None is `width`.

@@ -50,6 +50,8 @@ class RunFolder:
         self.state_file = self.path / "state" / "state.npz"
         self.metrics_file = self.path / "metrics.csv"
         self.completion_file = self.path / "completion.keras"
+        #: The network of another project that a run began with; its form is not the usual one.
+        self.initial_file = self.path / "initial.keras"
         self.first_phase_file = self.path / "completion-phase1.keras"
         self.samples = self.path / "samples"
         self.animation = self.path / "progress.gif"
@@ -124,6 +126,7 @@ class RunFolder:
                 self.metrics_file,
                 self.completion_file,
                 self.first_phase_file,
+                self.initial_file,
                 self.animation,
                 self.failure_file,
                 self.path / "held_out.json",

@@ -20,6 +20,7 @@ from keras_inpaint.data.sources import load_images
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.layers import with_dtype_policy
+from keras_inpaint.networks.reading import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.initial import start_from
@@ -175,8 +176,9 @@ class Schedule:
             last_kernel=config.last_kernel,
             mask_channel=config.mask_channel,
         )
-        if config.init is not None and folder.load_place() == (1, 0):
-            start_from(network, config.init)
+        self._foreign: keras.Model | None = None
+        if config.init is not None:
+            network = self._begun(network, config.init)
         self.network = with_dtype_policy(network, precision)
         width = config.width if config.discriminator_width is None else config.discriminator_width
         self.discriminator = with_dtype_policy(
@@ -184,6 +186,15 @@ class Schedule:
         )
         photos = held_out if len(held_out) else images
         self._judge = Judge(config, folder, network, precision, photos, self._statistics_batches)
+
+    def _begun(self, network: keras.Model, reference: str) -> keras.Model:
+        """Return the network with the weights to start from, or of the form that the run has."""
+        if self.folder.load_place() == (1, 0):
+            begun = start_from(network, reference)
+            self._foreign = begun if begun is not network else None
+            return begun
+        kept = self.folder.initial_file
+        return read_network(kept) if kept.exists() else network
 
     def run(self) -> None:
         """Run what is left of the three phases."""
@@ -193,6 +204,8 @@ class Schedule:
             self.folder.load_state(self._network_parts())
             self.tell("resume", {"phase": phase, "step": step})
         else:
+            if self._foreign is not None:
+                write_network(self._foreign, self.folder.initial_file)
             facts = self._judge.baselines(self.images.mean_pixel)
             self.folder.write_json(self.folder.path / "held_out.json", facts)
             self.tell("baselines", facts)
