@@ -25,6 +25,7 @@ UI = ["gradio>=6.31"]
 TENSORBOARD = ["tensorboard>=2.20"]
 EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
 HEIC = ["pillow-heif>=1.1"]
+ONNX = ["tf2onnx>=1.17", "onnx>=1.18", "onnxruntime>=1.22"]
 TEST = [
     "pytest>=9.0",
     "pytest-xdist>=3.8",
@@ -74,12 +75,14 @@ setup(
     extras_require={
         "evaluate": EVALUATE,
         "heic": HEIC,
+        "onnx": ONNX,
         "serve": SERVE,
         "tensorboard": TENSORBOARD,
         "ui": UI,
-        "all": SERVE + UI + EVALUATE + TENSORBOARD + HEIC,
-        "test": TEST + TEST_SERVE + SERVE + UI + EVALUATE + TENSORBOARD + HEIC,
+        "all": SERVE + UI + EVALUATE + TENSORBOARD + HEIC + ONNX,
+        "test": TEST + TEST_SERVE + SERVE + UI + EVALUATE + TENSORBOARD + HEIC + ONNX,
         "test-web": TEST + TEST_WEB,
+        "test-torch": [*TEST, "torch>=2.6"],
     },
     entry_points={"console_scripts": ["keras-inpaint = keras_inpaint.commands:main"]},
     classifiers=[

@@ -33,6 +33,7 @@ _HOMES = {
     "complete_photo": "inference.files",
     "complete_folder": "inference.files",
     "convert_weights": "converters.convert",
+    "export_onnx": "exporting.onnx",
     "export_saved_model": "exporting.saved_model",
     "export_tflite": "exporting.tflite",
     "evaluate": "evaluation.protocol",

@@ -1,4 +1,4 @@
-"""``keras-inpaint export``: a completion network as SavedModel or TFLite."""
+"""``keras-inpaint export``: a completion network as SavedModel, TFLite or ONNX."""
 
 import json
 import math
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from keras_inpaint.exporting.parity import Report
 
-_FORMATS = ("saved-model", "tflite")
+_FORMATS = ("saved-model", "tflite", "onnx")
 _QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -125,7 +125,7 @@ def command(
     min_psnr: float | None,
     json_path: Path | None,
 ) -> None:
-    """Write a completion network as SavedModel or TFLite.
+    """Write a completion network as SavedModel, TFLite or ONNX.
 
     MODEL is a run's folder, a .keras file or a preset's name. What was written is read back and
     compared with Keras on photos before it gets its name; if it is not as good as it has to be,
@@ -147,6 +147,8 @@ def command(
     def check(path: Path) -> None:
         if format_ == "tflite":
             from keras_inpaint.exporting.verify import verify_tflite as verify
+        elif format_ == "onnx":
+            from keras_inpaint.exporting.onnx import verify_onnx as verify
         else:
             from keras_inpaint.exporting.verify import verify_saved_model as verify
         click.echo(f"Comparing with Keras on {len(compared)} photos at each size...")
@@ -172,6 +174,11 @@ def command(
             name=name,
             check=check,
         )
+    elif format_ == "onnx":
+        from keras_inpaint.exporting.onnx import export_onnx
+
+        click.echo("Writing the ONNX file...")
+        written = export_onnx(network, out, name=name, check=check)
     else:
         from keras_inpaint.exporting.saved_model import export_saved_model
 
@@ -202,10 +209,12 @@ def _check_usage(
         "--calibrate": calibrate is not None,
         "--float-layer": bool(float_layers),
     }
-    if format_ == "saved-model":
+    if format_ != "tflite":
         for option, given in tflite_only.items():
             if given:
                 raise click.UsageError(f"{option} belongs to --format tflite")
+        if format_ == "onnx" and out.is_dir():
+            raise click.UsageError(f"--out {out} is a folder; an ONNX file goes to a file")
         return
     if dynamic and sizes:
         raise click.UsageError("give either --size or --dynamic")
@@ -240,7 +249,7 @@ def _table(report: "Report") -> "Table":
     from rich import box
     from rich.table import Table
 
-    kind = report.format if report.format == "saved-model" else f"tflite, {report.quantization}"
+    kind = f"tflite, {report.quantization}" if report.format == "tflite" else report.format
     table = Table(
         title=f"{kind}: {report.size_on_disk / 1e6:.2f} MB on disk",
         title_justify="left",
@@ -279,4 +288,4 @@ def _op_lines(report: "Report") -> list[str]:
 
 def _is_shown(format_: str, op: str) -> bool:
     # A SavedModel's graph is full of small ops; its convolutions and codecs tell what it does.
-    return format_ == "tflite" or op.startswith(("Conv2D", "Decode", "Encode"))
+    return format_ != "saved-model" or op.startswith(("Conv2D", "Decode", "Encode"))

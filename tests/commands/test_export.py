@@ -82,7 +82,7 @@ def test_an_export_that_is_not_good_enough_fails_and_leaves_nothing(
         (("--format", "tflite", "--size", "30", "32"), "multiples of 4, got 30 32"),
         (("--format", "tflite", "--calibrate", "."), "--calibrate belongs to --quantize int8"),
         (("--format", "tflite", "--float-layer", "conv_1"), "--float-layer belongs to"),
-        (("--format", "onnx"), "'onnx' is not one of"),
+        (("--format", "pytorch"), "'pytorch' is not one of"),
         ((), "Missing option '--format'"),
     ),
 )

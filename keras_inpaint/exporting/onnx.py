@@ -1,0 +1,170 @@
+"""A completion network as an ONNX file, written by Keras' own exporter (tf2onnx)."""
+
+import importlib.util
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_inpaint.exporting.loading import load_network
+from keras_inpaint.exporting.parity import Report, compare
+from keras_inpaint.exporting.tflite import describe
+from keras_inpaint.replacing import replacing
+
+#: Operator set of the file, which ONNX Runtime has read since 1.14 (2023).
+OPSET = 18
+#: Where the metadata lie in the file.
+METADATA_KEY = "keras_inpaint"
+
+
+def export_onnx(
+    network: keras.Model | str | Path,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    check: Callable[[Path], None] | None = None,
+) -> Path:
+    """Write a completion network as an ONNX file that takes photos of any multiples of 4.
+
+    Inputs `image`, float32 `(batch, height, width, 3)` in [0, 1], and `mask`, float32
+    `(batch, height, width, 1)`, 1 in the hole and 0 elsewhere; output `completed`, float32 like
+    `image`, outside the hole the values of `image`, bit for bit.
+
+    Example:
+
+    >>> export_onnx("runs/faces", "faces.onnx")
+
+    Args:
+        network: A completion network, the path of a `.keras` file or run folder, or a preset's
+            name.
+        path: Path of the file to write. An existing file is replaced when all is done.
+        name: String, what the model is called in its metadata; None takes the file's stem.
+        check: Called with the path of the finished file before it gets its final name; what it
+            raises is raised, and nothing is left behind.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ModuleNotFoundError: If the extra `onnx` is not installed.
+        FileNotFoundError: If there is no such network.
+    """
+    require_onnx()
+    import onnx
+
+    path = Path(path)
+    network = load_network(network)
+    metadata = describe(network, [None], "none", name or path.stem)
+    pasting = _pasting(network)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as draft:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tf2onnx and its patch for NumPy 2
+            signature = [[keras.InputSpec("float32", tensor.shape) for tensor in pasting.inputs]]
+            for spec, tensor in zip(signature[0], pasting.inputs, strict=True):
+                spec.name = tensor.name
+            pasting.export(
+                draft, format="onnx", verbose=False, input_signature=signature, opset_version=OPSET
+            )
+        model = onnx.load(draft)
+        _pad_by_numbers(model)
+        _rename_output(model, "completed")
+        onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(metadata)})
+        onnx.checker.check_model(model)
+        onnx.save(model, draft)
+        if check is not None:
+            check(draft)
+    return path
+
+
+def verify_onnx(
+    path: str | Path,
+    network: keras.Model | str | Path,
+    photos: Sequence[np.ndarray],
+    sizes: Sequence[tuple[int, int]] = ((256, 256), (160, 208), (96, 132)),
+) -> Report:
+    """Compare an ONNX file, run by ONNX Runtime, with the network that it was made from.
+
+    Args:
+        path: The file.
+        network: The completion network, or what leads to it.
+        photos: Uint8 arrays `(height, width, 3)`.
+        sizes: `(height, width)` pairs, multiples of 4.
+
+    Returns:
+        The report.
+
+    Raises:
+        ModuleNotFoundError: If the extra `onnx` is not installed.
+    """
+    require_onnx()
+    import onnx
+    import onnxruntime
+
+    path, network = Path(path), load_network(network)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def run(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return session.run(["completed"], {"image": image, "mask": mask})[0]
+
+    rows = [
+        row
+        for size in sizes
+        for row in compare(network, {"complete": (run, "float32")}, photos, size)
+    ]
+    ops = Counter(node.op_type for node in onnx.load(path).graph.node)
+    return Report(path, "onnx", "none", path.stat().st_size, tuple(rows), {"complete": ops})
+
+
+def require_onnx() -> None:
+    """Raise a ModuleNotFoundError with what to install where a part of the extra is missing."""
+    for module in ("onnx", "tf2onnx", "onnxruntime"):
+        if importlib.util.find_spec(module) is None:
+            raise ModuleNotFoundError(
+                f"ONNX needs the package {module}: pip install 'keras-inpaint[onnx]'", name=module
+            )
+
+
+def _pasting(network: keras.Model) -> keras.Model:
+    """Return the network with the known pixels pasted back: image (1 - mask) + generated mask."""
+    image = keras.Input((None, None, 3), name="image")
+    mask = keras.Input((None, None, 1), name="mask")
+    generated = network({"image": image, "mask": mask}, training=False)
+    known = keras.layers.Rescaling(-1.0, 1.0, name="known")(mask)
+    parts = [
+        keras.layers.Multiply(name="kept")([image, known]),
+        keras.layers.Multiply(name="filled")([generated, mask]),
+    ]
+    return keras.Model([image, mask], keras.layers.Add(name="completed")(parts))
+
+
+def _pad_by_numbers(model: Any) -> None:
+    """Write the padding of dilated convolutions out: ONNX Runtime takes no "same" for them."""
+    from onnx import helper
+
+    for node in model.graph.node:
+        found = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        dilations = found.get("dilations", [1])
+        if node.op_type != "Conv" or max(dilations) == 1 or b"SAME" not in found["auto_pad"]:
+            continue
+        # Their strides are 1, so "same" pads alike on both sides.
+        pads = [
+            dilation * (kernel - 1) // 2
+            for dilation, kernel in zip(dilations, found["kernel_shape"], strict=True)
+        ]
+        kept = [entry for entry in node.attribute if entry.name not in ("auto_pad", "pads")]
+        del node.attribute[:]
+        node.attribute.extend([*kept, helper.make_attribute("pads", pads * 2)])
+
+
+def _rename_output(model: Any, name: str) -> None:
+    old = model.graph.output[0].name
+    model.graph.output[0].name = name
+    for node in model.graph.node:
+        node.output[:] = [name if output == old else output for output in node.output]
+        node.input[:] = [name if entry == old else entry for entry in node.input]
