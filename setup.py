@@ -56,6 +56,8 @@ setup(
             "**/*.tflite",
             "**/*.html",
             "**/*.css",
+            "**/*.csv",
+            "**/*.zip",
         ]
     },
     install_requires=[

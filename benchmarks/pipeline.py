@@ -9,15 +9,13 @@ from benchmarks.timing import Case
 
 def cases(arguments: argparse.Namespace) -> list[Case]:
     """Return batches of JPEG files, cached and not, with both kinds of holes."""
-    from PIL import Image
-
+    from keras_inpaint.data import sample
     from keras_inpaint.data.pipeline import make_dataset
-    from keras_inpaint.data.sample import draw_portraits
     from keras_inpaint.data.sources import load_images
 
     folder = Path(tempfile.mkdtemp(prefix="keras-inpaint-bench-"))
-    for number, pixels in enumerate(draw_portraits(64, (218, 178), 0)):
-        Image.fromarray(pixels).save(folder / f"{number:03d}.jpg", quality=90)
+    for name, data in zip(sample.names("train"), sample.encoded("train", 64), strict=False):
+        (folder / name).write_bytes(data)
     found = []
     for cached in (True, False):
         images = load_images(folder, cache_bytes=None if cached else 0)

@@ -149,8 +149,9 @@ def command(
 ) -> None:
     """Measure completion networks on the photos of DATA, beside what one would use instead.
 
-    DATA is a folder, `tfds:NAME` or `tfds:NAME@SPLIT`, or `sample` or `sample:COUNT`: portraits
-    that the package draws. The same photos, holes and network give the same figures.
+    DATA is a folder, `tfds:NAME` or `tfds:NAME@SPLIT`, or `sample` or `sample:COUNT`: 25 portraits
+    in the package that are not trained on. The same photos, holes and network give the same
+    figures.
     """
     from keras_inpaint.evaluation.extras import matplotlib, scikit_image
     from keras_inpaint.inference.atomic import check_target

@@ -88,7 +88,7 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     "--photos",
     type=_PHOTOS,
     metavar="FOLDER",
-    help="Photos to compare with Keras on; by default those of --calibrate, or drawn ones.",
+    help="Photos to compare with Keras on; by default those of --calibrate, or built-in portraits.",
 )
 @click.option(
     "--photo-count",

@@ -11,7 +11,7 @@ from keras_inpaint.data.mask_specs import GRAMMAR
 from keras_inpaint.presets.registry import FAST_LEARNING
 from keras_inpaint.processors import processors, switch_onednn_on
 
-#: The portraits that the package draws are learned small: 96 px, a quarter of the width.
+#: The built-in portraits are learned small: 96 px, a quarter of the width.
 SAMPLE_SETTINGS = {
     "size": 96,
     "width": 0.25,
@@ -127,8 +127,8 @@ def command(
     """Train GLCIC in three phases: completion network, discriminator, both.
 
     DATA is a folder of photos (read recursively), tfds:NAME[@SPLIT], or sample[:COUNT], the
-    portraits that the package draws (the default, with settings that take minutes rather than
-    days). The folder OUT gets the completion network
+    400 portraits in the package (the default, with settings that take minutes rather than days).
+    The folder OUT gets the completion network
     (completion.keras), contact sheets and an animation of held-out photos (samples/,
     progress.gif), the figures (metrics.csv, logs/) and the state to go on from.
     """

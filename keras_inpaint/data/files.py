@@ -6,6 +6,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps, features
@@ -18,6 +19,48 @@ _ALWAYS = (
 )  # fmt: skip
 #: Endings that TensorFlow's own decoders know; others go through Pillow.
 _TENSORFLOW = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"))
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a word for photos means.
+
+    Attributes:
+        kind: `"folder"`, `"tfds"` or `"sample"`.
+        name: String, the folder's path or the name of the TFDS data set.
+        split: String, the data set's split; None where none is named.
+        count: Int, the first so many of the sample; None is all.
+    """
+
+    kind: str
+    name: str = ""
+    split: str | None = None
+    count: int | None = None
+
+
+def parse_source(source: str | os.PathLike[str]) -> Source:
+    """Return what a word for photos means, in training and in measuring alike.
+
+    Args:
+        source: `sample` or `sample:COUNT`, the built-in portraits; `tfds:NAME` or
+            `tfds:NAME@SPLIT`; everything else is the path of a folder. A folder of the name
+            `sample` is `./sample`.
+
+    Raises:
+        ValueError: If the count is no number above 0, or a data set has no name.
+    """
+    text = os.fspath(source)
+    if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
+        value = text.partition(":")[2]
+        if text != "sample" and not (value.isdecimal() and int(value) > 0):
+            raise ValueError(f"expected sample or sample:COUNT, got {text!r}")
+        return Source("sample", count=int(value) if value else None)
+    if text.startswith("tfds:"):
+        name, _, split = text.removeprefix("tfds:").partition("@")
+        if not name:
+            raise ValueError(f"expected tfds:NAME or tfds:NAME@SPLIT, got {text!r}")
+        return Source("tfds", name, split or None)
+    return Source("folder", text)
 
 
 def photo_suffixes() -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Where images come from: a folder, a TFDS data set, or the portraits that the package draws."""
+"""Where images come from: a folder, a TFDS data set, or the built-in portraits."""
 
 import hashlib
 import logging
@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_inpaint.data import sample
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
-from keras_inpaint.data.files import find_photos, read_bytes
+from keras_inpaint.data.files import find_photos, parse_source, read_bytes
 from keras_inpaint.data.images import Images
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
 from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
 
-#: Portraits in the sample unless `sample:COUNT` says otherwise.
-SAMPLE_COUNT = 2048
 #: A larger part of files that cannot be read is an error, not bad luck.
 MAX_BROKEN = 0.1
 
@@ -32,7 +31,6 @@ def load_images(
     data_dir: str | os.PathLike[str] | None = None,
     shortest_side: int | None = None,
     cache_bytes: int | None = None,
-    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Images:
     """Load images, check every one, and measure their mean pixel, in one pass.
@@ -45,13 +43,12 @@ def load_images(
     Args:
         source: Path of a folder (read recursively: JPEG, PNG, WebP, BMP, GIF's first frame);
             `"tfds:NAME"` or `"tfds:NAME@SPLIT"`; a TFDS builder; `"sample"` or
-            `"sample:COUNT"`.
+            `"sample:COUNT"`, the built-in portraits that are trained on.
         data_dir: Where TFDS keeps its data.
         shortest_side: Int; larger images are reduced until their shortest side has this many
             pixels. None keeps them.
         cache_bytes: Int, most bytes of decoded images to hold in memory; None takes a quarter
             of the machine's memory. Images that do not fit are decoded each time they are seen.
-        seed: Int, for `sample`.
         progress: Called with the number of images read and their number in all.
 
     Returns:
@@ -62,16 +59,18 @@ def load_images(
         ValueError: If no image can be read, or too many cannot.
     """
     budget = _quarter_of_memory() if cache_bytes is None else cache_bytes
-    text = str(source)
     if not isinstance(source, str | os.PathLike):
         return _from_tfds(source, "train", shortest_side, budget, progress)
-    if text.startswith("tfds:"):
-        name, _, split = text[len("tfds:") :].partition("@")
-        builder = tfds_builder(name, data_dir)
-        return _from_tfds(builder, split or "train", shortest_side, budget, progress)
-    if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
-        return _from_sample(text, shortest_side, seed)
-    return _from_folder(Path(source), shortest_side, budget, progress)
+    meant = parse_source(source)
+    if meant.kind == "tfds":
+        builder = tfds_builder(meant.name, data_dir)
+        return _from_tfds(builder, meant.split or "train", shortest_side, budget, progress)
+    if meant.kind == "sample":
+        files = sample.encoded("train", meant.count)
+        names = list(sample.names("train")[: len(files)])
+        encoded = _Encoded(files.__getitem__, None)
+        return _read(names, encoded, str(source), shortest_side, budget, progress)
+    return _from_folder(Path(meant.name), shortest_side, budget, progress)
 
 
 def _from_folder(
@@ -93,19 +92,6 @@ def _from_tfds(
         return _from_arrays(names, arrays, label)
     encoded = _Encoded(lambda i: values[i], None)
     return _read(names, encoded, label, shortest_side, budget, progress)
-
-
-def _from_sample(text: str, shortest_side: int | None, seed: int) -> Images:
-    from keras_inpaint.data.sample import draw_portraits
-
-    _, _, value = text.partition(":")
-    if value and not (value.isdigit() and int(value) > 0):
-        raise ValueError(f"expected sample or sample:COUNT, got {text!r}")
-    count = int(value) if value else SAMPLE_COUNT
-    width = shortest_side or 178
-    arrays = list(draw_portraits(count, (round(width * 218 / 178), width), seed))
-    names = [f"portrait-{seed}-{i:06d}" for i in range(count)]
-    return _from_arrays(names, arrays, text)
 
 
 def _from_arrays(names: list[str], arrays: list[np.ndarray], source: str) -> Images:

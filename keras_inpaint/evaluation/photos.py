@@ -16,16 +16,13 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_inpaint.data.files import find_photos
+from keras_inpaint.data import sample
+from keras_inpaint.data.files import find_photos, parse_source
 from keras_inpaint.data.groups import split_names
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
 from keras_inpaint.evaluation.geometry import square
 
 logger = logging.getLogger(__name__)
-
-#: The portraits of `sample` are drawn from this seed, which no training uses unless it is told to.
-SAMPLE_SEED = 160_040
-SAMPLE_COUNT = 200
 
 
 @dataclass(frozen=True)
@@ -71,9 +68,9 @@ def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) 
 
     Args:
         source: A folder's path (read recursively, in the order of the names); `sample` or
-            `sample:COUNT`, portraits that the package draws; `tfds:NAME` or `tfds:NAME@SPLIT`
-            (`test` where no split is named and there is one, else `train`); or a sequence of
-            uint8 arrays `(height, width, 3)`.
+            `sample:COUNT`, built-in portraits that no training sees; `tfds:NAME` or
+            `tfds:NAME@SPLIT` (`test` where no split is named and there is one, else `train`); or a
+            sequence of uint8 arrays `(height, width, 3)`.
         data_dir: Where TFDS keeps its data.
 
     Returns:
@@ -85,12 +82,12 @@ def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) 
     """
     if not isinstance(source, str | os.PathLike):
         return _from_arrays(source)
-    text = os.fspath(source)
-    if text.startswith("tfds:"):
-        return _from_tfds(text.removeprefix("tfds:"), data_dir)
-    if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
-        return _from_sample(text)
-    return _from_folder(Path(source))
+    meant = parse_source(source)
+    if meant.kind == "tfds":
+        return _from_tfds(meant.name, meant.split, data_dir)
+    if meant.kind == "sample":
+        return _from_sample(meant.count)
+    return _from_folder(Path(meant.name))
 
 
 def choose(
@@ -193,21 +190,17 @@ def _from_arrays(arrays: Any) -> PhotoSet:
     return PhotoSet("arrays", names, lambda number: Image.fromarray(arrays[number]))
 
 
-def _from_sample(text: str) -> PhotoSet:
-    from keras_inpaint.data.sample import draw_portrait
+def _from_sample(count: int | None) -> PhotoSet:
+    files = sample.encoded("test", count)
 
-    _, _, value = text.partition(":")
-    if value and not (value.isdecimal() and int(value) > 0):
-        raise ValueError(f"expected sample or sample:COUNT, got {text!r}")
-    count = int(value) if value else SAMPLE_COUNT
-    names = tuple(f"portrait-{SAMPLE_SEED}-{number:06d}" for number in range(count))
-    return PhotoSet(
-        "sample", names, lambda number: Image.fromarray(draw_portrait(SAMPLE_SEED, number))
-    )
+    def read(number: int) -> Image.Image:
+        with Image.open(io.BytesIO(files[number])) as image:
+            return upright_rgb(image)
+
+    return PhotoSet("sample", sample.names("test")[: len(files)], read)
 
 
-def _from_tfds(reference: str, data_dir: str | os.PathLike[str] | None) -> PhotoSet:
-    name, _, split = reference.partition("@")
+def _from_tfds(name: str, split: str | None, data_dir: str | os.PathLike[str] | None) -> PhotoSet:
     builder = tfds_builder(name, data_dir)
     split = split or ("test" if "test" in builder.info.splits else "train")
     names, stored = tfds_images(builder, split)

@@ -69,7 +69,7 @@ def export_tflite(
         sizes: `(height, width)` pairs, multiples of 4, one signature `complete_HxW` each, which
             share the weights; None writes one signature `complete` for any multiples of 4.
         calibration: Folder of photos, or uint8 arrays `(height, width, 3)`, that `"int8"`
-            measures its ranges on. None takes drawn sample portraits, with a warning.
+            measures its ranges on. None takes built-in portraits, with a warning.
         calibration_count: Int, photos to calibrate on at each size.
         float_layers: Names of convolutions, `conv_1` to `conv_17` but for the transposed
             `conv_13` and `conv_15`, that stay float32 under `"int8"`, the sigmoid with the
@@ -203,12 +203,12 @@ def calibration_photos(
     """Return the photos to calibrate on.
 
     Args:
-        source: Folder of photos, photos, or None for drawn sample portraits.
+        source: Folder of photos, photos, or None for built-in portraits.
         count: Int, how many at most.
     """
     if source is None:
         logger.warning(
-            "calibrating int8 on drawn sample portraits: give a folder of photos like those "
+            "calibrating int8 on the built-in sample portraits: give a folder of photos like those "
             "that the network will see for the best accuracy"
         )
         return sample_photos(count)

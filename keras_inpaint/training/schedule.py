@@ -107,7 +107,6 @@ def _train(
             config.data,
             data_dir=config.data_dir,
             shortest_side=round(config.size * config.scale[1]),
-            seed=config.seed,
             progress=lambda done, total: tell("loading", {"done": done, "total": total}),
         )
     kept, held_out = images.split(config.held_out, config.seed)

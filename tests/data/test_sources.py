@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from keras_inpaint.data import sources
+from keras_inpaint.data import sample, sources
 from keras_inpaint.data.decoding import decode_photo, exif_orientation
 from keras_inpaint.data.groups import group_of
 
@@ -133,13 +133,13 @@ def test_the_fingerprint_follows_the_contents(folder):
 
 def test_the_sample_needs_no_file():
     images = sources.load_images("sample:5", shortest_side=32)
-    assert len(images) == 5 and images.sides.tolist() == [[39, 32]] * 5
-    assert images.fingerprint == sources.load_images("sample:5", shortest_side=32).fingerprint
-    assert (
-        images.fingerprint != sources.load_images("sample:5", shortest_side=32, seed=1).fingerprint
-    )
+    assert len(images) == 5 and images.names == sample.names("train")[:5]
+    assert images.fetch(tf.constant(4)).shape == (39, 32, 3)
+    assert len(sources.load_images("sample", shortest_side=16)) == 400
     with pytest.raises(ValueError, match="sample:many"):
         sources.load_images("sample:many")
+    with pytest.raises(ValueError, match="1 to 400 portraits to train on, got 401"):
+        sources.load_images("sample:401")
 
 
 def test_a_tfds_data_set_by_name():

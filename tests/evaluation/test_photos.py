@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_inpaint.data import sample
 from keras_inpaint.evaluation.photos import (
     choose,
     held_out_numbers,
@@ -41,15 +42,15 @@ def test_arrays(photos):
         open_photos([])
 
 
-def test_sample_is_drawn_when_asked_for_and_not_the_one_that_is_trained_on():
-    from keras_inpaint.data.sample import draw_portrait
-
+def test_the_sample_is_of_people_who_are_not_trained_on():
     found = open_photos("sample:3")
-    assert found.source == "sample" and len(found) == 3 and len(open_photos("sample")) == 200
+    assert found.source == "sample" and len(found) == 3 and len(open_photos("sample")) == 25
     picture = np.asarray(found.open(2))
-    assert picture.shape == (218, 178, 3)
-    assert np.array_equal(picture, np.asarray(open_photos("sample").open(2)))
-    assert not np.array_equal(picture, draw_portrait(0, 2))
+    assert picture.shape == (157, 128, 3)
+    assert np.array_equal(picture, sample.portrait(2))
+    assert not set(open_photos("sample").names) & set(sample.names("train"))
+    with pytest.raises(ValueError, match="has 1 to 25 portraits to test on, got 26"):
+        open_photos("sample:26")
     for wrong in ("sample:0", "sample:x"):
         with pytest.raises(ValueError, match="expected sample or sample:COUNT"):
             open_photos(wrong)

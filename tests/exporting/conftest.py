@@ -27,10 +27,11 @@ def loaded(saved_model_path):
 
 @pytest.fixture(scope="session")
 def photos():
-    """Small photos of several sizes: drawn portraits."""
-    from keras_inpaint.data.sample import draw_portraits
+    """Small photos of several sizes, cut from portraits."""
+    from keras_inpaint.data import sample
 
-    return [*draw_portraits(3, size=(70, 90)), *draw_portraits(1, size=(64, 64), seed=1)]
+    wide = [sample.portrait(number)[20:90, 19:109] for number in range(3)]
+    return [*wide, sample.portrait(3)[30:94, 32:96]]
 
 
 @pytest.fixture(scope="session")

@@ -234,7 +234,7 @@ def portrait(tmp_path_factory):
     from keras_inpaint.data import sample
 
     path = tmp_path_factory.mktemp("photos") / "portrait.png"
-    Image.fromarray(sample.draw_portrait(3, 8, 1040, 1360)).save(path)
+    Image.fromarray(sample.portrait(8)).resize((1360, 1040)).save(path)
     return path
 
 
