@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,13 +12,21 @@ from keras_inpaint.inference.atomic import check_target, shown
 from keras_inpaint.inference.hole_masks import (
     Holes,
     alpha_mask,
+    decode_mask,
     grown,
     measure,
     read_mask,
     warnings_about,
 )
 from keras_inpaint.inference.photo import fit
-from keras_inpaint.inference.photos import Photo, output_format, read_photo, write_photo
+from keras_inpaint.inference.photos import (
+    Photo,
+    decode_photo,
+    encode_photo,
+    output_format,
+    read_photo,
+    write_photo,
+)
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.
@@ -114,21 +122,96 @@ def complete_file(
             f"{shown(photo_path)}: holds several pictures, of which only the first would be left; "
             "write to another file"
         )
-    name = photo.format if keep_format else output_format(photo, Path(output))
-    hole, warnings = (
+    format = photo.format if keep_format else output_format(photo, Path(output))
+    found = (
         alpha_mask(photo)
         if from_alpha
         else read_mask(mask, photo, polarity=options.polarity, resize=options.resize)
     )
+    what = photo_path if from_alpha else mask
+    completed, done = _complete(
+        photo, found, load, options, format, start, what=what, output=output, opaque=from_alpha
+    )
+    notes = write_photo(completed, target, format=format, overwrite=overwrite)
+    seconds = time.perf_counter() - start
+    return replace(done, output=Path(output), seconds=seconds, notes=done.notes + notes)
+
+
+def complete_bytes(
+    photo: bytes,
+    mask: bytes | None,
+    load: Callable[[], Completer],
+    *,
+    options: MaskOptions | None = None,
+    check: Callable[[Photo, Holes], None] | None = None,
+) -> tuple[bytes, Completion]:
+    """Complete the holes of a photo file in memory, in its own format.
+
+    Args:
+        photo: The bytes of the photo's file.
+        mask: The bytes of the mask's file; None takes the photo's own transparency.
+        load: Returns what fills the holes.
+        options: How the mask is read.
+        check: Called with the photo and its holes before anything is computed; what it raises is
+            raised.
+
+    Returns:
+        The bytes of the completed file, and what was done.
+
+    Raises:
+        ValueError: As for `complete_file`; messages call the files `photo` and `mask`.
+    """
+    start = time.perf_counter()
+    options = options or MaskOptions()
+    decoded = decode_photo(photo, "photo")
+    found = (
+        alpha_mask(decoded)
+        if mask is None
+        else decode_mask(mask, decoded, "mask", polarity=options.polarity, resize=options.resize)
+    )
+    completed, done = _complete(
+        decoded,
+        found,
+        load,
+        options,
+        decoded.format,
+        start,
+        what="photo" if mask is None else "mask",
+        output="photo",
+        opaque=mask is None,
+        check=check,
+    )
+    data, notes = encode_photo(completed, decoded.format)
+    seconds = time.perf_counter() - start
+    return data, replace(done, seconds=seconds, notes=done.notes + notes)
+
+
+def _complete(
+    photo: Photo,
+    found: tuple[np.ndarray, tuple[str, ...]],
+    load: Callable[[], Completer],
+    options: MaskOptions,
+    format: str,
+    start: float,
+    *,
+    what: str | Path,
+    output: str | Path,
+    opaque: bool,
+    check: Callable[[Photo, Holes], None] | None = None,
+) -> tuple[Photo, Completion]:
+    """Fill the hole that a mask was found to mean; nothing is read or written."""
+    hole, warnings = found
     hole = grown(hole, options.grow)
     holes = measure(hole)
     if not holes.pixels and options.without_hole == "refuse":
-        what = shown(photo_path) if from_alpha else shown(mask)
         raise ValueError(
-            f"{what}: the mask has no hole; white is the hole unless --mask-polarity black is given"
+            f"{shown(what)}: the mask has no hole; white is the hole unless --mask-polarity black "
+            "is given"
         )
+    if check is not None:
+        check(photo, holes)
     warnings += warnings_about(holes)
-    _refuse_early(photo, hole, name, output, opaque=from_alpha)
+    _refuse_early(photo, hole, format, output, opaque=opaque)
     completed, chosen = photo, ()
     if holes.pixels:
         completer = load()
@@ -136,17 +219,16 @@ def complete_file(
         filled, chosen = (
             explained(photo.image, hole) if explained else (completer(photo.image, hole), ())
         )
-        completed = photo.completed(filled, hole, opaque=from_alpha)
-    notes = write_photo(completed, target, format=name, overwrite=overwrite)
-    return Completion(
+        completed = photo.completed(filled, hole, opaque=opaque)
+    return completed, Completion(
         output=Path(output),
-        format=name,
+        format=format,
         mode=photo.mode,
         size=photo.size,
         holes=holes,
         seconds=time.perf_counter() - start,
         warnings=warnings,
-        notes=photo.notes + chosen + notes,
+        notes=photo.notes + chosen,
     )
 
 

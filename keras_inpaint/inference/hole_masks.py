@@ -1,6 +1,7 @@
 """Mask files -> holes: one contract (white is the hole), and a warning where a mask is unclear."""
 
 import contextlib
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image, ImageOps
 from keras_inpaint.data.hole_values import SOFT, brightest_colour, hole_of, percent, raw_values
 from keras_inpaint.inference.atomic import check_regular_file, shown
 from keras_inpaint.inference.orientation import as_shown
-from keras_inpaint.inference.photos import Photo, read_photo
+from keras_inpaint.inference.photos import Photo, decode_photo
 from keras_inpaint.inference.pixels import GREY, brightness
 
 POLARITIES = ("white", "black")
@@ -64,10 +65,37 @@ def read_mask(
         OSError: If the file cannot be reached.
         ValueError: If it cannot be read, or has another size and `resize` is not set.
     """
-    if polarity not in POLARITIES:
-        raise ValueError(f"Expected a polarity of {POLARITIES}. Received: polarity={polarity!r}")
-    name = shown(path)
-    values, colour, notes = _values(path, polarity)
+    _check_polarity(polarity)
+    path = check_regular_file(path)
+    return decode_mask(path.read_bytes(), photo, path, polarity=polarity, resize=resize)
+
+
+def decode_mask(
+    data: bytes,
+    photo: Photo,
+    name: str | Path = "mask",
+    *,
+    polarity: str = "white",
+    resize: bool = False,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the hole that the bytes of a mask file mean for a photo; see `read_mask`.
+
+    Args:
+        data: The file's bytes.
+        photo: The photo; the mask must have its size as shown.
+        name: What messages call the mask.
+        polarity: `white` or `black`, whichever marks the hole.
+        resize: Resize a mask of another size to the photo's, by the nearest pixel.
+
+    Returns:
+        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+
+    Raises:
+        ValueError: If it cannot be read, or has another size and `resize` is not set.
+    """
+    _check_polarity(polarity)
+    values, colour, notes = _values(data, name, polarity)
+    name = shown(name)
     hole, told = hole_of(values, name, polarity=polarity, colour=colour)
     notes = [*(f"{name}: {note}" for note in notes), *told]
     width, height = photo.size
@@ -172,15 +200,22 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _values(path: str | Path, polarity: str) -> tuple[np.ndarray, str, tuple[str, ...]]:
+def _check_polarity(polarity: str) -> None:
+    if polarity not in POLARITIES:
+        raise ValueError(f"Expected a polarity of {POLARITIES}. Received: polarity={polarity!r}")
+
+
+def _values(
+    data: bytes, name: str | Path, polarity: str
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
-    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # read_photo says why
+    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # told below
     with warnings.catch_warnings(), contextlib.suppress(*unread):
         warnings.simplefilter("ignore")
-        with Image.open(check_regular_file(path)) as image:
+        with Image.open(io.BytesIO(data)) as image:
             if image.mode[0] in "IF":
                 return raw_values(ImageOps.exif_transpose(image)), "", ()
-    mask = read_photo(path)
+    mask = decode_photo(data, name)
     colour = brightest_colour(Image.fromarray(mask.image)) if mask.mode not in GREY else ""
     return _brightness(mask, unpainted=0 if polarity == "white" else 255), colour, mask.notes
 

@@ -1,5 +1,6 @@
 """Photo files <-> arrays, with everything kept that a completion has no reason to change."""
 
+import io
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from keras_inpaint.inference.photo import Photo, fit
 from keras_inpaint.inference.photo_formats import FORMATS, SUFFIXES, encode, format_by_suffix
 from keras_inpaint.inference.pixels import BANDS, WITH_ALPHA, Transparency
 
-__all__ = ["Photo", "output_format", "read_photo", "write_photo"]
+__all__ = ["Photo", "decode_photo", "encode_photo", "output_format", "read_photo", "write_photo"]
 
 # Imported so that Pillow knows these formats, and no other (PostScript, PDF, ...).
 _READERS = (
@@ -62,10 +63,26 @@ def read_photo(path: str | Path) -> Photo:
             (32-bit and floating-point pixels, 16-bit CMYK, CIELAB).
     """
     path = check_regular_file(path)
+    return decode_photo(path.read_bytes(), path)
+
+
+def decode_photo(data: bytes, name: str | Path = "photo") -> Photo:
+    """Return the photo in the bytes of a file; see `read_photo`.
+
+    Args:
+        data: The file's bytes.
+        name: What messages call it; an ending counts as the file's.
+
+    Raises:
+        ValueError: If it is no photo, damaged, too large, or of a kind that cannot be kept.
+    """
+    path = Path(name)
+    if not data:
+        raise ValueError(f"{shown(path)}: is empty (0 bytes)")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            photo = _read(path)
+            photo = _decode(data, path)
         except Image.DecompressionBombError as error:
             raise ValueError(f"{shown(path)}: is too large ({error})") from error
         except Image.UnidentifiedImageError as error:
@@ -106,11 +123,32 @@ def write_photo(
         ValueError: If the format cannot hold the photo, e.g. transparency in a JPEG.
     """
     target = check_target(path, overwrite=overwrite)
-    name = format or output_format(photo, Path(path))
+    data, notes = encode_photo(photo, format or output_format(photo, Path(path)), path)
+    write_atomically(target, data, overwrite=overwrite)
+    return notes
+
+
+def encode_photo(
+    photo: Photo, format: str | None = None, name: str | Path = "photo"
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the bytes of a photo's file.
+
+    Args:
+        photo: What to encode.
+        format: A key of `FORMATS`; None is the photo's own.
+        name: What messages call the file.
+
+    Returns:
+        The bytes, and notes on what the format asked for, a sentence each.
+
+    Raises:
+        ValueError: If the format cannot hold the photo, e.g. transparency in a JPEG.
+    """
+    format = format or photo.format
     try:
-        fitting, notes = fit(photo, name)
+        fitting, notes = fit(photo, format)
         data, more = encode(
-            name,
+            format,
             fitting.pixels,
             fitting.mode,
             fitting.metadata,
@@ -118,9 +156,8 @@ def write_photo(
             transparency=fitting.transparency,
         )
     except Exception as error:  # encoders of odd metadata raise nearly anything
-        raise ValueError(f"{shown(path)}: cannot be written ({_line(error)})") from error
-    write_atomically(target, data, overwrite=overwrite)
-    return tuple(notes + more)
+        raise ValueError(f"{shown(name)}: cannot be written ({_line(error)})") from error
+    return data, tuple(notes + more)
 
 
 def output_format(photo: Photo, path: Path) -> str:
@@ -144,21 +181,19 @@ def _kinds() -> str:
     return f"{', '.join(most)} or {last}{heic}"
 
 
-def _read(path: Path) -> Photo:
+def _decode(data: bytes, path: Path) -> Photo:
     notes: list[str] = []
-    with open(path, "rb") as stream:
-        image = Image.open(stream, formats=_OPENED)
+    with Image.open(io.BytesIO(data), formats=_OPENED) as image:
         kind = _PILLOW_NAMES[str(image.format)]
         named = format_by_suffix(path)
         if named is not None and named != kind:
             notes.append(f"is named {path.suffix} and holds a {kind}")
-        stream.seek(0)
-        data = stream.read() if kind == "PNG" else None
-        mode = _mode(image, data)
-        metadata, left_out = metadata_of(image, data)
+        png = data if kind == "PNG" else None
+        mode = _mode(image, png)
+        metadata, left_out = metadata_of(image, png)
         notes += left_out
         orientation = _orientation(image)
-        depth = _grey_depth(data)
+        depth = _grey_depth(png)
         frames = 2 if getattr(image, "is_animated", False) else 1
         if image.info.get("bit_depth", 8) > 8:
             notes.append(f"its {image.info['bit_depth']} bits a colour are reduced to 8")
@@ -167,8 +202,7 @@ def _read(path: Path) -> Photo:
             image.seek(0)
         image.load()
         if mode in ("LA;16", "RGB;16", "RGBA;16"):
-            stream.seek(0)
-            pixels = decode_deep(data if data is not None else stream.read(), mode)
+            pixels = decode_deep(data, mode)
         else:
             pixels = np.asarray(image)
     palette, transparency = None, image.info.get("transparency")
