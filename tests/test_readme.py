@@ -15,7 +15,7 @@ README = ROOT / "README.md"
 pytestmark = pytest.mark.skipif(not README.exists(), reason="not a checkout")
 
 #: The sample's portrait in docs/images.
-PORTRAIT = 9
+PORTRAIT = 10
 
 
 def blocks(language):
