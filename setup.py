@@ -11,14 +11,10 @@ VERSION = re.search(
 ).group(1)
 
 SERVE = [
-    "kserve>=0.21",
     "fastapi>=0.115",
     "fastapi-offline>=1.7",
-    "grpcio>=1.71",
-    "orjson>=3.10",
     "prometheus-client>=0.20",
     "python-multipart>=0.0.20",
-    "tensorflow-serving-api>=2.21",
     "uvicorn>=0.34",
 ]
 UI = ["gradio>=6.31"]
@@ -34,7 +30,14 @@ TEST = [
     "build>=1.2",
     "setuptools>=80",
 ]
-TEST_SERVE = ["requests>=2.32", "schemathesis>=4.30", "tritonclient[grpc,http]>=2.70"]
+TEST_SERVE = [
+    "grpcio>=1.71",
+    "kserve>=0.21",
+    "requests>=2.32",
+    "schemathesis>=4.30",
+    "tensorflow-serving-api>=2.21",
+    "tritonclient[grpc,http]>=2.70",
+]
 TEST_WEB = ["playwright>=1.65"]  # drives the chromium that is installed already
 
 setup(

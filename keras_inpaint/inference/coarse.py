@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.filling import fill
 from keras_inpaint.inference.runtimes import Runtime
 from keras_inpaint.inference.tiles import hole_groups, reduced_mask
@@ -123,6 +124,7 @@ def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: i
     """
     ring = np.ceil(_distances(mask) / RING_WIDTH).astype(int)
     for number in np.unique(ring[mask]):
+        check_cancelled()
         hole = ring == number
         generated = image.copy()
         fill(runtime, generated[None], hole[None], max_pixels)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_inpaint.inference import windows
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.runtimes import Runtime, as_bytes
 from keras_inpaint.inference.tiles import Box, Tile, cut, plan
 
@@ -57,6 +58,7 @@ def generate_patches(
     for (height, width), jobs in same.items():
         at_once = max(1, min(max_pixels or 0, _BATCH_PIXELS) // (height * width))
         for start in range(0, len(jobs), at_once):
+            check_cancelled()
             some = jobs[start : start + at_once]
             generated = runtime.generate(
                 np.stack([cut(images[number], tile.outer) for number, tile in some]),

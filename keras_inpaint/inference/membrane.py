@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from keras_inpaint.inference.cancelling import check_cancelled
+
 #: A grid with fewer free pixels is solved without a coarser one below it.
 _SMALL = 64
 #: Steps on one grid at most, and pixels times steps: what is left then is below what shows.
@@ -68,6 +70,7 @@ def _solved(
     least = tolerance**2 * _dot(given, given)
     energy = _dot(residual, residual)
     for _ in range(int(np.clip(_MOST_WORK / count, _FEWEST_STEPS, _MOST_STEPS))):
+        check_cancelled()
         if np.all(energy <= least):
             break
         change = applied(direction)

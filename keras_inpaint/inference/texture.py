@@ -21,6 +21,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.membrane import membrane
 from keras_inpaint.inference.tiles import Box, reduced_mask
 
@@ -142,6 +143,7 @@ def _composed(
             level.compose(centred=True)
         rounds = _ROUNDS[min(place, len(_ROUNDS) - 1)]
         for number in range(rounds):
+            check_cancelled()
             level.match(generator)
             final = last and number == rounds - 1
             level.compose(centred=final, sharp=final)
@@ -444,6 +446,7 @@ def _nearest(rows: np.ndarray, sources: np.ndarray) -> np.ndarray:
     columns = np.ascontiguousarray(block.reshape(-1, width, block.shape[1]).transpose(0, 2, 1))
     nearest = np.empty(len(rows), np.int64)
     for start in range(0, len(rows), height):
+        check_cancelled()
         part = rows[start : start + height]
         products = np.matmul(part, columns)  # (blocks, rows, width)
         products = products.transpose(1, 0, 2).reshape(len(part), -1)

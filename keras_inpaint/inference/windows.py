@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.runtimes import Runtime, as_bytes
 from keras_inpaint.inference.tiles import Box, cut, hole_boxes, tightened
 
@@ -23,6 +24,7 @@ def fill(runtime: Runtime, image: np.ndarray, mask: np.ndarray) -> None:
     left_over = mask.copy()
     for box in hole_boxes(mask):
         for part in _parts(box, runtime):
+            check_cancelled()
             # What an earlier window has filled is known to a later one, so that they fit.
             inner = tightened(left_over, part)
             if inner is None:

@@ -1,92 +1,278 @@
-"""The HTTP application: routes, error answers, metrics, description."""
+"""The HTTP application: routes, their parameters and answers, and their description."""
 
+import asyncio
+import functools
 import pathlib
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import fastapi_offline
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartParser
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 import keras_inpaint
-from keras_inpaint.serving import openapi, photo_routes, v1_routes, v2_routes
+from keras_inpaint.inference.blend_methods import AUTO, USUAL
+from keras_inpaint.inference.completing import MaskOptions
+from keras_inpaint.serving.completing import (
+    MEDIA_TYPES,
+    check_size,
+    complete_upload,
+    notes_of,
+)
 from keras_inpaint.serving.errors import ServingError
-from keras_inpaint.serving.kserve_sdk import InferenceError, InvalidInput
-from keras_inpaint.serving.middleware import Door
-from keras_inpaint.serving.services import Services
+from keras_inpaint.serving.limiter import Limiter
+from keras_inpaint.serving.logs import note
+from keras_inpaint.serving.middleware import RequestMiddleware, error_answer
+from keras_inpaint.serving.models import Models
+from keras_inpaint.serving.settings import Settings
 
 _DESCRIPTION = """
-Completes the holes of photos with GLCIC networks.
-
-`POST /complete` takes a photo and a mask as files and answers with the completed file. The
-other routes speak TensorFlow Serving's REST protocol (`/v1`) and the Open Inference Protocol
-(`/v2`). White in a mask is the hole.
+Completes the holes of photos: `POST /complete` takes a photo and a mask as files and answers with
+the completed file, in the photo's size, format and mode, its metadata kept. White in a mask is
+the hole.
 """
 _ASSETS = pathlib.Path(fastapi_offline.__file__).parent / "static"
+_MEANINGS = {
+    400: "The form cannot be read",
+    401: "The API key is missing or wrong",
+    403: "Pages of this origin may not ask",
+    404: "No such model",
+    408: "The body did not arrive in time",
+    413: "Too many bytes, pixels, or pixels in the hole",
+    421: "The server does not answer to this host name",
+    422: "A parameter, the photo or the mask cannot be worked with; the message says why",
+    429: "Too many requests; Retry-After says when to come again",
+    503: "The server is starting or stopping",
+    504: "Not done in time; the work was stopped",
+}
 
 
-def build(services: Services) -> Any:
+class Error(BaseModel):
+    """What was wrong, in a sentence."""
+
+    error: str
+
+
+class Model(BaseModel):
+    """A model that completes photos.
+
+    Attributes:
+        name: What the parameter `model` calls it.
+        default: Whether it completes photos where no model is named.
+        card: What is known about it: data, licence, limits, figures.
+    """
+
+    name: str
+    default: bool
+    card: dict[str, Any]
+
+
+class ModelList(BaseModel):
+    """The models that are served."""
+
+    models: list[Model]
+
+
+class Health(BaseModel):
+    """Whether photos are taken."""
+
+    status: Literal["live", "ready", "loading", "stopping"]
+
+
+class CompleteForm(BaseModel):
+    """What a photo is completed with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    photo: UploadFile = Field(description="JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC")
+    mask: UploadFile | None = Field(
+        None,
+        description="A file as large as the photo is shown, white in the hole; left out, the hole "
+        "is the photo's transparent part",
+    )
+    model: str = Field("", max_length=100, description="A name of /models; by default the default")
+    blend: Literal["none", "feather", "poisson"] = Field(
+        USUAL, description="How the hole's rim is matched to the photo"
+    )
+    scale: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
+        AUTO, description="Complete on the photo reduced to one part in so many"
+    )
+    texture: Literal["auto", "on", "off"] = Field(
+        AUTO, description="Compose holes of texture from the photo"
+    )
+    coarse: Literal["auto", "off"] = Field(
+        "auto", description="Complete holes wider than the network sees coarsely first, or refuse"
+    )
+    polarity: Literal["white", "black"] = Field("white", description="What marks the hole")
+    grow: int = Field(0, ge=0, le=1000, description="Pixels to widen the hole by")
+    resize_mask: bool = Field(False, description="Take a mask of another size")
+
+
+class State:
+    """What the routes work with.
+
+    Attributes:
+        settings: `Settings`.
+        limiter: `Limiter`.
+        models: `Models`, or None while they are loaded.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limiter = Limiter(settings.workers, settings.queue, settings.timeout)
+        self.models: Models | None = None
+
+    def loaded(self) -> Models:
+        """Return the models; raise a 503 while there are none."""
+        if self.models is None:
+            raise ServingError(503, "the models are being loaded", retry_after=5)
+        return self.models
+
+
+def build(state: State) -> Any:
     """Return the ASGI application.
 
     Args:
-        services: What the routes work with.
+        state: What the routes work with.
     """
-    settings = services.settings
+    settings = state.settings
+    # Uploads stay in memory: the middleware bounds how much of a request there is.
+    MultiPartParser.spool_max_size = settings.max_body
     app = FastAPI(
         title="keras-inpaint",
         version=keras_inpaint.__version__,
         description=_DESCRIPTION.strip(),
         docs_url=None,
         redoc_url=None,
-        # A path with a slash too many is not found; answering with a redirect would make
-        # clients send a photo twice.
+        # A redirect would make clients send a photo twice.
         redirect_slashes=False,
     )
-    app.include_router(photo_routes.router(services))
-    app.include_router(v1_routes.router(services))
-    app.include_router(v2_routes.router(services))
-    _add_pages(app)
-    _add_error_answers(app)
-    described: dict[str, Any] = {}
+    _add_photos(app, state)
+    _add_operation(app, state)
+    _add_errors(app)
+    if settings.api_key is not None:
+        describe = app.openapi
 
-    def description() -> dict[str, Any]:
-        if not described:
-            described.update(openapi.describe(app, with_key=settings.api_key is not None))
-        return described
+        def with_key() -> dict[str, Any]:
+            document = describe()
+            parts = document.setdefault("components", {})
+            parts["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"key": []}]
+            return document
 
-    app.openapi = description  # type: ignore[method-assign]
-    door: Any = Door(app, settings, services.gate)
-    if settings.allow_origins:
-        return CORSMiddleware(
-            door,
-            allow_origins=settings.allow_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
-            expose_headers=["content-disposition", "x-request-id", "x-keras-inpaint-notes"],
+        app.openapi = with_key  # type: ignore[method-assign]
+    guarded: Any = RequestMiddleware(Admission(app, state), settings)
+    if not settings.origins:
+        return guarded
+    return CORSMiddleware(
+        guarded,
+        allow_origins=settings.origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
+        expose_headers=["content-disposition", "x-request-id", "x-keras-inpaint-notes"],
+    )
+
+
+def _add_photos(app: FastAPI, state: State) -> None:
+    settings = state.settings
+    files = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _media_types()}
+
+    @app.post(
+        "/complete",
+        tags=["Photos"],
+        summary="Complete a photo",
+        description="What should be known about the result is in the header "
+        "`x-keras-inpaint-notes`, a JSON array of sentences.",
+        response_class=Response,
+        responses={200: {"description": "The completed file", "content": files}, **_errors()},
+    )
+    async def complete(
+        request: Request, form: Annotated[CompleteForm, Form(media_type="multipart/form-data")]
+    ) -> Response:
+        models = state.loaded()
+        model = form.model or models.default
+        if not models.has(model):
+            raise ServingError(404, f"no model {model!r}; there are {', '.join(models.names)}")
+        photo = await form.photo.read()
+        mask = None if form.mask is None else await form.mask.read()
+        for what, data in (("photo", photo), ("mask", mask)):
+            if data is not None:
+                check_size(data, what, settings.max_pixels)
+        note(model=model)
+        work = functools.partial(
+            complete_upload,
+            photo,
+            mask,
+            models,
+            model,
+            MaskOptions(form.polarity, form.grow, form.resize_mask),
+            settings.max_hole,
+            blend=form.blend,
+            scale=form.scale,
+            texture=form.texture,
+            coarse=form.coarse,
         )
-    return door
+        contents, done = await state.limiter.run(work, _gone(request))
+        note(size=list(done.size), hole=done.holes.pixels)
+        name = f"completed.{MEDIA_TYPES[done.format].partition('/')[2]}"
+        return Response(
+            contents,
+            media_type=MEDIA_TYPES[done.format],
+            headers={
+                "content-disposition": f'inline; filename="{name}"',
+                "x-keras-inpaint-notes": notes_of(done),
+            },
+        )
+
+    @app.get("/models", tags=["Photos"], summary="The models", responses=_errors(401, 503))
+    async def models() -> ModelList:
+        loaded = state.loaded()
+        names = list(loaded.names) if len(loaded.names) == 1 else [AUTO, *loaded.names]
+        about = "Chosen among the others, hole by hole, by what is known around it."
+        cards = {AUTO: {"description": about}, **loaded.cards}
+        return ModelList(
+            models=[
+                Model(name=name, default=name == loaded.default, card=cards[name]) for name in names
+            ]
+        )
 
 
-def _add_pages(app: FastAPI) -> None:
-    @app.get(
+def _add_operation(app: FastAPI, state: State) -> None:
+    @app.api_route("/health/live", methods=["GET", "HEAD"], tags=["Operation"])
+    async def live() -> Health:
+        return Health(status="live")
+
+    @app.api_route(
+        "/health/ready",
+        methods=["GET", "HEAD"],
+        tags=["Operation"],
+        responses={503: {"description": "Loading or stopping", "model": Health}},
+    )
+    async def ready(response: Response) -> Health:
+        if state.limiter.draining or state.models is None:
+            response.status_code = 503
+            return Health(status="stopping" if state.limiter.draining else "loading")
+        return Health(status="ready")
+
+    @app.api_route(
         "/metrics",
+        methods=["GET", "HEAD"],
         tags=["Operation"],
         summary="Prometheus metrics",
         response_class=Response,
-        responses={
-            200: {"description": "Text format", "content": {"text/plain": {"schema": {}}}},
-            **openapi.errors(401, 421, 500),
-        },
+        responses={200: {"content": {"text/plain": {}}}, **_errors(401)},
     )
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def docs() -> HTMLResponse:
         return get_swagger_ui_html(
             openapi_url="/openapi.json",
@@ -96,38 +282,62 @@ def _add_pages(app: FastAPI) -> None:
             swagger_favicon_url="/docs/assets/favicon.png",
         )
 
+    @app.get("/", include_in_schema=False)
+    async def start() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="assets")
 
 
-def _add_error_answers(app: FastAPI) -> None:
-    def answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-        return JSONResponse({"error": message}, status, headers)
-
+def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(ServingError)
     async def serving_error(request: Request, error: ServingError) -> JSONResponse:
-        headers = {}
-        if error.retry_after is not None:
-            headers["retry-after"] = str(error.retry_after)
-        if error.status in (408, 413):
-            headers["connection"] = "close"
-        return answer(error.status, str(error), headers)
-
-    @app.exception_handler(InvalidInput)
-    async def invalid_input(request: Request, error: InvalidInput) -> JSONResponse:
-        return answer(400, str(error))
+        return error_answer(error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        where = " ".join(str(part) for part in first.get("loc", ()))
-        return answer(400, f"{where}: {first.get('msg', 'does not fit')}")
+        where = str(first.get("loc", ("", "body"))[1]) if len(first.get("loc", ())) > 1 else "body"
+        given = first.get("input")
+        value = f", got {given[:60]!r}" if isinstance(given, str) else ""
+        return error_answer(ServingError(422, f"{where}: {first['msg']}{value}"))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        return answer(error.status_code, str(error.detail), dict(error.headers or {}))
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
-    @app.exception_handler(InferenceError)
-    @app.exception_handler(Exception)
-    async def internal_error(request: Request, error: Exception) -> JSONResponse:
-        # The traceback is logged by the door, under the same id.
-        return answer(500, f"internal error, request {request.state.request_id}")
+
+class Admission:
+    """Lets a request for work in before its body is read, and out when it was answered.
+
+    Args:
+        app: The application.
+        state: Its state.
+    """
+
+    def __init__(self, app: Any, state: State) -> None:
+        self._app, self._limiter = app, state.limiter
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http" or scope["path"] != "/complete" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        self._limiter.enter()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._limiter.leave()
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        await asyncio.sleep(0)
+
+
+def _errors(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: {"description": _MEANINGS[code], "model": Error} for code in codes or _MEANINGS}
+
+
+def _media_types() -> list[str]:
+    return list(MEDIA_TYPES.values())

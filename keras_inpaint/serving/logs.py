@@ -12,7 +12,7 @@ request_fields: contextvars.ContextVar[dict[str, Any] | None] = contextvars.Cont
     "request_fields", default=None
 )
 
-_OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "kserve", "kserve.trace")
+_OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 def note(**fields: Any) -> None:

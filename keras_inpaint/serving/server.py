@@ -1,4 +1,4 @@
-"""Starts and stops a server: both protocols, models in the background, a graceful end."""
+"""Starts and stops a server: models loaded in the background, a graceful end."""
 
 import asyncio
 import contextlib
@@ -6,25 +6,85 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
 from PIL import Image
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from keras_inpaint.serving import app, grpc_server, services
-from keras_inpaint.serving.loader import Loader
-from keras_inpaint.serving.repository import ModelSource
+from keras_inpaint.serving import app
+from keras_inpaint.serving.models import Models
 from keras_inpaint.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 #: Connections at a time, beyond which new ones are told 503 at once.
 _MAX_CONNECTIONS = 1000
+
+
+def serve(references: Sequence[str], settings: Settings) -> None:
+    """Serve models until the process is told to stop by SIGTERM or SIGINT.
+
+    Args:
+        references: What `--model` takes; none is all bundled presets.
+        settings: Address and limits.
+
+    Raises:
+        OSError: If the address cannot be bound.
+        ValueError: If a model cannot be loaded.
+    """
+    # Sizes are checked against the server's own limits; Pillow's warning would only fill the log.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+    asyncio.run(_serve(references, settings))
+
+
+async def _serve(references: Sequence[str], settings: Settings) -> None:
+    state = app.State(settings)
+    listener = _listen(settings.host, settings.port)
+    stop = asyncio.Event()
+    _catch_signals(stop)
+    http = _Http(
+        uvicorn.Config(
+            app.build(state),
+            http=_protocol(settings.body_timeout),
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=5,
+            ws="none",
+        )
+    )
+    serving = asyncio.create_task(http.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    address = _url(settings.host, listener.getsockname()[1])
+    logger.info("listening", extra={"fields": {"url": address}})
+    if not settings.on_loopback and settings.api_key is None:
+        logger.warning("anyone who reaches %s can use this server: no API key", settings.host)
+    loading = asyncio.create_task(asyncio.to_thread(_load, references, settings.workers))
+    try:
+        await asyncio.wait([loading, stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+        if loading.done():
+            state.models = loading.result()
+            fields = {"url": address, "models": list(state.models.names)}
+            logger.info("ready", extra={"fields": fields})
+            await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped = await state.limiter.close(settings.grace)
+        http.should_exit = True
+        stopping.cancel()
+        await asyncio.gather(serving, loading, return_exceptions=True)
+        logger.info("stopped", extra={"fields": {"unanswered": stopped}})
+
+
+def _load(references: Sequence[str], workers: int) -> Models:
+    models = Models(references, workers)
+    models.warm_up()
+    return models
 
 
 class _Http(uvicorn.Server):
@@ -35,153 +95,36 @@ class _Http(uvicorn.Server):
         yield
 
 
-def serve(sources: list[ModelSource], settings: Settings, *, versions: str = "all") -> None:
-    """Serve models until the process is told to stop by SIGTERM or SIGINT.
+def _protocol(seconds: float) -> type[H11Protocol]:
+    """Return uvicorn's protocol, which closes connections whose headers do not arrive in time."""
 
-    Args:
-        sources: The models; see `repository.find_sources`.
-        settings: Addresses and limits.
-        versions: String, which versions; see `repository.check_policy`.
+    class Protocol(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.loop.call_later(seconds, self._too_slow)
 
-    Raises:
-        OSError: If an address cannot be bound.
-        ValueError: If a model cannot be served.
-    """
-    # Sizes are checked against our own limits; Pillow's warning would only fill the log.
-    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    with tempfile.TemporaryDirectory(prefix="keras-inpaint-serve-") as folder:
-        scratch = Path(folder)
-        before = tempfile.tempdir
-        tempfile.tempdir = folder  # uploads that are too large for memory go here too
-        try:
-            asyncio.run(_Server(sources, settings, versions, scratch).run())
-        finally:
-            tempfile.tempdir = before
+        def _too_slow(self) -> None:
+            if self.cycle is None and not self.transport.is_closing():
+                self.transport.close()
+
+    return Protocol
 
 
-class _Server:
-    def __init__(
-        self, sources: list[ModelSource], settings: Settings, versions: str, scratch: Path
-    ) -> None:
-        self._sources = sources
-        self._settings = settings
-        self._versions = versions
-        self._scratch = scratch
-        self._stop = asyncio.Event()
-        self._signals = 0
+def _catch_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
 
-    async def run(self) -> None:
-        settings = self._settings
-        parts = services.build(settings, self._scratch)
-        listener = _listen(settings.host, settings.port)
-        rpc, rpc_port = None, None
-        if settings.grpc_port is not None:
-            rpc, rpc_port = grpc_server.build(parts)
-        self._catch_signals()
-        http = _Http(
-            uvicorn.Config(
-                app.build(parts),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=True,
-                limit_concurrency=_MAX_CONNECTIONS,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=max(1, round(settings.grace_seconds)),
-                ws="none",
-            )
-        )
-        serving = asyncio.create_task(http.serve(sockets=[listener]))
-        if rpc is not None:
-            await rpc.start()
-        addresses = {"http": _url(settings.host, listener.getsockname()[1])}
-        if rpc_port is not None:
-            addresses["grpc"] = _url(settings.host, rpc_port).removeprefix("http://")
-        logger.info("listening", extra={"fields": addresses})
-        if not settings.on_loopback and not settings.api_key:
-            logger.warning("anyone who reaches %s can use this server: no API key", settings.host)
-        try:
-            with ThreadPoolExecutor(1, "loader") as executor:
-                await self._serve_models(parts, executor, serving, addresses)
-        finally:
-            await self._end(parts, http, serving, rpc)
-            parts.close()
-
-    async def _serve_models(
-        self,
-        parts: services.Services,
-        executor: ThreadPoolExecutor,
-        serving: "asyncio.Task[None]",
-        addresses: dict[str, str],
-    ) -> None:
-        loader = Loader(
-            parts.registry,
-            self._sources,
-            policy=self._versions,
-            scratch=self._scratch / "models",
-            executor=executor,
-            build=parts.served,
-            processor_threads=self._settings.processor_threads,
-        )
-        stopping = asyncio.create_task(self._stop.wait())
-        loading = asyncio.create_task(loader.load_all())
-        tasks: list[asyncio.Task[Any]] = [stopping, loading, serving]
-        try:
-            await asyncio.wait([stopping, loading, serving], return_when=asyncio.FIRST_COMPLETED)
-            if loading.done():
-                loading.result()
-                served = {name: parts.registry.available(name) for name in parts.registry.names}
-                logger.info("ready", extra={"fields": {**addresses, "models": served}})
-                if self._settings.poll_seconds:
-                    tasks.append(asyncio.create_task(loader.watch(self._settings.poll_seconds)))
-                await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                if task is not serving:
-                    task.cancel()
-
-    def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            try:
-                loop.add_signal_handler(number, self._on_signal, number)
-            except NotImplementedError:  # Windows
-                signal.signal(
-                    number,
-                    lambda n, _: loop.call_soon_threadsafe(self._on_signal, signal.Signals(n)),
-                )
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        self._signals += 1
-        if self._signals > 1:
+    def told(number: int) -> None:
+        if stop.is_set():
             logger.error("told to stop twice: stopping at once")
             os._exit(1)
         logger.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})
-        self._stop.set()
+        stop.set()
 
-    async def _end(
-        self,
-        parts: services.Services,
-        http: _Http,
-        serving: "asyncio.Task[None]",
-        rpc: Any,
-    ) -> None:
-        """Answer what was taken, then close.
-
-        First the server says that it is not ready and ends each connection with the answer on
-        it, while it still takes requests; then it takes none and finishes what is in work.
-        """
-        parts.gate.draining = True
-        if self._stop.is_set() and not serving.done():
-            await asyncio.sleep(self._settings.drain_seconds)
-        http.should_exit = True
-        ends = [serving]
-        if rpc is not None:
-            ends.append(asyncio.create_task(rpc.stop(self._settings.grace_seconds)))
-        await asyncio.gather(*ends, return_exceptions=True)
-        parts.gate.closed = True
-        logger.info("stopped", extra={"fields": {"unanswered": parts.gate.admitted}})
+    for number in (signal.SIGTERM, signal.SIGINT):
+        try:
+            loop.add_signal_handler(number, told, number)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda n, _: loop.call_soon_threadsafe(told, n))
 
 
 def _listen(host: str, port: int) -> socket.socket:

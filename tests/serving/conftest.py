@@ -18,8 +18,8 @@ import pytest
 KEY = "correct-horse-battery-staple"
 ORIGIN = "https://pages.example"
 MAX_BODY = 4 * 2**20
-MAX_TENSOR_PIXELS = 320 * 320
-MAX_PHOTO_PIXELS = 600 * 600
+MAX_PIXELS = 600 * 600
+MAX_HOLE = 90_000
 
 _START_SECONDS = 600
 _STOP_SECONDS = 60
@@ -79,7 +79,7 @@ class ServerProcess:
         self.process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "keras_inpaint", "serve"),
-                *("--port", "0", "--grpc-port", "0"),
+                *("--port", "0"),
                 *map(str, arguments),
             ],
             stdout=subprocess.PIPE,
@@ -93,7 +93,7 @@ class ServerProcess:
         except BaseException:
             self.kill()
             raise
-        self.url, self.grpc = ready["http"], ready["grpc"]
+        self.url = ready["url"]
         # What libraries write for themselves when they are imported is not a request's doing.
         self._imported = len(self._writes()) if scratch is not None else 0
         self.address = self.url.removeprefix("http://")
@@ -192,7 +192,6 @@ def model_folders(tiny_network, tmp_path_factory):
     Version 2 of tiny has another mean pixel, so that its answers differ; other is tiny/1
     without its warm-up requests.
     """
-    need("tensorflow_serving")
     import keras
 
     import keras_inpaint as ki
@@ -210,19 +209,17 @@ def model_folders(tiny_network, tmp_path_factory):
 @pytest.fixture(scope="session")
 def server(model_folders, tmp_path_factory):
     """The server that tests share; it must end with code 0 and leave nothing behind."""
-    need("kserve", "multipart", "fastapi_offline", "requests")
+    need("multipart", "fastapi_offline", "requests")
     scratch = tmp_path_factory.mktemp("scratch")
     process = ServerProcess(
-        *("--model", model_folders, "--poll", 0.3, "--drain", 0.2),
-        *("--max-body", MAX_BODY / 2**20, "--grpc-max-message", 2),
-        *("--max-tensor-pixels", MAX_TENSOR_PIXELS, "--max-photo-pixels", MAX_PHOTO_PIXELS),
-        *("--max-concurrency", 8, "--max-queue", 8, "--timeout", 60),
-        *("--allow-origin", ORIGIN),
+        *("--model", model_folders / "tiny" / "1", "--model", model_folders / "other" / "7"),
+        *("--max-body", MAX_BODY / 2**20, "--max-pixels", MAX_PIXELS, "--max-hole", MAX_HOLE),
+        *("--workers", 2, "--queue", 8, "--timeout", 60, "--allow-origin", ORIGIN),
         log=tmp_path_factory.mktemp("log") / "server.jsonl",
         key=KEY,
         scratch=scratch,
     )
-    process.origin, process.max_body = ORIGIN, MAX_BODY
+    process.origin = ORIGIN
     try:
         yield process
     finally:
@@ -231,6 +228,13 @@ def server(model_folders, tmp_path_factory):
     assert process.lines()[-1]["message"] == "stopped"
     assert process.lines()[-1]["unanswered"] == 0
     assert list(scratch.iterdir()) == []
+
+
+@pytest.fixture
+def start_server():
+    """What starts a server of one's own; see `ServerProcess`."""
+    need("multipart", "fastapi_offline", "requests")
+    return ServerProcess
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Requests that nobody meant: from the OpenAPI description, and from mutated files."""
 
-import base64
 import io
 import random
 
@@ -15,7 +14,7 @@ schemathesis = pytest.importorskip("schemathesis", reason="pip install 'keras-in
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-CLEAR = {200, 400, 404, 405, 408, 413, 415, 422}
+CLEAR = {200, 400, 404, 405, 408, 413, 422, 429}
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +42,12 @@ def explore(operations, server, examples):
             @given(case=strategy)
             def check(case):
                 ask(case, server)
-                parameters = case.path_parameters or {}
-                if "name" in parameters:  # once more to a model that exists
-                    parameters["name"] = "tiny"
-                    if "version" in parameters:
-                        parameters["version"] = "1"
-                    ask(case, server)
 
             try:
                 check()
             except Unsatisfiable:  # nothing can be wrong with a request without parameters
                 assert mode is schemathesis.GenerationMode.NEGATIVE
-    assert len(operations) >= 16
+    assert len(operations) >= 5
 
 
 def ask(case, server):
@@ -157,21 +150,6 @@ def upload(server, photo, mask):
     )
 
 
-def predict(server, photo, mask):
-    rows = [
-        {
-            "image": {"b64": base64.b64encode(photo).decode()},
-            "mask": {"b64": base64.b64encode(mask).decode()},
-        }
-    ]
-    return requests.post(
-        f"{server.url}/v1/models/tiny:predict",
-        json={"signature_name": "complete_bytes", "instances": rows},
-        headers=server.headers,
-        timeout=120,
-    )
-
-
 def bombard(server, count, seed):
     rng = random.Random(seed)
     files, mask = list(seeds()), mask_file()
@@ -182,15 +160,14 @@ def bombard(server, count, seed):
             photo = mutated(photo, rng, files)
         else:
             hole = mutated(mask, rng, files)
-        send = upload if rng.random() < 0.7 else predict
-        answer = send(server, photo, hole)
+        answer = upload(server, photo, hole)
         assert answer.status_code in CLEAR, f"{seed}/{number}: {answer.text[:500]}"
         if answer.status_code != 200:
             assert answer.json().keys() == {"error"}
             assert str(server.scratch) not in answer.text
         codes[answer.status_code] = codes.get(answer.status_code, 0) + 1
     assert server.is_alive
-    assert requests.get(f"{server.url}/v2/health/ready", timeout=60).ok
+    assert requests.get(f"{server.url}/health/ready", timeout=60).ok
     return codes
 
 
@@ -205,7 +182,7 @@ def test_five_hundred_mutated_uploads(server):
     codes = bombard(server, 500, seed=2)
     assert codes.get(200, 0) > 20 and codes.get(422, 0) + codes.get(400, 0) > 100
     assert server.resident_bytes() < before + 400 * 2**20
-    assert [path for path in server.scratch.rglob("*") if "upload" in path.name] == []
+    assert list(server.scratch.rglob("*")) == []
     assert server.writes_outside() == []
 
 

@@ -3,8 +3,6 @@
 import importlib.util
 import io
 import shutil
-import subprocess
-import sys
 from concurrent import futures
 from pathlib import Path
 
@@ -39,33 +37,6 @@ def assert_completed(contents, pair, completed):
     assert np.abs(found - completed[1][0]).max() <= 1
     known = pair[1][0, ..., 0] == 0
     np.testing.assert_array_equal(found[known], pair[0][0][known])
-
-
-@pytest.mark.parametrize("arrays", [(), ("--arrays",)])
-def test_the_rest_client_against_our_server(server, files, pair, completed, arrays):
-    result = files / "rest.png"
-    done = subprocess.run(
-        [
-            *(sys.executable, FOLDER / "client.py", "rest"),
-            *(files / "photo.png", files / "mask.png", result),
-            *("--url", server.url, "--model", "tiny", "--version", "1"),
-            *("--header", f"Authorization: Bearer {server.key}", *arrays),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert_completed(result.read_bytes(), pair, completed)
-
-
-def test_an_error_is_told(server, files):
-    client = program("client")
-    service = client.Rest(server.url, "nobody", headers={"X-API-Key": server.key})
-    with pytest.raises(
-        RuntimeError, match=r"404: Servable not found for request: Latest\(nobody\)"
-    ):
-        client.complete_files(service, b"x", b"y")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,105 @@
+"""Serve an exported SavedModel with KServe: V1 and V2 over HTTP, V2 over gRPC.
+
+python server.py models/faces/1 --name faces
+"""
+
+import argparse
+import base64
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from kserve import InferRequest, InferResponse, Model, ModelServer
+from kserve.errors import InvalidInput
+from kserve.protocol.infer_type import InferOutput
+
+TYPES = {tf.uint8: "UINT8", tf.float32: "FP32", tf.string: "BYTES"}
+
+
+class CompletionModel(Model):
+    """The signatures of a SavedModel; `signature_name` chooses one, as in TensorFlow Serving.
+
+    Args:
+        name: String, what requests call it.
+        path: String, the folder of the SavedModel, `.../1`.
+    """
+
+    def __init__(self, name: str, path: str) -> None:
+        super().__init__(name)
+        self._model = tf.saved_model.load(path)
+        self.ready = True
+
+    def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:
+        """Answer a request of V1, a dict, or of V2."""
+        if isinstance(payload, dict):
+            return self._rows_or_columns(payload)
+        return self._tensors(payload)
+
+    def _run(self, name: str | None, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
+        name = name or "serving_default"
+        if name not in self._model.signatures:
+            known = ", ".join(self._model.signatures)
+            raise InvalidInput(f"no signature {name!r}; there are {known}")
+        signature = self._model.signatures[name]
+        specs = signature.structured_input_signature[1]
+        if set(inputs) != set(specs):
+            raise InvalidInput(f"{name} takes {', '.join(specs)}, got {', '.join(inputs)}")
+        try:
+            tensors = {key: tf.constant(inputs[key], spec.dtype) for key, spec in specs.items()}
+            return {key: value.numpy() for key, value in signature(**tensors).items()}
+        except (tf.errors.InvalidArgumentError, TypeError, ValueError) as error:
+            sentences = str(error).split("assertion failed: [")
+            raise InvalidInput(sentences[-1].partition("]\n")[0].strip()) from error
+
+    def _rows_or_columns(self, request: dict[str, Any]) -> dict[str, Any]:
+        name = request.get("signature_name")
+        if "instances" in request:
+            rows = request["instances"]
+            keys = rows[0] if rows and isinstance(rows[0], dict) else {}
+            columns = {key: [_plain(row.get(key)) for row in rows] for key in keys}
+            outputs = self._run(name, columns)
+            values = [_json(value) for value in outputs.values()]
+            if len(values) == 1:
+                return {"predictions": values[0]}
+            pairs = zip(*values, strict=True)
+            return {"predictions": [dict(zip(outputs, row, strict=True)) for row in pairs]}
+        if "inputs" not in request:
+            raise InvalidInput("a request has instances or inputs")
+        columns = {key: _plain(value) for key, value in request["inputs"].items()}
+        outputs = {key: _json(value) for key, value in self._run(name, columns).items()}
+        return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
+
+    def _tensors(self, request: InferRequest) -> InferResponse:
+        name = (request.parameters or {}).get("signature_name")
+        name = getattr(name, "string_param", name)
+        outputs = []
+        found = self._run(name, {entry.name: entry.as_numpy() for entry in request.inputs})
+        for key, value in found.items():
+            kind = TYPES.get(tf.as_dtype(value.dtype), "BYTES")
+            output = InferOutput(key, list(value.shape), kind)
+            output.set_data_from_numpy(value, binary_data=True)
+            outputs.append(output)
+        return InferResponse(request.id or "", self.name, outputs)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict) and set(value) == {"b64"}:
+        return base64.b64decode(value["b64"])
+    return [_plain(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _json(value: np.ndarray) -> list[Any]:
+    if value.dtype != object:
+        return value.tolist()
+    return [{"b64": base64.b64encode(entry).decode()} for entry in value.ravel()]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("path")
+    parser.add_argument("--name", default="completion")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--grpc-port", type=int, default=8081)
+    chosen = parser.parse_args()
+    server = ModelServer(http_port=chosen.port, grpc_port=chosen.grpc_port, workers=1)
+    server.start([CompletionModel(chosen.name, chosen.path)])
