@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from keras_inpaint.training.batches import as_batch
+from keras_inpaint.training.multi_worker import MultiWorkerMixin
 from keras_inpaint.training.steps import Trackers, policy_of
 
 
@@ -29,7 +30,7 @@ def require_tensorflow() -> None:
 _TAKES = {"completion_network": {"image", "mask"}, "discriminator": {"image", "patch"}}
 
 
-class Trainer(keras.Model):
+class Trainer(MultiWorkerMixin, keras.Model):
     """A model that owns networks, trains them with `fit`, and saves them with its optimisers.
 
     Subclasses name their networks in `_networks` (constructor arguments and attributes) and
