@@ -43,7 +43,7 @@ class CompletionModel(Model):
         signature = self._model.signatures[name]
         specs = signature.structured_input_signature[1]
         if set(inputs) != set(specs):
-            raise InvalidInput(f"{name} takes {', '.join(specs)}, got {', '.join(inputs)}")
+            raise InvalidInput(f"{name} takes {', '.join(sorted(specs))}, got {', '.join(inputs)}")
         try:
             tensors = {key: tf.constant(inputs[key], spec.dtype) for key, spec in specs.items()}
             return {key: value.numpy() for key, value in signature(**tensors).items()}

@@ -154,8 +154,8 @@ def error_answer(error: ServingError) -> JSONResponse:
         headers["retry-after"] = str(error.retry_after)
     if error.status_code == 401:
         headers["www-authenticate"] = "Bearer"
-    if error.status_code in (403, 408, 413, 421, 429):  # the rest of the body is not read
-        headers["connection"] = "close"
+    if error.status_code == 408:  # elsewhere the rest of the body is received and forgotten: a
+        headers["connection"] = "close"  # closed connection would take the answer with it
     return JSONResponse({"error": str(error)}, error.status_code, headers)
 
 
