@@ -1,8 +1,9 @@
 """Which precision suits the machine."""
 
+import os
 import time
 
-from keras_inpaint.processors import processor_flags
+from keras_inpaint.processors import onednn_state, processor_flags
 
 #: Convolutions have to gain this much before the rounding is worth it.
 WORTHWHILE = 1.2
@@ -32,7 +33,10 @@ def choose_precision(wanted: str = "auto") -> tuple[str, str]:
             return "mixed_float16", f"{name} computes in float16, not in bfloat16"
         return "float32", f"{name} is no faster in less"
     flags = processor_flags()
-    if "amx_bf16" in flags:
+    if onednn_state() == "off":
+        return "float32", "oneDNN is off, and bfloat16 is several times slower without it"
+    limited = os.environ.get("ONEDNN_MAX_CPU_ISA", "ALL") not in ("ALL", "DEFAULT")
+    if "amx_bf16" in flags and not limited:
         return "mixed_bfloat16", "the processor has AMX"
     if "avx512_bf16" not in flags:
         return "float32", "the processor has neither AMX nor AVX-512 BF16"

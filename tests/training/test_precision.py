@@ -22,7 +22,15 @@ def test_a_wish_is_a_wish():
 def test_processors(flags, gain, policy, monkeypatch):
     monkeypatch.setattr(precision, "bfloat16_gain", lambda: gain)
     monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(precision, "onednn_state", lambda: "on")
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     assert precision.choose_precision()[0] == policy
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # which leaves it to what is measured
+    limited = "mixed_bfloat16" if "avx512_bf16" in flags and gain > 1.2 else "float32"
+    assert precision.choose_precision()[0] == limited
+    monkeypatch.setattr(precision, "onednn_state", lambda: "off")
+    chosen, reason = precision.choose_precision()
+    assert chosen == "float32" and "oneDNN is off" in reason
 
 
 @pytest.mark.parametrize(
