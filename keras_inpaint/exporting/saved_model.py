@@ -153,8 +153,8 @@ def warmup_requests() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
 
 
 def _write(network: keras.Model, folder: Path) -> None:
+    # What the endpoints use is tracked by itself; `track` would store every weight once more.
     archive = keras.export.ExportArchive()
-    archive.track(network)
 
     # Functions of their own, so that the network is traced and stored once.
     @tf.function(input_signature=_FLOAT, autograph=False)

@@ -250,3 +250,11 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(
         export_saved_model(tiny_network, tmp_path / "models" / "tiny", warmup=False)
     assert raised.value.errno == errno.ENOSPC
     assert not (tmp_path / "models" / "tiny").exists()
+
+
+def test_weights_are_stored_once(saved_model_path, tiny_network):
+    reader = tf.train.load_checkpoint(str(saved_model_path / "variables" / "variables"))
+    shapes = reader.get_variable_to_shape_map()
+    stored = sum(int(np.prod(shape)) for name, shape in shapes.items() if "VARIABLE" in name)
+    # Batch normalisation is folded, and transposed kernels become those of convolutions.
+    assert 0.8 * tiny_network.count_params() < stored < 1.4 * tiny_network.count_params()
