@@ -30,13 +30,36 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--threads", type=int, default=None)
     options = parser.parse_args()
-    photo = np.asarray(ImageOps.exif_transpose(Image.open(options.photo)).convert("RGB"))
-    mask = ImageOps.exif_transpose(Image.open(options.mask)).convert("L")
-    hole = np.asarray(mask) >= 128
-    if hole.shape != photo.shape[:2]:
-        parser.error(f"the mask is {hole.shape[::-1]}, the photo {photo.shape[1::-1]} pixels")
-    interpreter = Interpreter(str(options.model), num_threads=options.threads)
-    Image.fromarray(complete(interpreter, photo, hole)).save(options.result)
+    try:
+        photo = np.asarray(ImageOps.exif_transpose(Image.open(options.photo)).convert("RGB"))
+        hole = read_hole(options.mask)
+        if hole.shape != photo.shape[:2]:
+            raise ValueError(f"the mask is {hole.shape[::-1]}, the photo {photo.shape[1::-1]} px")
+        interpreter = Interpreter(str(options.model), num_threads=options.threads)
+        Image.fromarray(complete(interpreter, photo, hole)).save(options.result)
+    except (OSError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+def read_hole(path: Path) -> np.ndarray:
+    """Return the hole of a mask file, bool `(height, width)`: what is at least half white.
+
+    Transparent pixels are unpainted; in a mask of the values 0 and 1 only, 1 is white.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If nothing is white.
+    """
+    mask = ImageOps.exif_transpose(Image.open(path))
+    if mask.mode in ("LA", "PA", "RGBA") or "transparency" in mask.info:
+        mask = mask.convert("RGBA")
+        mask = Image.alpha_composite(Image.new("RGBA", mask.size, (0, 0, 0, 255)), mask)
+    values = np.asarray(mask) if mask.mode[0] in "IF" else np.asarray(mask.convert("L"))
+    brightest = values.max()
+    white = 255 if values.dtype == np.uint8 and brightest > 1 else brightest
+    if not brightest or not (values >= white / 2).any():
+        raise ValueError(f"{path}: nothing in it is white, and white marks the hole")
+    return values >= white / 2
 
 
 def complete(interpreter: Interpreter, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -114,3 +114,37 @@ def test_it_needs_three_packages_only(models, files, tiny_network, tmp_path):
     result = tmp_path / "completed.png"
     subprocess.run([python, PROGRAM, models["any"], *files[:2], result], check=True)
     check(result, tiny_network, files, (96, 120))
+
+
+@pytest.mark.parametrize("kind", ["strokes on transparency", "0 and 1", "16 bit", "one bit"])
+def test_masks_of_other_kinds(example, files, tmp_path, kind):
+    hole = files[3]
+    white = np.where(hole, np.uint8(255), np.uint8(0))
+    made = {
+        "strokes on transparency": Image.fromarray(np.dstack([white * 0 + 255] * 3 + [white])),
+        "0 and 1": Image.fromarray(hole.astype(np.uint8)),
+        "16 bit": Image.fromarray(hole.astype(np.uint16) * 65535),
+        "one bit": Image.fromarray(hole),
+    }
+    made[kind].save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(example.read_hole(tmp_path / "mask.png"), hole)
+
+
+@pytest.mark.parametrize("wrong", ["photo", "mask", "black mask", "other size"])
+def test_what_is_wrong_is_one_line(models, files, tmp_path, wrong):
+    photo, mask = files[:2]
+    bad = tmp_path / "bad.png"
+    if wrong in ("photo", "mask"):
+        bad.write_text("no picture")
+    else:
+        Image.new("L", (9, 9) if wrong == "other size" else files[3].shape[::-1]).save(bad)
+        if wrong == "other size":
+            Image.new("L", (9, 9), 255).save(bad)
+    photo, mask = (bad, mask) if wrong == "photo" else (photo, bad)
+    done = subprocess.run(
+        [sys.executable, PROGRAM, models["any"], photo, mask, tmp_path / "out.png"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (tmp_path / "out.png").exists()
