@@ -17,7 +17,6 @@ SERVE = [
     "python-multipart>=0.0.20",
     "uvicorn>=0.34",
 ]
-UI = ["gradio>=6.31"]
 TENSORBOARD = ["tensorboard>=2.20"]
 EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
 HEIC = ["pillow-heif>=1.1"]
@@ -61,6 +60,9 @@ setup(
             "**/*.css",
             "**/*.csv",
             "**/*.zip",
+            "page/*",
+            "page/js/*.js",
+            "page/css/*.css",
         ]
     },
     install_requires=[
@@ -83,9 +85,9 @@ setup(
         "onnx": ONNX,
         "serve": SERVE,
         "tensorboard": TENSORBOARD,
-        "ui": UI,
-        "all": SERVE + UI + EVALUATE + TENSORBOARD + HEIC + ONNX,
-        "test": TEST + TEST_SERVE + SERVE + UI + EVALUATE + TENSORBOARD + HEIC + ONNX,
+        "ui": SERVE,
+        "all": SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
+        "test": TEST + TEST_SERVE + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
         "test-web": TEST + TEST_WEB,
         "test-torch": [*TEST, "torch>=2.6"],
     },

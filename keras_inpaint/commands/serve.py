@@ -109,7 +109,7 @@ def command(models: tuple[str, ...], log_format: str, max_body: float, **options
         raise click.UsageError(str(error)) from error
     from keras_inpaint import presets
 
-    for model in models:
+    for model in models or (presets.DEFAULT_PRESET,):
         presets.resolve(model)
     try:
         from keras_inpaint.serving import logs, server

@@ -1,6 +1,6 @@
 """`keras-inpaint ui`: open a page to paint holes on."""
 
-import importlib.util
+import logging
 import os
 import sys
 
@@ -16,7 +16,7 @@ import click
     multiple=True,
     metavar="NAME|PATH",
     help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; may be repeated, "
-    "to choose from on the page.  [default: all presets whose weights are installed]",
+    "to choose from on the page.  [default: all presets]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -32,55 +32,35 @@ import click
     default=None,
     help="Open the page in a browser.  [default: where there is a screen and a terminal]",
 )
-@click.option(
-    "--max-upload",
-    type=click.FloatRange(0.001, 4096),
-    default=64.0,
-    show_default=True,
-    metavar="MIB",
-    help="Largest photo file.",
-)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=40_000_000,
-    show_default=True,
-    help="Largest photo.",
-)
-def command(
-    models: tuple[str, ...],
-    host: str,
-    port: int,
-    opens: bool | None,
-    max_upload: float,
-    max_pixels: int,
-) -> None:
+def command(models: tuple[str, ...], host: str, port: int, opens: bool | None) -> None:
     """Open a page to paint holes on: drop a photo, brush, complete, compare, download.
 
-    Photos stay on this computer, and the page loads nothing from anywhere else. Outside what is
-    painted, the file to download holds the photo's own pixels. Ctrl-C stops it.
+    The page is that of `keras-inpaint serve`, which has more options. Photos stay on this
+    computer, and the page loads nothing from anywhere else. Outside what is painted, the file to
+    download holds the photo's own pixels. Ctrl-C stops it.
     """
-    from keras_inpaint.serving.ui_models import Models
+    from keras_inpaint import presets
 
-    offered = Models(models)
-    for package in ("gradio", "uvicorn"):
-        if importlib.util.find_spec(package) is None:
-            raise RuntimeError(
-                f"ui needs more packages ({package}): pip install 'keras-inpaint[ui]'"
-            )
-    from keras_inpaint.serving import ui
+    for model in models or (presets.DEFAULT_PRESET,):
+        presets.resolve(model)
+    try:
+        from keras_inpaint.serving import logs, server
+    except ImportError as error:
+        raise RuntimeError(
+            f"ui needs more packages ({error.name}): pip install 'keras-inpaint[serve]'"
+        ) from error
+    from keras_inpaint.serving.settings import Settings
 
-    settings = ui.Settings(host, port, round(max_upload * 2**20), max_pixels)
-    click.echo(f"Loading {offered.names[0]} ...")
+    settings = Settings(host=host, port=port)
+    logs.configure("text", logging.WARNING, sys.stderr)
+    click.echo("Loading ...")
 
     def tell(address: str) -> None:
         click.echo(f"The page is at {address} (Ctrl-C stops it)")
-        if not settings.on_loopback:
-            click.echo(f"Warning: anyone who reaches {host} can use it: no password.", err=True)
         if _has_screen() if opens is None else opens:
             click.launch(address)
 
-    ui.serve(offered, settings, tell)
+    server.serve(models, settings, tell)
     click.echo("Stopped.")
 
 

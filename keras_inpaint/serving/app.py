@@ -3,13 +3,14 @@
 import asyncio
 import functools
 import pathlib
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import fastapi_offline
 from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -38,6 +39,7 @@ Completes the holes of photos: `POST /complete` takes a photo and a mask as file
 the completed file, in the photo's size, format and mode, its metadata kept. White in a mask is
 the hole.
 """
+_PAGE = pathlib.Path(keras_inpaint.__file__).parent / "page"
 _ASSETS = pathlib.Path(fastapi_offline.__file__).parent / "static"
 _MEANINGS = {
     400: "The form cannot be read",
@@ -282,10 +284,19 @@ def _add_operation(app: FastAPI, state: State) -> None:
             swagger_favicon_url="/docs/assets/favicon.png",
         )
 
-    @app.get("/", include_in_schema=False)
-    async def start() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    # The page is that of export/web, told that a server completes the photos.
+    text = (_PAGE / "index.html").read_text("utf-8")
+    page = text.replace('<html lang="en">', '<html lang="en" data-server>')
 
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
+    async def start() -> HTMLResponse:
+        return HTMLResponse(page)
+
+    for name in ("icon.svg", "example.png"):
+        file = functools.partial(FileResponse, _PAGE / name)
+        app.add_api_route(f"/{name}", _answering(file), include_in_schema=False)
+    for name in ("js", "css"):
+        app.mount(f"/{name}", StaticFiles(directory=_PAGE / name), name=name)
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="assets")
 
 
@@ -327,6 +338,13 @@ class Admission:
             await self._app(scope, receive, send)
         finally:
             self._limiter.leave()
+
+
+def _answering(make: Callable[[], Response]) -> Callable[[], Awaitable[Response]]:
+    async def answer() -> Response:
+        return make()
+
+    return answer
 
 
 async def _gone(request: Request) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import uvicorn
@@ -24,12 +24,15 @@ logger = logging.getLogger(__name__)
 _MAX_CONNECTIONS = 1000
 
 
-def serve(references: Sequence[str], settings: Settings) -> None:
+def serve(
+    references: Sequence[str], settings: Settings, on_ready: Callable[[str], None] | None = None
+) -> None:
     """Serve models until the process is told to stop by SIGTERM or SIGINT.
 
     Args:
         references: What `--model` takes; none is all bundled presets.
         settings: Address and limits.
+        on_ready: Called with the server's address when it takes photos.
 
     Raises:
         OSError: If the address cannot be bound.
@@ -37,10 +40,12 @@ def serve(references: Sequence[str], settings: Settings) -> None:
     """
     # Sizes are checked against the server's own limits; Pillow's warning would only fill the log.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
-    asyncio.run(_serve(references, settings))
+    asyncio.run(_serve(references, settings, on_ready or (lambda address: None)))
 
 
-async def _serve(references: Sequence[str], settings: Settings) -> None:
+async def _serve(
+    references: Sequence[str], settings: Settings, on_ready: Callable[[str], None]
+) -> None:
     state = app.State(settings)
     listener = _listen(settings.host, settings.port)
     stop = asyncio.Event()
@@ -72,6 +77,7 @@ async def _serve(references: Sequence[str], settings: Settings) -> None:
             state.models = loading.result()
             fields = {"url": address, "models": list(state.models.names)}
             logger.info("ready", extra={"fields": fields})
+            on_ready(address)
             await asyncio.wait([stopping, serving], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped = await state.limiter.close(settings.grace)

@@ -1,3 +1,8 @@
+import re
+import subprocess
+import sys
+import urllib.request
+
 import pytest
 from click.testing import CliRunner
 
@@ -13,10 +18,32 @@ def test_without_weights_the_command_says_how_to_go_on(monkeypatch, tmp_path):
     monkeypatch.setattr(presets.registry, "WEIGHTS_FOLDER", tmp_path)
     result = _invoke()
     assert isinstance(result.exception, ValueError)
-    assert "--model PATH" in str(result.exception)
     assert "keras-inpaint train" in str(result.exception)
 
 
-@pytest.mark.parametrize("wrong", [("--port", "70000"), ("--max-pixels", "0"), ("--share",)])
+@pytest.mark.parametrize("wrong", [("--port", "70000"), ("--share",)])
 def test_wrong_options_are_wrong_usage(wrong):
     assert _invoke(*wrong).exit_code == 2
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+def test_it_tells_where_the_page_is(tiny_model_path, host):
+    pytest.importorskip("fastapi", reason="pip install 'keras-inpaint[test]'")
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-u", "-m", "keras_inpaint", "ui", "--no-open", "--port", "0"),
+            *("--host", host, "--model", str(tiny_model_path)),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in process.stdout:
+            if found := re.search(r"The page is at (\S+)", line):
+                break
+        with urllib.request.urlopen(found[1], timeout=30) as answer:
+            assert b"data-server" in answer.read()
+    finally:
+        process.terminate()
+        rest, _ = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Stopped." in rest

@@ -9,14 +9,26 @@ import { readPhoto } from "./photo.js";
 import { takePhotos } from "./photo_sources.js";
 import { savePng } from "./png_files.js";
 import { paintWithPointer } from "./pointer.js";
+import { Server } from "./server.js";
 import { Surface } from "./surface.js";
 import { connectTools } from "./tools.js";
-import { count, describeWindow, element, enter, say, showError, showNetwork } from "./view.js";
+import {
+  count,
+  describeWindow,
+  element,
+  enter,
+  save,
+  say,
+  showError,
+  showNetwork,
+} from "./view.js";
 
 const brush = { radius: 12, erase: false };
 const surface = new Surface(element("stage"), brush, onHoleChange);
 const compare = new Compare(element("stage"));
-const network = new Network(showNetwork);
+/** Set where a server that completes photos sent the page. */
+const isServed = "server" in document.documentElement.dataset;
+const network = isServed ? new Server(showNetwork) : new Network(showNetwork);
 
 let result = null;
 let work = null;
@@ -26,8 +38,11 @@ const tools = connectTools(surface, {
   stop: () => work?.abort(),
   edit: paint,
   continue: () => open(result.photo),
-  download: ({ currentTarget }) =>
-    savePng("photo", result.photo, `${result.photo.name}-completed.png`, currentTarget),
+  download: ({ currentTarget }) => {
+    const { photo } = result;
+    if (isServed) save(photo.file, photo.fileName.replace(/(\.[^.]*)?$/, "-completed$1"));
+    else savePng("photo", photo, `${photo.name}-completed.png`, currentTarget);
+  },
   "download-mask": ({ currentTarget }) =>
     savePng("mask", surface.hole, `${surface.photo.name}-hole.png`, currentTarget),
 });
@@ -51,10 +66,14 @@ element("model-file").addEventListener("change", ({ target }) => {
   target.value = "";
 });
 
-const model = new URLSearchParams(location.search).get("model") ?? "model.tflite";
-network.fetch(model).catch((error) => {
-  showError(error.message, error instanceof MissingModel);
-});
+if (isServed) {
+  network.ready.catch((error) => showError(error.message));
+} else {
+  const model = new URLSearchParams(location.search).get("model") ?? "model.tflite";
+  network.fetch(model).catch((error) => {
+    showError(error.message, error instanceof MissingModel);
+  });
+}
 
 /** Begin with a photo and an empty hole. */
 function open(photo) {
@@ -99,15 +118,18 @@ async function fill() {
   element("stop").focus({ preventScroll: true });
   try {
     tools.showProgress(0, 0);
-    say("Waiting for the network");
+    say(isServed ? "Waiting for the server" : "Waiting for the network");
     await unlessStopped(network.ready, work.signal);
-    result = await complete(network, network.signatures, photo, hole, {
-      signal: work.signal,
-      onProgress: (done, total) => {
-        tools.showProgress(done, total);
-        say(total === 1 ? "Filling the hole" : `Filling part ${done + 1} of ${total}`);
-      },
-    });
+    if (isServed) say("Filling the hole");
+    result = isServed
+      ? await network.complete(photo, hole, work.signal)
+      : await complete(network, network.signatures, photo, hole, {
+          signal: work.signal,
+          onProgress: (done, total) => {
+            tools.showProgress(done, total);
+            say(total === 1 ? "Filling the hole" : `Filling part ${done + 1} of ${total}`);
+          },
+        });
     showResult(hole);
   } catch (error) {
     const stopped = work.signal.aborted;
@@ -122,10 +144,19 @@ async function fill() {
 function showResult(hole) {
   enter("done");
   compare.show(result.photo, restingPlace(hole));
-  element("windows").replaceChildren(...result.windows.map(describeWindow));
-  const parts = result.windows.length === 1 ? "" : ` in ${result.windows.length} parts`;
+  element("windows").replaceChildren(
+    ...result.windows.map(describeWindow),
+    ...(result.notes ?? []).map(describeNote),
+  );
+  const parts = result.windows.length <= 1 ? "" : ` in ${result.windows.length} parts`;
   say(`Done: ${count(hole.count, "pixel")} filled${parts} in ${result.seconds.toFixed(1)} s.`);
   compare.slider.focus({ preventScroll: true });
+}
+
+function describeNote(text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
 }
 
 /** Return a place for the line left of the hole, in percent of the width. */

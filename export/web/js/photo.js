@@ -13,13 +13,16 @@ export class Photo {
    * @param {number} height
    * @param {string} name The file's name without its ending.
    * @param {Uint8Array?} profile What the file says about its colours, as PNG chunks.
+   * @param {Blob} file The file itself.
+   * @param {string} fileName
    */
-  constructor(pixels, width, height, name, profile) {
-    Object.assign(this, { pixels, width, height, name, profile });
+  constructor(pixels, width, height, name, profile, file, fileName) {
+    Object.assign(this, { pixels, width, height, name, profile, file, fileName });
   }
 
   copy() {
-    return new Photo(this.pixels.slice(), this.width, this.height, this.name, this.profile);
+    const { width, height, name, profile, file, fileName } = this;
+    return new Photo(this.pixels.slice(), width, height, name, profile, file, fileName);
   }
 
   /** Show it on a canvas, which gets its size. */
@@ -48,7 +51,8 @@ export async function readPhoto(file, name) {
   try {
     const pixels = readPixels(bitmap);
     const profile = await readColourProfile(new Uint8Array(await file.arrayBuffer()));
-    return new Photo(pixels, width, height, name.replace(/\.[^.]*$/, "") || "photo", profile);
+    const title = name.replace(/\.[^.]*$/, "") || "photo";
+    return new Photo(pixels, width, height, title, profile, file, name);
   } catch (error) {
     console.error(error);
     throw new Error(`${name} is too large for this browser: ${width} × ${height} pixels.`);

@@ -24,6 +24,11 @@ export async function savePng(kind, { pixels, width, height, profile }, name, bu
   }
 }
 
+/** Return a hole as a PNG file, white in the hole. */
+export function maskFile({ pixels, width, height }) {
+  return write("mask", { pixels, width, height });
+}
+
 function write(kind, picture) {
   const worker = new Worker(new URL("./png_worker.js", import.meta.url), { type: "module" });
   const answer = new Promise((resolve, reject) => {
