@@ -101,3 +101,26 @@ def test_windows_cover_every_hole(bare_page, seed):
         assert window["left"] >= 0 and window["top"] >= 0
         assert window["left"] + window["width"] <= max(width, window["width"])
     assert (taken >= hole).all()
+
+
+def test_the_model_chosen_last_stays(bare_page):
+    words = bare_page.evaluate(
+        """async () => {
+          const { Network } = await import("./js/network.js");
+          const said = [];
+          const network = new Network((state, words) => said.push(`${state}: ${words}`));
+          const slow = { name: "slow.tflite" }, quick = { name: "quick.tflite" };
+          slow.arrayBuffer = async () => {
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            throw new Error("unreadable");
+          };
+          quick.arrayBuffer = async () => new ArrayBuffer(8);
+          const tell = (error) => said.push(error.message.split(" ")[0]);
+          const first = network.open(slow).catch(tell);
+          await network.open(quick).catch(tell);
+          await first;
+          return said;
+        }"""
+    )
+    assert words[-1] == "quick.tflite"
+    assert words.index("unreadable") < words.index("loading: Starting the network")
