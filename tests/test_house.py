@@ -108,3 +108,26 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
         tops = {name.split("/")[0] for name in file.namelist()}
         assert "keras_inpaint/py.typed" in file.namelist()
     assert {t for t in tops if not t.endswith(".dist-info")} == {"keras_inpaint"}
+
+
+def test_no_two_files_import_each_other():
+    """Arrows go down, file by file, wherever in a file an import stands."""
+    files = {}
+    for path in ROOT.rglob("*.py"):
+        parts = ("keras_inpaint", *path.relative_to(ROOT).with_suffix("").parts)
+        files[".".join(parts).removesuffix(".__init__")] = path
+    below = {}
+    for name, path in files.items():
+        below[name] = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                whole = {f"{node.module}.{alias.name}" for alias in node.names}
+                below[name] |= {each if each in files else node.module for each in whole}
+            elif isinstance(node, ast.Import):
+                below[name] |= {alias.name for alias in node.names}
+        below[name] &= set(files) - {name}
+    # Whoever imports nothing that is left is taken away; what stays goes round in circles.
+    while ends := [name for name, imports in below.items() if not imports & set(below)]:
+        for name in ends:
+            del below[name]
+    assert not below, f"these import each other: {sorted(below)}"

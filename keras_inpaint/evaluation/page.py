@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -14,6 +15,7 @@ from keras_inpaint.evaluation import plots
 from keras_inpaint.evaluation.metrics import METRICS, Interval
 from keras_inpaint.evaluation.report import Case, Report
 from keras_inpaint.evaluation.table import COLUMNS, best_method
+from keras_inpaint.inference.atomic import write_atomically
 
 _PSNR, _SSIM = "PSNR in the hole, dB", "SSIM in the hole"
 _HOLE_COLOUR = (128, 128, 132)
@@ -23,6 +25,22 @@ _KINDS = {
     "median": "Photos in the middle",
     "best": "Best photos",
 }
+
+
+class PageReport(Report):
+    """A report that is shown as a page, too."""
+
+    def to_html(self) -> str:
+        """Return the report as one self-contained page with pictures and plots.
+
+        Raises:
+            RuntimeError: If matplotlib, of the extra `evaluate`, is missing.
+        """
+        return page(self)
+
+    def write_html(self, file: str | os.PathLike[str]) -> None:
+        """Write `to_html()` to a file, at once or not at all."""
+        write_atomically(file, self.to_html().encode(), overwrite=True)
 
 
 def page(report: Report) -> str:

@@ -27,6 +27,7 @@ from keras_inpaint.evaluation.features import (
 )
 from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import PSNR_LIMIT, measure
+from keras_inpaint.evaluation.page import PageReport
 from keras_inpaint.evaluation.photos import PhotoSet, choose, open_photos, split_of_run
 from keras_inpaint.evaluation.report import Case, Measured, Report
 from keras_inpaint.inference.blend_methods import AUTO
@@ -71,7 +72,7 @@ def evaluate(
     cases: int = 3,
     progress: Callable[[int, int], None] | None = None,
     **inpainter: Any,
-) -> Report:
+) -> PageReport:
     """Measure completion networks, and what one would use instead, on the same holes.
 
     Example:
@@ -155,7 +156,7 @@ def evaluate(
             progress(number + 1, len(chosen))
     if not measured:
         raise ValueError(f"no readable photo in {chosen.source}: {next(iter(skipped.items()))}")
-    report = Report(
+    report = PageReport(
         protocol={
             **_RULES,
             "data": chosen.source,

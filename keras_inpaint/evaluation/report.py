@@ -186,20 +186,6 @@ class Report:
         """Write `to_json()` to a file, at once or not at all."""
         write_atomically(file, self.to_json().encode(), overwrite=True)
 
-    def to_html(self) -> str:
-        """Return the report as one self-contained page with pictures and plots.
-
-        Raises:
-            RuntimeError: If matplotlib, of the extra `evaluate`, is missing.
-        """
-        from keras_inpaint.evaluation.page import page
-
-        return page(self)
-
-    def write_html(self, file: str | os.PathLike[str]) -> None:
-        """Write `to_html()` to a file, at once or not at all."""
-        write_atomically(file, self.to_html().encode(), overwrite=True)
-
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, Interval):

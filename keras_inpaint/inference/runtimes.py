@@ -1,7 +1,7 @@
 """Keras, SavedModel or TFLite behind one call.
 
     >>> runtime = load_runtime("faces")
-    >>> completed = runtime.complete(image, mask)
+    >>> generated = runtime.generate(image, mask)
 
 Choosing and loading a TFLite file imports no TensorFlow.
 """
@@ -65,24 +65,6 @@ class Runtime(abc.ABC):
         Returns:
             Float32 `(batch, height, width, 3)` in [0, 1]; it means something in the holes only.
         """
-
-    def complete(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Complete photos, each as a whole in one call of the network.
-
-        Memory grows with the photo; `keras_inpaint.Inpainter` computes crops instead.
-
-        Args:
-            image: Uint8 `(batch, height, width, 3)` of any size.
-            mask: Bool or uint8 `(batch, height, width)`, nonzero in the hole.
-
-        Returns:
-            Uint8 like `image`; outside the holes byte for byte.
-        """
-        from keras_inpaint.inference.filling import fill
-
-        completed = image.copy()
-        fill(self, completed, mask.astype(bool), max_pixels=None)
-        return completed
 
 
 def load_runtime(model: Any = None, runtime: str = "auto", threads: int | None = None) -> Runtime:

@@ -1,19 +1,16 @@
 """The callback that keeps a run's folder: rows, pictures, state."""
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
-
-if TYPE_CHECKING:
-    from keras_inpaint.training.schedule import Schedule
 
 
 class RunKeeper(keras.callbacks.Callback):
     """Write a row of the metrics, judge, and save the state; an epoch is a row.
 
     Args:
-        schedule: The `Schedule` under way.
+        schedule: The `schedule.Schedule` under way, which is told, judges and knows the folder.
         trainer: Its trainer.
         phase: Int, 1 to 3.
         step: Int, steps of the phase done before.
@@ -22,7 +19,7 @@ class RunKeeper(keras.callbacks.Callback):
 
     def __init__(
         self,
-        schedule: "Schedule",
+        schedule: Any,
         trainer: keras.Model,
         phase: int,
         step: int,

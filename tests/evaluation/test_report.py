@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from keras_inpaint.evaluation.metrics import METRICS, psnr
-from keras_inpaint.evaluation.report import Measured, Report
+from keras_inpaint.evaluation.page import PageReport
+from keras_inpaint.evaluation.report import Measured
 
 
 def figures(level):
@@ -22,7 +23,7 @@ def report_of(rows, **fields):
     )
     first, *rest = rows[0][1]
     protocol = {"data": "d", "masks": "box", "size": 64, "seed": 0}
-    return Report(protocol, {first: {"file": "f"}}, tuple(rest), photos, **fields)
+    return PageReport(protocol, {first: {"file": "f"}}, tuple(rest), photos, **fields)
 
 
 @pytest.fixture
