@@ -5,8 +5,11 @@ python serve.py [--port 8000] [--no-isolate] [--folder FOLDER]
 
 import argparse
 import functools
+import gzip
+import io
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import BinaryIO
 
 #: With both, a page is `crossOriginIsolated` and may share memory between threads.
 ISOLATION = {
@@ -21,14 +24,35 @@ TYPES = {
 }
 
 
+@functools.lru_cache(16)
+def _compressed(path: Path, changed: int) -> bytes:
+    return gzip.compress(path.read_bytes(), 6)
+
+
 class Handler(SimpleHTTPRequestHandler):
-    """Serves files, always the newest."""
+    """Serves files, compressed where the browser takes them so, always the newest."""
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
 
     def __init__(self, *args, headers: dict[str, str], **options) -> None:
         self._extra_headers = headers
         super().__init__(*args, **options)
+
+    def send_head(self) -> BinaryIO | None:
+        """Send the status and the headers; return the body."""
+        path = Path(self.translate_path(self.path))
+        if path.is_dir():
+            path /= "index.html"
+        takes = "gzip" in self.headers.get("Accept-Encoding", "")
+        if not takes or path.suffix == ".png" or not path.is_file():
+            return super().send_head()
+        body = _compressed(path, path.stat().st_mtime_ns)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        return io.BytesIO(body)
 
     def end_headers(self) -> None:
         """Add the headers of every answer."""

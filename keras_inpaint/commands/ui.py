@@ -49,9 +49,12 @@ def command(models: tuple[str, ...], host: str, port: int, opens: bool | None) -
         raise RuntimeError(
             f"ui needs more packages ({error.name}): pip install 'keras-inpaint[serve]'"
         ) from error
-    from keras_inpaint.serving.settings import Settings
+    from keras_inpaint.serving.settings import API_KEY_VARIABLE, Settings
 
-    settings = Settings(host=host, port=port)
+    try:
+        settings = Settings(host=host, port=port, api_key=os.environ.get(API_KEY_VARIABLE))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     logs.configure("text", logging.WARNING, sys.stderr)
     click.echo("Loading ...")
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import fastapi_offline
-from fastapi import FastAPI, Form, Request, UploadFile
+from fastapi import FastAPI, Form, Path, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -19,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 import keras_inpaint
+from keras_inpaint.data import sample
 from keras_inpaint.inference.blend_methods import AUTO, USUAL
 from keras_inpaint.inference.completing import MaskOptions
 from keras_inpaint.serving.completing import (
@@ -40,6 +41,8 @@ the completed file, in the photo's size, format and mode, its metadata kept. Whi
 the hole.
 """
 _PAGE = pathlib.Path(keras_inpaint.__file__).parent / "page"
+#: Portraits that the page offers to try.
+_PORTRAITS = 3
 _ASSETS = pathlib.Path(fastapi_offline.__file__).parent / "static"
 _MEANINGS = {
     400: "The form cannot be read",
@@ -290,7 +293,11 @@ def _add_operation(app: FastAPI, state: State) -> None:
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def start() -> HTMLResponse:
-        return HTMLResponse(page)
+        return HTMLResponse(page, headers={"x-frame-options": "DENY"})
+
+    @app.get("/examples/portrait-{index}.jpg", include_in_schema=False)
+    def portrait(index: Annotated[int, Path(ge=0, lt=_PORTRAITS)]) -> Response:
+        return Response(sample.encoded("test", _PORTRAITS)[index], media_type="image/jpeg")
 
     for name in ("icon.svg", "example.png"):
         file = functools.partial(FileResponse, _PAGE / name)

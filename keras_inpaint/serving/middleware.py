@@ -21,7 +21,10 @@ from keras_inpaint.serving.settings import Settings
 logger = logging.getLogger(__name__)
 
 #: Answered without the key: they tell nothing of photos, and probes and browsers have none.
-OPEN_PATHS = ("/health", "/docs", "/openapi.json", "/js", "/css", "/icon.svg", "/example.png")
+OPEN_PATHS = (
+    *("/health", "/docs", "/openapi.json"),
+    *("/js", "/css", "/icon.svg", "/example.png", "/examples"),
+)
 _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 

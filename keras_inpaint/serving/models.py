@@ -22,11 +22,16 @@ class Models:
         copies: Int.
 
     Raises:
-        ValueError: If there is no such model, or two have one name.
+        ValueError: If there is no such model, none at all, or two have one name.
     """
 
     def __init__(self, references: Sequence[str], copies: int) -> None:
         found = references or [name for name, preset in PRESETS.items() if preset.has_weights]
+        if not found:
+            raise ValueError(
+                "no preset has its weights here: name a model with --model PATH, or train one with "
+                "keras-inpaint train"
+            )
         self.names = tuple(_name_of(reference) for reference in found)
         for name in self.names:
             if self.names.count(name) > 1 or name == AUTO:

@@ -26,6 +26,23 @@ def test_wrong_options_are_wrong_usage(wrong):
     assert _invoke(*wrong).exit_code == 2
 
 
+def test_a_key_that_cannot_be_one_is_wrong_usage(monkeypatch):
+    monkeypatch.setenv("KERAS_INPAINT_API_KEY", " ")
+    result = _invoke("--no-open")
+    assert result.exit_code == 2 and "KERAS_INPAINT_API_KEY" in result.output
+
+
+def test_the_key_of_the_environment_is_asked_for(monkeypatch):
+    server = pytest.importorskip("keras_inpaint.serving.server")
+    served = []
+    monkeypatch.setattr(server, "serve", lambda *arguments: served.append(arguments[1]))
+    monkeypatch.setattr("keras_inpaint.serving.logs.configure", lambda *arguments: None)
+    monkeypatch.setenv("KERAS_INPAINT_API_KEY", "secret")
+    result = _invoke("--no-open", "--host", "0.0.0.0")
+    assert result.exit_code == 0, result.exception
+    assert served[0].api_key == "secret"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
 def test_it_tells_where_the_page_is(tiny_model_path, host):
     pytest.importorskip("fastapi", reason="pip install 'keras-inpaint[test]'")

@@ -1,6 +1,8 @@
 """The parts of the page of `export/web` that need no model, each by itself."""
 
+import gzip
 import io
+import urllib.request
 
 import numpy as np
 import pytest
@@ -101,3 +103,64 @@ def test_windows_cover_every_hole(bare_page, seed):
         assert window["left"] >= 0 and window["top"] >= 0
         assert window["left"] + window["width"] <= max(width, window["width"])
     assert (taken >= hole).all()
+
+
+def test_the_model_chosen_last_stays(bare_page):
+    words = bare_page.evaluate(
+        """async () => {
+          const { Network } = await import("./js/network.js");
+          const said = [];
+          const network = new Network((state, words) => said.push(`${state}: ${words}`));
+          const slow = { name: "slow.tflite" }, quick = { name: "quick.tflite" };
+          slow.arrayBuffer = async () => {
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            throw new Error("unreadable");
+          };
+          quick.arrayBuffer = async () => new ArrayBuffer(8);
+          const tell = (error) => said.push(error.message.split(" ")[0]);
+          const first = network.open(slow).catch(tell);
+          await network.open(quick).catch(tell);
+          await first;
+          return said;
+        }"""
+    )
+    assert words[-1] == "quick.tflite"
+    assert words.index("unreadable") < words.index("loading: Starting the network")
+
+
+def test_what_was_generated_meets_the_photo_at_the_rim(bare_page, blended):
+    rng = np.random.default_rng(6)
+    image = rng.random((30, 41, 3), dtype=np.float32)
+    mask = np.zeros((30, 41, 1), np.float32)
+    mask[5:20, 8:30] = mask[25:, :6] = 1
+    smooth = np.linspace(0, 1, 41, dtype=np.float32)[None, :, None]
+    generated = 0.5 * image + 0.3 * smooth
+    found = bare_page.evaluate(
+        """async ({ generated, image, mask, width, height }) => {
+          const { blend } = await import("./js/poisson.js");
+          const floats = [generated, image, mask].map((values) => Float32Array.from(values));
+          return [...blend(...floats, width, height)];
+        }""",
+        {
+            **{"generated": generated.ravel().tolist(), "image": image.ravel().tolist()},
+            **{"mask": mask.ravel().tolist(), "width": 41, "height": 30},
+        },
+    )
+    expected = blended(generated, image, mask)
+    np.testing.assert_allclose(np.reshape(found, image.shape), expected, atol=1e-3)
+
+
+def test_the_page_is_sent_compressed_and_is_not_large(serve, web_model):
+    address = serve(web_model)
+    wasm = "node_modules/@litertjs/core/wasm/litert_wasm_threaded_internal"
+    total = 0
+    for name in ("", "js/main.js", "model.tflite", f"{wasm}.js", f"{wasm}.wasm"):
+        request = urllib.request.Request(f"{address}{name}", headers={"Accept-Encoding": "gzip"})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            body = answer.read()
+        with urllib.request.urlopen(f"{address}{name}") as answer:
+            assert answer.headers["Content-Encoding"] is None
+            assert answer.read() == gzip.decompress(body)
+        total += len(body)
+    assert total < 4e6

@@ -184,3 +184,135 @@ def test_what_the_server_refuses_is_told(open_page):
     page.page.wait_for_selector("#alert:not([hidden])")
     assert "more than the 360000 allowed" in page.page.text_content("#alert p")
     page.page.wait_for_selector("body[data-state=painting]")
+
+
+def frame(page):
+    return page.page.evaluate(
+        """() => {
+          const frame = document.querySelector(".frame"), stage = document.querySelector("#stage");
+          return { left: frame.scrollLeft, shown: frame.clientWidth,
+                   stage: stage.getBoundingClientRect().width };
+        }"""
+    )
+
+
+def test_zooming_and_moving_keep_strokes_where_they_are(open_page):
+    page = open_page()
+    page.choose(encoded(np.zeros((300, 400, 3), np.uint8), "PNG"), "photo.png")
+    mouse, keyboard = page.page.mouse, page.page.keyboard
+    whole = frame(page)
+    assert whole["stage"] <= whole["shown"]
+    place = page.at(0.25, 0.25)
+    mouse.move(*place)
+    keyboard.down("Control")
+    mouse.wheel(0, -240)
+    keyboard.up("Control")
+    page.page.wait_for_function("document.querySelector('#zoom').textContent !== '100 %'")
+    assert frame(page)["stage"] > 2 * whole["stage"]
+    # The event's place is a whole pixel of the window, and the photo has grown by three.
+    np.testing.assert_allclose(page.at(0.25, 0.25), place, atol=4)
+    place = page.at(0.25, 0.25)
+    page.page.locator('[value="hand"]').check()
+    mouse.move(*place)
+    mouse.down()
+    mouse.move(place[0] - 60, place[1] - 30, steps=5)
+    mouse.up()
+    np.testing.assert_allclose(page.at(0.25, 0.25), (place[0] - 60, place[1] - 30), atol=2)
+    assert page.page.locator("#complete").is_disabled()
+    page.page.locator('[value="brush"]').check()
+    page.page.locator("#size").fill("10")
+    mouse.click(*page.at(0.25, 0.25))
+    page.page.click("#fit")
+    assert frame(page)["stage"] == whole["stage"]
+    mask = np.asarray(Image.open(io.BytesIO(page.download("#download-mask")[0]))) > 127
+    assert mask[75, 100] and not mask[:65].any() and not mask[:, 110:].any()
+
+
+def test_the_keyboard_zooms_and_keeps_the_brush_in_sight(open_page):
+    page = open_page()
+    page.page.click(".example >> nth=1")
+    page.page.wait_for_selector("body[data-state=painting]")
+    keyboard = page.page.keyboard
+    keyboard.press("2")
+    keyboard.press("2")
+    assert page.page.text_content("#zoom") == "225 %"
+    start = frame(page)
+    for _ in range(20):
+        keyboard.press("ArrowLeft")
+    assert frame(page)["left"] < start["left"]
+    keyboard.press("1")
+    assert page.page.text_content("#zoom") == "100 %"
+
+
+def test_a_phone_shows_all_that_is_needed(open_page):
+    page = open_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.choose(encoded(np.zeros((400, 300, 3), np.uint8), "PNG"), "photo.png")
+    bottom = "document.querySelector('#complete').getBoundingClientRect().bottom"
+    assert page.page.evaluate(f"{bottom} <= innerHeight")
+    page.page.locator("#closer").tap()
+    page.page.touchscreen.tap(*page.at(0.5, 0.5))
+    mask = np.asarray(Image.open(io.BytesIO(page.download("#download-mask")[0]))) > 127
+    assert mask[200, 150] and mask.mean() < 0.05
+    assert page.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_stopping_stops_the_server(browser, start_server, model_folders, tmp_path, eventually):
+    server = start_server("--model", model_folders / "tiny" / "1", log=tmp_path / "log.jsonl")
+    try:
+        page = Page(browser, server, viewport={"width": 1280, "height": 800})
+        photo = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8)
+        page.choose(encoded(photo, "PNG"), "photo.png")
+        page.page.locator("#size").fill("100")
+        for y in (0.2, 0.4, 0.6, 0.8):
+            page.page.mouse.click(*page.at(0.3, y))
+            page.page.mouse.click(*page.at(0.7, y))
+        page.page.click("#complete")
+        page.page.wait_for_function("/on the server, [1-9]/.test(document.body.innerText)")
+        page.page.keyboard.press("Escape")
+        page.page.wait_for_selector("body[data-state=painting]")
+        assert "Stopped. Nothing was changed." in page.page.text_content("#status")
+        eventually(lambda: any(line.get("status") == 499 for line in server.lines()))
+        page.close()
+        assert "Traceback" not in server.tail()
+    finally:
+        code = server.stop()
+    assert code == 0
+
+
+def test_a_server_that_went_away_is_told(browser, start_server, model_folders, tmp_path):
+    server = start_server("--model", model_folders / "tiny" / "1", log=tmp_path / "log.jsonl")
+    page = Page(browser, server)
+    page.page.click("#example")
+    page.page.wait_for_selector("body[data-state=painting]")
+    page.page.mouse.click(*page.at(0.5, 0.3))
+    server.stop()
+    page.page.click("#complete")
+    page.page.wait_for_selector("#alert:not([hidden])")
+    assert "does not answer; is it still running?" in page.page.text_content("#alert p")
+    page.close()
+
+
+def test_what_is_no_picture_is_told_and_the_status_line_goes_on(open_page):
+    page = open_page()
+    files = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
+    page.page.set_input_files("#file", files)
+    page.page.wait_for_selector("#alert:not([hidden])")
+    assert "notes.png is no picture" in page.page.text_content("#alert p")
+    assert page.page.text_content("#status") == ""
+    page.page.click("#example")
+    page.page.wait_for_selector("body[data-state=painting]")
+    said = page.page.text_content("#status")
+    page.page.set_input_files("#file", files)
+    page.page.wait_for_selector("#alert:not([hidden])")
+    assert page.page.text_content("#status") == said
+
+
+def test_examples_are_portraits(server):
+    for index in range(3):
+        answer = requests.get(f"{server.url}/examples/portrait-{index}.jpg")
+        assert answer.headers["content-type"] == "image/jpeg"
+        with Image.open(io.BytesIO(answer.content)) as image:
+            np.testing.assert_array_equal(np.asarray(image), sample.portrait(index))
+    for name in ("portrait-3.jpg", "portrait-x.jpg"):
+        answer = requests.get(f"{server.url}/examples/{name}")
+        assert answer.status_code == 422 and "index" in answer.json()["error"]

@@ -373,3 +373,12 @@ def test_headers_that_do_not_end_are_not_waited_for(model_folders, tmp_path):
         process.terminate()
         assert process.wait(30) == 0
         log.close()
+
+
+def test_without_any_weights_there_is_a_word_on_how_to_go_on(monkeypatch, tmp_path):
+    from keras_inpaint import presets
+    from keras_inpaint.serving.models import Models
+
+    monkeypatch.setattr(presets.registry, "WEIGHTS_FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="--model PATH"):
+        Models((), copies=1)

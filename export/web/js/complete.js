@@ -1,5 +1,6 @@
 // From a photo and its hole to the completed photo: window after window.
 
+import { blend } from "./poisson.js";
 import { BOX, CUBIC, resample } from "./resample.js";
 import { planWindows } from "./windows.js";
 
@@ -22,8 +23,12 @@ export async function complete(runtime, signatures, photo, hole, { signal, onPro
   for (const [index, window] of windows.entries()) {
     onProgress(index, windows.length);
     const { image, mask } = cut(completed, left, window);
-    const generated = await unlessAborted(runtime.run(window.signature, image, mask), signal);
-    paste(completed, left, window, generated);
+    const { signature } = window;
+    // The worker takes what it is given for its own.
+    const sent = [image.slice(), mask.slice()];
+    const generated = await unlessAborted(runtime.run(signature, ...sent), signal);
+    const blended = blend(generated, image, mask, signature.width, signature.height);
+    paste(completed, left, window, blended);
   }
   return { photo: completed, windows, seconds: (performance.now() - started) / 1000 };
 }

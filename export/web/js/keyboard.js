@@ -9,8 +9,9 @@ const FINE = 1;
  * @param {import("./surface.js").Surface} surface
  * @param {Record<string, () => void>} commands By key, such as "+" or "e".
  * @param {(message: string) => void} say
+ * @param {(across: number, down: number) => void} reveal Brings a place of the photo in sight.
  */
-export function paintWithKeyboard(surface, commands, say) {
+export function paintWithKeyboard(surface, commands, say, reveal) {
   const { stage } = surface;
   let latched = false;
 
@@ -42,6 +43,7 @@ export function paintWithKeyboard(surface, commands, say) {
         x: Math.max(0, Math.min(width, surface.point.x + step * arrow[0])),
         y: Math.max(0, Math.min(height, surface.point.y + step * arrow[1])),
       });
+      reveal(surface.point.x / width, surface.point.y / height);
       announce();
     } else if (event.key === " ") {
       if (!event.repeat) surface.begin(surface.point);

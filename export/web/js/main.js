@@ -22,12 +22,14 @@ import {
   showError,
   showNetwork,
 } from "./view.js";
+import { Zoom } from "./zoom.js";
 
-const brush = { radius: 12, erase: false };
+const brush = { radius: 12, erase: false, moves: false };
 const surface = new Surface(element("stage"), brush, onHoleChange);
 const compare = new Compare(element("stage"));
 /** Set where a server that completes photos sent the page. */
 const isServed = "server" in document.documentElement.dataset;
+const zoom = new Zoom(element("stage"), showZoom, () => brush.moves);
 const network = isServed ? new Server(showNetwork) : new Network(showNetwork);
 
 let result = null;
@@ -37,6 +39,9 @@ const tools = connectTools(surface, {
   complete: fill,
   stop: () => work?.abort(),
   edit: paint,
+  closer: () => zoom.closer(),
+  farther: () => zoom.farther(),
+  fit: () => zoom.set(1),
   continue: () => open(result.photo),
   download: ({ currentTarget }) => {
     const { photo } = result;
@@ -47,7 +52,12 @@ const tools = connectTools(surface, {
     savePng("mask", surface.hole, `${surface.photo.name}-hole.png`, currentTarget),
 });
 paintWithPointer(surface);
-paintWithKeyboard(surface, tools.keys, say);
+Object.assign(tools.keys, {
+  1: () => zoom.set(1),
+  2: () => zoom.closer(),
+  3: () => zoom.farther(),
+});
+paintWithKeyboard(surface, tools.keys, say, (across, down) => zoom.reveal(across, down));
 
 takePhotos(async (file, name) => {
   if (document.body.dataset.state === "working") return;
@@ -55,9 +65,11 @@ takePhotos(async (file, name) => {
   try {
     open(await readPhoto(file, name));
   } catch (error) {
+    if (surface.enabled) onHoleChange();
+    else say("");
     showError(error.message);
   }
-});
+}, network.examples);
 
 element("open-model").addEventListener("click", () => element("model-file").click());
 element("model-file").addEventListener("change", ({ target }) => {
@@ -79,6 +91,7 @@ if (isServed) {
 function open(photo) {
   result = null;
   showError(null);
+  zoom.set(1);
   surface.show(photo, new Hole(photo.width, photo.height));
   paint();
   tools.fitBrush();
@@ -120,9 +133,8 @@ async function fill() {
     tools.showProgress(0, 0);
     say(isServed ? "Waiting for the server" : "Waiting for the network");
     await unlessStopped(network.ready, work.signal);
-    if (isServed) say("Filling the hole");
     result = isServed
-      ? await network.complete(photo, hole, work.signal)
+      ? await network.complete(photo, hole, { signal: work.signal, onProgress: say })
       : await complete(network, network.signatures, photo, hole, {
           signal: work.signal,
           onProgress: (done, total) => {
@@ -151,6 +163,12 @@ function showResult(hole) {
   const parts = result.windows.length <= 1 ? "" : ` in ${result.windows.length} parts`;
   say(`Done: ${count(hole.count, "pixel")} filled${parts} in ${result.seconds.toFixed(1)} s.`);
   compare.slider.focus({ preventScroll: true });
+}
+
+function showZoom(factor) {
+  element("zoom").textContent = `${Math.round(100 * factor)} %`;
+  element("farther").disabled = element("fit").disabled = factor === 1;
+  if (surface.photo) surface.redraw();
 }
 
 function describeNote(text) {

@@ -14,6 +14,8 @@ export class Network {
    */
   constructor(onState) {
     this.onState = onState;
+    /** Addresses of photos to try beside the page's own. */
+    this.examples = [];
     this.signatures = [];
     this.metadata = null;
     this.threads = 0;
@@ -43,14 +45,16 @@ export class Network {
   }
 
   #begin(name, read) {
-    this.ready = this.#load(name, read);
+    this.ready = this.#load(name, read, this.ready);
     this.ready.catch(() => this.onState("failed", "No network"));
     return this.ready;
   }
 
-  async #load(name, read) {
+  async #load(name, read, earlier) {
     this.onState("loading", "Loading the network");
     const bytes = await read();
+    // The model that was chosen last is the one that stays, however long an earlier one takes.
+    await earlier?.catch(() => {});
     this.onState("loading", "Starting the network");
     try {
       Object.assign(this, await this.#runtime.load(bytes));

@@ -2,8 +2,11 @@
 
 import { element, showError } from "./view.js";
 
-/** @param {(file: Blob, name: string) => void} take Called with each photo that is chosen. */
-export function takePhotos(take) {
+/**
+ * @param {(file: Blob, name: string) => void} take Called with each photo that is chosen.
+ * @param {string[]} examples Addresses of photos to offer beside the page's own.
+ */
+export function takePhotos(take, examples) {
   const input = element("file");
   for (const id of ["choose", "other"]) {
     element(id).addEventListener("click", () => input.click());
@@ -14,11 +17,23 @@ export function takePhotos(take) {
     input.value = "";
   });
 
-  element("example").addEventListener("click", async () => {
-    const response = await fetch("example.png");
-    if (response.ok) take(await response.blob(), "example.png");
-    else showError(`The example cannot be read: ${response.status}.`);
-  });
+  const first = document.querySelector(".example");
+  for (const address of examples) {
+    const button = first.cloneNode(true);
+    button.removeAttribute("id");
+    button.querySelector("img").src = address;
+    button.querySelector("strong").textContent = "An official portrait";
+    button.querySelector(".hint").textContent = "US Congress, public domain";
+    first.parentElement.append(button);
+  }
+  for (const button of document.querySelectorAll(".example")) {
+    button.addEventListener("click", async () => {
+      const address = button.querySelector("img").getAttribute("src");
+      const response = await fetch(address);
+      if (response.ok) take(await response.blob(), address.replace(/^.*\//, ""));
+      else showError(`The example cannot be read: ${response.status}.`);
+    });
+  }
 
   addEventListener("paste", ({ clipboardData }) => {
     const file = [...clipboardData.files].find(({ type }) => type.startsWith("image/"));

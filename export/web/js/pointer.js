@@ -14,7 +14,7 @@ export function paintWithPointer(surface) {
   };
 
   stage.addEventListener("pointerdown", (event) => {
-    if (!surface.enabled || painting !== null || ![0, 5].includes(event.button)) return;
+    if (!surface.enabled || surface.brush.moves || painting !== null || ![0, 5].includes(event.button)) return;
     painting = event.pointerId;
     stage.setPointerCapture(event.pointerId);
     stage.classList.add("pointed");

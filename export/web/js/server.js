@@ -11,6 +11,8 @@ export class Server {
   /** @param {(state: "loading" | "ready" | "failed", words: string, more?: string) => void} onState */
   constructor(onState) {
     this.onState = onState;
+    /** Addresses of photos to try beside the page's own. */
+    this.examples = [0, 1, 2].map((index) => `examples/portrait-${index}.jpg`);
     /** Resolved when the server takes photos. */
     this.ready = this.#connect();
     this.ready.catch(() => onState("failed", "No server"));
@@ -20,13 +22,27 @@ export class Server {
    * Complete a photo; a signal that is aborted stops the server's work, too.
    * @param {import("./photo.js").Photo} photo
    * @param {import("./hole.js").Hole} hole
-   * @param {AbortSignal} signal
+   * @param {{signal: AbortSignal, onProgress: (words: string) => void}} options
    */
-  async complete(photo, hole, signal) {
+  async complete(photo, hole, { signal, onProgress }) {
     const started = performance.now();
+    const tell = () => {
+      const seconds = Math.floor((performance.now() - started) / 1000);
+      onProgress(`Filling the hole on the server, ${seconds} s`);
+    };
+    tell();
+    const clock = setInterval(tell, 1000);
+    try {
+      return await this.#complete(photo, hole, signal, started);
+    } finally {
+      clearInterval(clock);
+    }
+  }
+
+  async #complete(photo, hole, signal, started) {
     const form = new FormData();
     form.append("photo", photo.file, photo.fileName);
-    form.append("mask", await maskFile(hole), "mask.png");
+    form.append("mask", await maskFile(hole).catch(lost), "mask.png");
     form.append("model", element("model").value);
     const answer = await this.#fetch("complete", { method: "POST", body: form, signal });
     const completed = await readPhoto(await answer.blob(), photo.fileName);
@@ -69,7 +85,10 @@ export class Server {
   async #fetch(path, options = {}) {
     const key = sessionStorage.getItem(KEY);
     const headers = key ? { authorization: `Bearer ${key}` } : {};
-    const answer = await fetch(path, { ...options, headers });
+    const answer = await fetch(path, { ...options, headers }).catch((error) => {
+      options.signal?.throwIfAborted();
+      lost(error);
+    });
     if (answer.ok) return answer;
     if (answer.status === 401) {
       const given = prompt("This server asks for its key:");
@@ -83,4 +102,9 @@ export class Server {
       status: answer.status,
     });
   }
+}
+
+/** Say in place of an error that the server has gone: the page's own files come from there, too. */
+function lost(error) {
+  throw new Error("The server does not answer; is it still running?", { cause: error });
 }

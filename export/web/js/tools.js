@@ -33,13 +33,15 @@ export function connectTools(surface, actions) {
   const changeSize = (step) => setSize(Number(size.value) + step);
   size.addEventListener("input", () => setSize(Number(size.value)));
 
-  const setTool = (erase) => {
-    brush.erase = erase;
-    document.querySelector(`[name="tool"][value="${erase ? "eraser" : "brush"}"]`).checked = true;
+  const setTool = (tool) => {
+    brush.erase = tool === "eraser";
+    brush.moves = tool === "hand";
+    surface.stage.classList.toggle("moves", brush.moves);
+    document.querySelector(`[name="tool"][value="${tool}"]`).checked = true;
     surface.move(surface.point);
   };
   for (const input of document.querySelectorAll('[name="tool"]')) {
-    input.addEventListener("change", () => setTool(input.value === "eraser"));
+    input.addEventListener("change", () => setTool(input.value));
   }
 
   const history = (name) => () => {
@@ -68,8 +70,9 @@ export function connectTools(surface, actions) {
       "]": () => changeSize(STEP),
       "-": () => changeSize(-STEP),
       "[": () => changeSize(-STEP),
-      e: () => setTool(!brush.erase),
-      b: () => setTool(false),
+      e: () => setTool(brush.erase ? "brush" : "eraser"),
+      b: () => setTool("brush"),
+      h: () => setTool("hand"),
       delete: clear,
     },
 
@@ -78,7 +81,7 @@ export function connectTools(surface, actions) {
       const { width, height } = surface.photo;
       most = Math.max(2, MOST * Math.min(width, height));
       least = Math.min(most, Math.max(1, LEAST * surface.scale));
-      setTool(false);
+      setTool("brush");
       setSize(FIRST);
     },
 
