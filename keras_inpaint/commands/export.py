@@ -82,7 +82,7 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     "--card",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="SavedModel: JSON of what is known about the network, for its model card.",
+    help="JSON of what is known about the network, for its model card or metadata.",
 )
 @click.option(
     "--photos",
@@ -172,13 +172,14 @@ def command(
             calibration=calibrate,
             float_layers=[n for n in float_layers if n != "none"] if float_layers else FLOAT_LAYERS,
             name=name,
+            card=known,
             check=check,
         )
     elif format_ == "onnx":
         from keras_inpaint.exporting.onnx import export_onnx
 
         click.echo("Writing the ONNX file...")
-        written = export_onnx(network, out, name=name, check=check)
+        written = export_onnx(network, out, name=name, card=known, check=check)
     else:
         from keras_inpaint.exporting.saved_model import export_saved_model
 

@@ -88,7 +88,8 @@ def build_card(
     card = {"description": None, "training_data": None, "licence": None, "figures": None}
     return {
         **card,
-        **(known or {}),
+        # The files that a preset's card lists are not those of this export.
+        **{key: value for key, value in (known or {}).items() if key != "files"},
         "name": name,
         "task": "image completion: fills the holes of a photo",
         "method": "GLCIC, completion network; https://doi.org/10.1145/3072959.3073659",

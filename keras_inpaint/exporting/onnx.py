@@ -4,7 +4,7 @@ import importlib.util
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from keras_inpaint.exporting.loading import load_network
+from keras_inpaint.exporting.model_card import card_of
 from keras_inpaint.exporting.parity import Report, compare
 from keras_inpaint.exporting.tflite import describe
 from keras_inpaint.replacing import replacing
@@ -27,6 +28,7 @@ def export_onnx(
     path: str | Path,
     *,
     name: str | None = None,
+    card: Mapping[str, Any] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a completion network as an ONNX file that takes photos of any multiples of 4.
@@ -44,6 +46,7 @@ def export_onnx(
             name.
         path: Path of the file to write. An existing file is replaced when all is done.
         name: String, what the model is called in its metadata; None takes the file's stem.
+        card: As for `export_tflite`.
         check: Called with the path of the finished file before it gets its final name; what it
             raises is raised, and nothing is left behind.
 
@@ -58,8 +61,9 @@ def export_onnx(
     import onnx
 
     path = Path(path)
+    known = card_of(network) if card is None else card
     network = load_network(network)
-    metadata = describe(network, [None], "none", name or path.stem)
+    metadata = describe(network, [None], "none", name or path.stem, known)
     pasting = _pasting(network)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:

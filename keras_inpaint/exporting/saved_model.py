@@ -171,7 +171,8 @@ def _write(network: keras.Model, folder: Path) -> None:
         return {"completed": fill(image, hole)}
 
     def complete_float(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
-        with tf.control_dependencies(signatures.check_shapes(image, mask)):
+        checks = signatures.check_shapes(image, mask) + signatures.check_numbers(image, mask)
+        with tf.control_dependencies(checks):
             hole = mask >= signatures.HOLE_SHARE
         return {"completed": signatures.complete_float(generate, image, hole)}
 

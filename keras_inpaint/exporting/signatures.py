@@ -108,6 +108,16 @@ def check_shapes(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
     return checks
 
 
+def check_numbers(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
+    """Return the assertions that float photos and masks hold numbers, not NaN or infinity."""
+    return [
+        tf.debugging.Assert(
+            tf.reduce_all(tf.math.is_finite(values)), [f"{name} holds values that are no numbers"]
+        )
+        for name, values in (("image", image), ("mask", mask))
+    ]
+
+
 #: What may be wrong with a photo and its mask, in the order in which it is told.
 _FINDINGS = (
     "the image is no JPEG, PNG, GIF or BMP that can be read",

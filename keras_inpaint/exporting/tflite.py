@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from keras_inpaint.exporting.calibration import read_photos, sample_photos
 from keras_inpaint.exporting.loading import load_network, network_size
-from keras_inpaint.exporting.model_card import versions, weights_sha256
+from keras_inpaint.exporting.model_card import card_of, versions, weights_sha256
 from keras_inpaint.exporting.tflite_conversion import (
     DYNAMIC_SIGNATURE,
     FLOAT_OPS,
@@ -34,6 +34,9 @@ ALLOWED_OPS = frozenset(
 #: Ops that only the file for any size may hold: they compute the transposed convolutions' size.
 ALLOWED_DYNAMIC_OPS = ALLOWED_OPS | {"SHAPE", "STRIDED_SLICE", "PACK"}
 
+#: What of a network's card travels inside its file.
+TOLD = ("licence", "intended_use", "limits")
+
 
 def export_tflite(
     network: keras.Model | str | Path,
@@ -45,6 +48,7 @@ def export_tflite(
     calibration_count: int = 32,
     float_layers: Sequence[str] = FLOAT_LAYERS,
     name: str | None = None,
+    card: Mapping[str, Any] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a completion network as one TFLite file.
@@ -76,6 +80,8 @@ def export_tflite(
             last. Those that are not quantised cost time and give accuracy; the last is a
             six-hundredth of the network, and gave the most.
         name: String, what the model is called in its metadata; None takes the file's stem.
+        card: What is known about the network, of which licence, intended use and limits go into
+            the metadata; None takes it from the files beside the network.
         check: Called with the path of the finished file before it gets its final name; what it
             raises is raised, and nothing is left behind.
 
@@ -99,13 +105,14 @@ def export_tflite(
         raise ValueError(f"calibration_count must be at least 1, got {calibration_count}")
     path = Path(path)
     slots = [None] if sizes is None else [check_image_size(tuple(size)) for size in sizes]
+    known = card_of(network) if card is None else card
     network = load_network(network)
     _check_layers(network, float_layers)
     _check_sizes(network, slots)
     photos = calibration_photos(calibration, calibration_count) if quantize == "int8" else []
     model = convert(network, slots, quantize, photos, calibration_count, float_layers)
     check_ops(model)
-    metadata = describe(network, slots, quantize, name or path.stem)
+    metadata = describe(network, slots, quantize, name or path.stem, known)
     model = with_metadata(model, metadata, f"{metadata['name']}: GLCIC image completion")
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.stem}-{os.getpid()}.tflite")
@@ -141,7 +148,11 @@ def _check_sizes(network: keras.Model, sizes: Sequence[tuple[int, int] | None]) 
 
 
 def describe(
-    network: keras.Model, sizes: Sequence[tuple[int, int] | None], quantize: str, name: str
+    network: keras.Model,
+    sizes: Sequence[tuple[int, int] | None],
+    quantize: str,
+    name: str,
+    known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the metadata that travels inside the file.
 
@@ -150,6 +161,7 @@ def describe(
         sizes: `(height, width)` pairs, or None for any size.
         quantize: String, one of `QUANTIZATIONS`.
         name: String, what the model is called.
+        known: The network's card, of which `TOLD` is taken over.
 
     Returns:
         Dict of JSON types; `signatures` maps each signature's name to its height and width in
@@ -158,6 +170,7 @@ def describe(
     reach = network_reach(network)
     image = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NHWC", "channels": "RGB"}
     return {
+        **{key: known[key] for key in TOLD if known and known.get(key)},
         "format": METADATA_FORMAT,
         "name": name,
         "task": "image completion",

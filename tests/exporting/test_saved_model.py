@@ -258,3 +258,21 @@ def test_weights_are_stored_once(saved_model_path, tiny_network):
     stored = sum(int(np.prod(shape)) for name, shape in shapes.items() if "VARIABLE" in name)
     # Batch normalisation is folded, and transposed kernels become those of convolutions.
     assert 0.8 * tiny_network.count_params() < stored < 1.4 * tiny_network.count_params()
+
+
+@pytest.mark.parametrize("name", ("image", "mask"))
+def test_floats_that_are_no_numbers_get_a_sentence(loaded, name):
+    arrays = {"image": np.zeros((1, 8, 8, 3), "f4"), "mask": np.ones((1, 8, 8, 1), "f4")}
+    arrays[name][0, 3, 3, 0] = np.nan
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"{name} holds values that are no"):
+        call(loaded, "complete_float", **arrays)
+
+
+def test_a_preset_s_files_are_not_said_to_be_the_export_s():
+    from keras_inpaint.exporting.loading import load_network
+    from keras_inpaint.exporting.model_card import build_card, card_of
+
+    known = card_of("scenes")
+    assert known["files"]
+    card = build_card(load_network("scenes"), "scenes", known)
+    assert "files" not in card and card["licence"] == known["licence"]

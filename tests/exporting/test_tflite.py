@@ -260,3 +260,11 @@ def test_float32_on_twenty_real_photos_at_three_sizes(tiny_network, real_photos,
     report = verify_tflite(path, tiny_network, real_photos[:20])
     assert [found.photos for found in report.comparisons] == [20, 20, 20]
     require(report, 80)
+
+
+def test_licence_use_and_limits_travel_in_the_file(tiny_network, tmp_path):
+    card = {"licence": "CC BY 4.0", "limits": "none known", "figures": [1], "name": "other"}
+    path = export_tflite(tiny_network, tmp_path / "a.tflite", sizes=None, name="A", card=card)
+    found = read_metadata(path.read_bytes())
+    assert (found["licence"], found["limits"], found["name"]) == ("CC BY 4.0", "none known", "A")
+    assert "figures" not in found and "intended_use" not in found

@@ -84,7 +84,9 @@ def train(tmp_path, workers, phase, *extra):
     return [process.returncode for process in processes], errors
 
 
-@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize(
+    "phase", [pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow), 3]
+)
 def test_two_workers_train_and_measure_as_one(tmp_path, phase):
     for workers in (1, 2):
         codes, errors = train(tmp_path, workers, phase)
