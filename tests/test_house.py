@@ -107,6 +107,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     with zipfile.ZipFile(wheel) as file:
         tops = {name.split("/")[0] for name in file.namelist()}
         assert "keras_inpaint/py.typed" in file.namelist()
+        page = {"index.html", "icon.svg", "example.png", "css/base.css", "js/main.js"}
+        assert {f"keras_inpaint/page/{name}" for name in page} <= set(file.namelist())
     assert {t for t in tops if not t.endswith(".dist-info")} == {"keras_inpaint"}
 
 
