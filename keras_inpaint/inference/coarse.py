@@ -101,6 +101,7 @@ def _completed(
     runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int, comfortable: int
 ) -> np.ndarray:
     """Complete a region, its holes reduced until they are comfortable; writes into `image`."""
+    check_cancelled()
     within = depth(mask)
     scale = min(2.0, within / comfortable)
     size = tuple(max(1, round(side / scale)) for side in mask.shape)

@@ -8,6 +8,7 @@ import numpy as np
 from keras_inpaint.inference import coarse as wide_holes
 from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.choosing import Group, choose, complete_at, load_candidates, summary
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
 from keras_inpaint.inference.runtimes import Runtime
@@ -135,7 +136,9 @@ class Inpainter:
             photos = zip(images, masks, chosen, strict=True)
             completed = np.stack([self._complete_groups(*photo) for photo in photos])
         for number, hole in enumerate(masks):
+            check_cancelled()
             photo = blend(images[number], completed[number], hole, self.blend)
+            check_cancelled()
             where = self._textured(hole, None if chosen is None else chosen[number])
             if where.any():
                 photo = add_texture(images[number], hole, photo, where)
