@@ -2,11 +2,14 @@
 
 import contextlib
 import csv
+import hashlib
+import importlib.util
 import json
 import logging
 import os
 from pathlib import Path
 
+from keras_inpaint.fetching import fetch
 from keras_inpaint.presets.registry import (
     DEFAULT_PRESET,
     KERAS_FILE,
@@ -19,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 SAVED_MODEL_FILE = "saved_model.pb"
 MODEL_SUFFIXES = (".keras", ".tflite")
+#: How an address begins.
+ADDRESSES = ("https://", "http://", "hf://")
 
 
 def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".keras") -> Path:
@@ -26,18 +31,21 @@ def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".
 
     A string that is a preset's name means the preset, whatever lies in the working folder, so
     that a command means the same everywhere; `./faces` or `Path("faces")` means the file or
-    folder of that name. Everything else is a path: a `.keras` or `.tflite` file, a SavedModel
+    folder of that name. `https://HOST/PATH#sha256=DIGEST` and
+    `hf://OWNER/REPOSITORY/PATH[#sha256=DIGEST]` are files in the network, fetched once and kept.
+    Everything else is a path: a `.keras` or `.tflite` file, a SavedModel
     folder, a folder of numbered SavedModel versions (the highest counts), or a folder that
     holds `completion.keras` or `completion.tflite`, such as that of a training run.
 
     Args:
-        reference: A preset's name, a path, or None for the default preset.
+        reference: A preset's name, a path, an address, or None for the default preset.
         prefer: String, `".keras"` or `".tflite"`: which to take where both are there.
 
     Returns:
         An existing path: a `.keras` file, a `.tflite` file or a folder with `saved_model.pb`.
 
     Raises:
+        OSError: If an address does not answer.
         ValueError: If nothing is found; the message names what was tried and what exists. Or if
             `prefer` is neither of the two.
         TypeError: If `reference` is no string, path or None.
@@ -50,6 +58,8 @@ def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".
         raise TypeError(f"a model is a preset's name or a path, got {reference!r}")
     if isinstance(reference, str) and reference in PRESETS:
         return _preset_file(PRESETS[reference], prefer)
+    if isinstance(reference, str) and reference.startswith(ADDRESSES):
+        return _checked_file(_fetched(reference))
     path = Path(reference)
     if not os.fspath(reference) or not path.exists():
         raise ValueError(
@@ -57,6 +67,34 @@ def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".
             f"name (presets: {', '.join(PRESETS)})"
         )
     return _in_folder(path, prefer) if path.is_dir() else _checked_file(path)
+
+
+def _fetched(address: str) -> Path:
+    """Return a model file in the network, fetched once and kept."""
+    where, _, fragment = address.partition("#")
+    digest = fragment.removeprefix("sha256=")
+    if fragment and (not fragment.startswith("sha256=") or not _is_digest(digest)):
+        raise ValueError(f"{address}: behind # there must be sha256= and 64 hexadecimal digits")
+    if where.startswith("hf://"):
+        parts = where.removeprefix("hf://").split("/", 2)
+        if len(parts) < 3 or not all(parts):
+            raise ValueError(f"{address}: expected hf://OWNER/REPOSITORY/PATH")
+        if importlib.util.find_spec("huggingface_hub") is not None and not digest:
+            import huggingface_hub
+
+            return Path(huggingface_hub.hf_hub_download("/".join(parts[:2]), parts[2]))
+        where = f"https://huggingface.co/{parts[0]}/{parts[1]}/resolve/main/{parts[2]}"
+    elif not digest:
+        raise ValueError(
+            f"{address}: an address needs the file's digest, ADDRESS#sha256=DIGEST, so that it is "
+            "the file that was meant (sha256sum FILE tells it)"
+        )
+    name = f"{hashlib.sha256(where.encode()).hexdigest()[:12]}-{where.rsplit('/', 1)[-1]}"
+    return fetch(where, name, sha256=digest or None)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and not set(text.lower()) - set("0123456789abcdef")
 
 
 def _preset_file(preset: Preset, prefer: str) -> Path:
