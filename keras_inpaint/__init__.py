@@ -28,6 +28,7 @@ _HOMES = {
     "PRESETS": "presets",
     "load_images": "data.sources",
     "make_dataset": "data.pipeline",
+    "completion_network": "inference.loading",
     "load_model": "inference.loading",
     "Inpainter": "inference.inpainter",
     "complete_photo": "inference.files",

@@ -1,11 +1,15 @@
 """`Inpainter`: photos and holes in, completed photos out."""
 
+import json
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_inpaint.inference import coarse as wide_holes
+from keras_inpaint.inference.atomic import write_atomically
 from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.cancelling import check_cancelled
@@ -14,6 +18,7 @@ from keras_inpaint.inference.filling import MAX_PIXELS, fill
 from keras_inpaint.inference.runtimes import Runtime
 from keras_inpaint.inference.texture import add_texture
 from keras_inpaint.inference.tiles import reduced_mask
+from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -89,8 +94,51 @@ class Inpainter:
             raise ValueError(f"max_pixels must be an integer above 0, got {max_pixels!r}")
         self.blend, self.coarse, self.max_pixels = blend, coarse, max_pixels
         self.scale, self.texture = None if scale == AUTO else scale, texture
+        self._model = model
         self.candidates = load_candidates(model, runtime, threads)
         self.runtime = self.candidates[0].runtime
+
+    @classmethod
+    def from_preset(cls, preset: str | os.PathLike[str], **settings: Any) -> "Inpainter":
+        """Return an `Inpainter` of a preset: its name, its folder, or its address.
+
+        Example:
+
+        >>> complete = Inpainter.from_preset("faces", blend="poisson")
+
+        Args:
+            preset: String or path, as `model`.
+            **settings: What else `Inpainter` takes.
+        """
+        return cls(preset, **settings)
+
+    def save_to_preset(self, folder: str | os.PathLike[str]) -> Path:
+        """Write the network and its card to a folder that `from_preset` takes.
+
+        Args:
+            folder: Path of the folder; it is made. `completion.keras` and `model_card.json` in
+                it are replaced.
+
+        Returns:
+            The path of the folder.
+
+        Raises:
+            ValueError: If there are several networks to choose from, or one that is no Keras
+                network.
+        """
+        from keras_inpaint.inference.loading import load_model
+        from keras_inpaint.networks.reading import write_network
+
+        if len(self.candidates) > 1 or self._model is None:
+            raise ValueError("one network is saved: name the one, such as Inpainter('faces')")
+        network = load_model(self._model)
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_network(network, folder / KERAS_FILE)
+        card = {key: value for key, value in self.runtime.card.items() if key != "files"}
+        text = json.dumps(card, indent=1, sort_keys=True) + "\n"
+        write_atomically(folder / CARD_FILE, text.encode(), overwrite=True)
+        return folder
 
     def __call__(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         """Fill the holes of a photo, or of several photos of one size.

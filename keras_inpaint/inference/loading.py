@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from keras_inpaint import presets
+from keras_inpaint.networks.completion import build_completion_network, width_of
 from keras_inpaint.networks.reading import read_network, require_completion_network
+from keras_inpaint.networks.widening import widen
 
 #: The signature of an exported SavedModel that takes and gives floats.
 _SIGNATURE = "complete_float"
@@ -42,6 +45,43 @@ def load_model(reference: str | os.PathLike[str] | keras.Model | None = None) ->
     if path.suffix == ".tflite":
         raise ValueError(f"{path} is TFLite, no Keras model: keras_inpaint.Inpainter runs it")
     return read_network(path)
+
+
+def completion_network(
+    width: float | None = None,
+    weights: str | os.PathLike[str] | keras.Model | None = None,
+    **form: Any,
+) -> keras.Model:
+    """Build a completion network, with weights that are there already or with random ones.
+
+    Example:
+
+    >>> network = completion_network(weights="scenes")
+    >>> wider = completion_network(width=0.75, weights="scenes")
+    >>> untrained = completion_network(width=0.25)
+
+    Args:
+        width: Float above 0, the multiplier of the channels; None is 1, or the weights' own. A
+            network that is wider than its weights computes what they do, and has more to learn
+            with (`networks.widening`, after Net2Net, https://arxiv.org/abs/1511.05641).
+        weights: What `load_model` takes, or None for random ones.
+        **form: What `build_completion_network` takes beside the width.
+
+    Returns:
+        A functional `keras.Model` to train or to use; see `build_completion_network`.
+
+    Raises:
+        ValueError: If the weights do not fit: the width must be theirs or larger, and kernels and
+            mask channel theirs.
+    """
+    if weights is None:
+        return build_completion_network(1.0 if width is None else width, **form)
+    source = load_model(weights)
+    if width is None and not form:
+        return source
+    network = build_completion_network(width_of(source) if width is None else width, **form)
+    widen(source, network)
+    return network
 
 
 def _saved_model(folder: Path) -> keras.Model:

@@ -185,6 +185,11 @@ def check_image_size(size: int | tuple[int, int] | None) -> tuple[int | None, in
     return height, width
 
 
+def width_of(network: keras.Model) -> float:
+    """Return the multiplier of channels of a completion network."""
+    return network.get_layer("conv_1").filters / _CONVOLUTIONS[0].filters
+
+
 def mean_pixel_of(network: keras.Model) -> tuple[float, float, float]:
     """Return the mean pixel that a completion network carries, three floats in [0, 1]."""
     fill = network.get_layer("mean_pixel_fill")
