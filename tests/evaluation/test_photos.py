@@ -137,6 +137,8 @@ def test_tfds(photos, tmp_path):
         """Three photos, two of them for tests."""
 
         VERSION = tfds.core.Version("1.0.0")
+        # Not beside this file: another package named tests may be installed.
+        pkg_dir_path = tmp_path
 
         def _info(self):
             return self.dataset_info_from_configs(
