@@ -12,6 +12,7 @@ from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.inference.inpainter import Inpainter
 from keras_inpaint.inference.runtimes import Runtime, load_runtime
 from keras_inpaint.presets import PRESETS
+from keras_inpaint.processors import processors
 
 
 class Models:
@@ -37,9 +38,11 @@ class Models:
             if self.names.count(name) > 1 or name == AUTO:
                 raise ValueError(f"two models are called {name!r}: {', '.join(found)}")
         self._idle: queue.SimpleQueue[dict[str, Runtime]] = queue.SimpleQueue()
+        # Photos that are completed side by side share the processors.
+        threads = max(1, processors() // copies)
         for _ in range(copies):
             pairs = zip(self.names, found, strict=True)
-            runtimes = {name: load_runtime(reference) for name, reference in pairs}
+            runtimes = {name: load_runtime(reference, threads=threads) for name, reference in pairs}
             self._idle.put(runtimes)
         self.cards = {name: runtime.card for name, runtime in runtimes.items()}
 
