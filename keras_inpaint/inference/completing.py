@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -43,12 +43,24 @@ class MaskOptions:
         resize: Resize a mask of another size instead of refusing it.
         without_hole: What to do where a mask has no hole: `refuse` raises ValueError, `keep`
             writes the photo as it is.
+        refuse_grey: Raise ValueError where most of a mask is neither black nor white: it is the
+            photo, perhaps.
     """
 
     polarity: str = "white"
     grow: int = 0
     resize: bool = False
     without_hole: Literal["refuse", "keep"] = "refuse"
+    refuse_grey: bool = False
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `read_mask` and `decode_mask` take of it."""
+        return {
+            "polarity": self.polarity,
+            "resize": self.resize,
+            "refuse_grey": self.refuse_grey,
+        }
 
 
 @dataclass(frozen=True)
@@ -123,11 +135,7 @@ def complete_file(
             "write to another file"
         )
     format = photo.format if keep_format else output_format(photo, Path(output))
-    found = (
-        alpha_mask(photo)
-        if from_alpha
-        else read_mask(mask, photo, polarity=options.polarity, resize=options.resize)
-    )
+    found = alpha_mask(photo) if from_alpha else read_mask(mask, photo, **options.reading)
     what = photo_path if from_alpha else mask
     completed, done = _complete(
         photo, found, load, options, format, start, what=what, output=output, opaque=from_alpha
@@ -167,7 +175,7 @@ def complete_bytes(
     found = (
         alpha_mask(decoded)
         if mask is None
-        else decode_mask(mask, decoded, "mask", polarity=options.polarity, resize=options.resize)
+        else decode_mask(mask, decoded, "mask", **options.reading)
     )
     completed, done = _complete(
         decoded,

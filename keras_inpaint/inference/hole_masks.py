@@ -44,7 +44,12 @@ class Holes:
 
 
 def read_mask(
-    path: str | Path, photo: Photo, *, polarity: str = "white", resize: bool = False
+    path: str | Path,
+    photo: Photo,
+    *,
+    polarity: str = "white",
+    resize: bool = False,
+    refuse_grey: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Read a mask file for a photo.
 
@@ -57,6 +62,7 @@ def read_mask(
         photo: The photo; the mask must have its size as shown.
         polarity: `white` or `black`, whichever marks the hole.
         resize: Resize a mask of another size to the photo's, by the nearest pixel.
+        refuse_grey: Refuse a mask most of which is neither black nor white.
 
     Returns:
         bool `(height, width)`, True in the hole, and warnings, a sentence each.
@@ -67,7 +73,9 @@ def read_mask(
     """
     _check_polarity(polarity)
     path = check_regular_file(path)
-    return decode_mask(path.read_bytes(), photo, path, polarity=polarity, resize=resize)
+    return decode_mask(
+        path.read_bytes(), photo, path, polarity=polarity, resize=resize, refuse_grey=refuse_grey
+    )
 
 
 def decode_mask(
@@ -77,6 +85,7 @@ def decode_mask(
     *,
     polarity: str = "white",
     resize: bool = False,
+    refuse_grey: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return the hole that the bytes of a mask file mean for a photo; see `read_mask`.
 
@@ -86,6 +95,7 @@ def decode_mask(
         name: What messages call the mask.
         polarity: `white` or `black`, whichever marks the hole.
         resize: Resize a mask of another size to the photo's, by the nearest pixel.
+        refuse_grey: Refuse a mask most of which is neither black nor white.
 
     Returns:
         bool `(height, width)`, True in the hole, and warnings, a sentence each.
@@ -94,7 +104,7 @@ def decode_mask(
         ValueError: If it cannot be read, or has another size and `resize` is not set.
     """
     _check_polarity(polarity)
-    values, colour, notes = _values(data, name, polarity)
+    values, colour, notes = _values(data, name, polarity, refuse_grey)
     name = shown(name)
     hole, told = hole_of(values, name, polarity=polarity, colour=colour)
     notes = [*(f"{name}: {note}" for note in notes), *told]
@@ -206,7 +216,7 @@ def _check_polarity(polarity: str) -> None:
 
 
 def _values(
-    data: bytes, name: str | Path, polarity: str
+    data: bytes, name: str | Path, polarity: str, refuse_grey: bool
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
     unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # told below
@@ -217,7 +227,20 @@ def _values(
                 return raw_values(ImageOps.exif_transpose(image)), "", ()
     mask = decode_photo(data, name)
     colour = brightest_colour(Image.fromarray(mask.image)) if mask.mode not in GREY else ""
-    return _brightness(mask, unpainted=0 if polarity == "white" else 255), colour, mask.notes
+    values = _brightness(mask, unpainted=0 if polarity == "white" else 255)
+    if refuse_grey and mask.mode not in ("P", "PA"):
+        _check_not_grey(values, shown(name))
+    return values, colour, mask.notes
+
+
+def _check_not_grey(values: np.ndarray, name: str) -> None:
+    counts = np.bincount(values.ravel(), minlength=256)
+    grey = counts[16:240].sum() / values.size
+    if grey > 0.5 and np.count_nonzero(counts) > 16:
+        raise ValueError(
+            f"{name}: {grey:.0%} of its pixels are neither black nor white; were photo and mask "
+            "swapped? White marks the hole"
+        )
 
 
 def _brightness(mask: Photo, unpainted: int) -> np.ndarray:

@@ -187,7 +187,8 @@ def build(state: State) -> Any:
 
 def _add_photos(app: FastAPI, state: State) -> None:
     settings = state.settings
-    files = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _media_types()}
+    file = {"schema": {"type": "string", "format": "binary"}}
+    files = dict.fromkeys(MEDIA_TYPES.values(), file)
 
     @app.post(
         "/complete",
@@ -217,7 +218,7 @@ def _add_photos(app: FastAPI, state: State) -> None:
             mask,
             models,
             model,
-            MaskOptions(form.polarity, form.grow, form.resize_mask),
+            MaskOptions(form.polarity, form.grow, form.resize_mask, refuse_grey=True),
             settings.max_hole,
             blend=form.blend,
             scale=form.scale,
@@ -362,7 +363,3 @@ async def _gone(request: Request) -> None:
 
 def _errors(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"description": _MEANINGS[code], "model": Error} for code in codes or _MEANINGS}
-
-
-def _media_types() -> list[str]:
-    return list(MEDIA_TYPES.values())

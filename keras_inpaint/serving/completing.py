@@ -5,10 +5,8 @@ import json
 import re
 import threading
 
-import numpy as np
 from PIL import Image
 
-from keras_inpaint.data.hole_values import luma
 from keras_inpaint.inference.completing import Completion, MaskOptions, complete_bytes
 from keras_inpaint.inference.hole_masks import Holes
 from keras_inpaint.inference.photo import Photo
@@ -55,24 +53,6 @@ def check_size(data: bytes, what: str, max_pixels: int) -> None:
         )
 
 
-def check_mask(data: bytes) -> None:
-    """Raise a 422 where most of a mask is neither black nor white: it is the photo, perhaps."""
-    try:
-        with Image.open(io.BytesIO(data), formats=_OPENED) as picture:
-            if picture.mode[0] in "IF1P":
-                return
-            values = luma(picture)
-    except Exception:  # what cannot be read is told by who reads it
-        return
-    grey = np.count_nonzero((values > 15) & (values < 240)) / values.size
-    if grey > 0.5 and len(np.unique(values)) > 16:
-        raise ServingError(
-            422,
-            f"mask: {grey:.0%} of its pixels are neither black nor white; were photo and mask "
-            "swapped? White marks the hole",
-        )
-
-
 def complete_upload(
     photo: bytes,
     mask: bytes | None,
@@ -112,8 +92,6 @@ def complete_upload(
     reading = True
     _reading.acquire()
     try:
-        if mask is not None:
-            check_mask(mask)
         with models.lent(model, **how) as inpainter:
 
             def load() -> object:

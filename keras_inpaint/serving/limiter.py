@@ -98,16 +98,13 @@ class Limiter:
             if not task.done():
                 flag.set()
                 task.add_done_callback(_forget)
-                if not self._is_running(flag):
+                if flag not in self._flags:  # it waits for its turn
                     task.cancel()
         if leaving.done() and not leaving.cancelled():
             metrics.STOPPED.labels("client").inc()
             raise ClientGone
         metrics.STOPPED.labels("timeout").inc()
         raise ServingError(504, f"not done within {self._timeout:g} seconds")
-
-    def _is_running(self, flag: threading.Event) -> bool:
-        return flag in self._flags
 
     async def _in_turn(self, work: Callable[[], T], flag: threading.Event) -> T:
         with metrics.WAITING.track_inprogress():
