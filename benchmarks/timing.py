@@ -39,7 +39,7 @@ def measure(cases: list[Case], rounds: int) -> list[dict[str, Any]]:
     """
     alive: list[Case] = []
     for case in cases:
-        if "bfloat16" in case.name and not runs_bfloat16():
+        if "bfloat16" in case.name and not _runs_bfloat16():
             print(f"{case.name}: does not run here")
             continue
         case.run()
@@ -72,19 +72,11 @@ def measure(cases: list[Case], rounds: int) -> list[dict[str, Any]]:
 
 
 @functools.cache
-def runs_bfloat16() -> bool:
-    """Return whether TensorFlow has bfloat16 here; oneDNN limited below the processor has not.
+def _runs_bfloat16() -> bool:
+    # Asked before a product of matrices would end the process.
+    from keras_inpaint.training.precision import bfloat16_gain
 
-    A product of matrices would end the process there, so a convolution is asked.
-    """
-    import tensorflow as tf
-
-    image = tf.zeros((1, 8, 8, 8), tf.bfloat16)
-    try:
-        tf.nn.conv2d(image, tf.zeros((3, 3, 8, 8), tf.bfloat16), 1, "SAME")
-    except tf.errors.OpError:
-        return False
-    return True
+    return bfloat16_gain() > 0
 
 
 def peak_memory_mb() -> float:

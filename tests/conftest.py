@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -18,15 +19,9 @@ def pytest_runtest_setup(item):
 
 @functools.cache
 def _runs_bfloat16():
-    import tensorflow as tf
+    from keras_inpaint.training.precision import bfloat16_gain
 
-    try:
-        tf.nn.conv2d(
-            tf.zeros((1, 8, 8, 8), tf.bfloat16), tf.zeros((3, 3, 8, 8), tf.bfloat16), 1, "SAME"
-        )
-    except tf.errors.OpError:
-        return False
-    return True
+    return bfloat16_gain() > 0
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +65,29 @@ def photo():
     base = np.stack([x * 2, y * 2.5, 255 - x - y], axis=-1)
     texture = 20 * np.sin(x / 5)[..., None] + rng.normal(0, 6, (96, 120, 3))
     return np.clip(base + texture, 0, 255).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Debian's Chromium; skips where something is missing.
+
+    Its event loop runs in the tests' own thread, so it must not outlive the module: others start
+    loops of their own.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs chromium on the path")
+    flags = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=chromium, args=flags)
+        yield opened
+        opened.close()

@@ -1,6 +1,5 @@
 """A browser with the page of `export/web`, and what Python makes of the same windows."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +10,6 @@ from PIL import Image
 
 WEB = Path(__file__).parents[2] / "export" / "web"
 SIZES = ((64, 64), (128, 128))
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -32,22 +22,11 @@ def web_model(tiny_network, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """Debian's Chromium; skips where something is missing.
-
-    Its event loop runs in the tests' own thread, so it must not outlive the module: others start
-    loops of their own.
-    """
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("needs chromium on the path")
+def browser(browser):
+    """The tests' browser; skips where LiteRT.js is missing."""
     if not (WEB / "node_modules" / "@litertjs" / "core").is_dir():
         pytest.skip(f"needs npm install in {WEB}")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield opened
-        opened.close()
+    return browser
 
 
 @pytest.fixture(scope="session")

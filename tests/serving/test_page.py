@@ -2,7 +2,6 @@
 
 import io
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +31,6 @@ def test_all_that_the_page_asks_for_is_sent_without_a_key(server):
             asked |= {f"js/{name}" for name in imports} - seen
     assert "js/server.js" in seen
     assert sum(len(requests.get(f"{server.url}/{path}").content) for path in seen) < 1e6
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs pip install playwright")
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("needs chromium on the path")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=chromium, args=flags)
-        yield opened
-        opened.close()
 
 
 class Page:
