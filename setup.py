@@ -57,7 +57,6 @@ setup(
             "**/*.keras",
             "**/*.tflite",
             "**/*.html",
-            "**/*.css",
             "**/*.csv",
             "**/*.zip",
             "page/*",

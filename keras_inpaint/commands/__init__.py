@@ -15,7 +15,7 @@ _COMMANDS = {
     "evaluate": "Measure a completion network on photos, beside what one would use instead.",
     "export": "Write a completion network as SavedModel, TFLite or ONNX.",
     "convert": "Bring the weights of another GLCIC project, a .pth or .t7 file, to Keras.",
-    "serve": "Answer over HTTP and gRPC.",
+    "serve": "Complete photos over HTTP, and on a page.",
     "ui": "Open a page to paint holes on.",
 }
 

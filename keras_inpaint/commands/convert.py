@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
+from keras_inpaint.converters.projects import PROJECTS
 from keras_inpaint.converters.published import PUBLISHED
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PROJECTS = ("auto", "glcic-pytorch", "mmagic", "torch7")
 
 
 @click.command(
@@ -25,11 +25,11 @@ _PROJECTS = ("auto", "glcic-pytorch", "mmagic", "torch7")
 @click.option(
     "--from",
     "source",
-    type=click.Choice([*_PROJECTS, *PUBLISHED]),
+    type=click.Choice(["auto", *PROJECTS, *PUBLISHED]),
     metavar="PROJECT|NAME",
     default="auto",
     show_default=True,
-    help=f"The project that wrote FILE: {', '.join(_PROJECTS[1:])}; auto looks into it. Or, "
+    help=f"The project that wrote FILE: {', '.join(PROJECTS)}; auto looks into it. Or, "
     f"without FILE, weights to fetch from where their project publishes them: "
     f"{', '.join(PUBLISHED)}.",
 )

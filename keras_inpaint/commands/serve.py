@@ -1,6 +1,7 @@
 """`keras-inpaint serve`: complete photos over HTTP."""
 
 import os
+from types import ModuleType
 from typing import Any
 
 import click
@@ -107,15 +108,28 @@ def command(models: tuple[str, ...], log_format: str, max_body: float, **options
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    check_models(models)
+    server = import_server("serve")
+    from keras_inpaint.serving import logs
+
+    logs.configure(log_format)
+    server.serve(models, settings)
+
+
+def check_models(models: tuple[str, ...]) -> None:
+    """Raise a ValueError at once where there is no such model."""
     from keras_inpaint import presets
 
     for model in models or (presets.DEFAULT_PRESET,):
         presets.resolve(model)
+
+
+def import_server(name: str) -> ModuleType:
+    """Return the module of the server, or say what packages a command needs for it."""
     try:
-        from keras_inpaint.serving import logs, server
+        from keras_inpaint.serving import server
     except ImportError as error:
         raise RuntimeError(
-            f"serve needs more packages ({error.name}): pip install 'keras-inpaint[serve]'"
+            f"{name} needs more packages ({error.name}): pip install 'keras-inpaint[serve]'"
         ) from error
-    logs.configure(log_format)
-    server.serve(models, settings)
+    return server

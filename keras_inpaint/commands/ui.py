@@ -6,6 +6,8 @@ import sys
 
 import click
 
+from keras_inpaint.commands.serve import check_models, import_server
+
 
 @click.command(
     epilog="Examples: keras-inpaint ui; keras-inpaint ui --model runs/faces --model scenes.tflite"
@@ -39,16 +41,9 @@ def command(models: tuple[str, ...], host: str, port: int, opens: bool | None) -
     computer, and the page loads nothing from anywhere else. Outside what is painted, the file to
     download holds the photo's own pixels. Ctrl-C stops it.
     """
-    from keras_inpaint import presets
-
-    for model in models or (presets.DEFAULT_PRESET,):
-        presets.resolve(model)
-    try:
-        from keras_inpaint.serving import logs, server
-    except ImportError as error:
-        raise RuntimeError(
-            f"ui needs more packages ({error.name}): pip install 'keras-inpaint[serve]'"
-        ) from error
+    check_models(models)
+    server = import_server("ui")
+    from keras_inpaint.serving import logs
     from keras_inpaint.serving.settings import API_KEY_VARIABLE, Settings
 
     try:

@@ -60,7 +60,7 @@ class Report:
 
     Attributes:
         path: The file or folder.
-        format: `"saved-model"` or `"tflite"`.
+        format: `"saved-model"`, `"tflite"` or `"onnx"`.
         quantization: String, as in `keras_inpaint.exporting.tflite.QUANTIZATIONS`.
         size_on_disk: Int, bytes.
         comparisons: Tuple of `Comparison`.

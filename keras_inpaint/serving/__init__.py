@@ -1,1 +1,1 @@
-"""How a completion network answers: HTTP, gRPC and a web page."""
+"""The photo server: HTTP and a page."""
