@@ -15,7 +15,7 @@ SIZES = (256, 512, 1024)
 def cases(arguments: argparse.Namespace) -> list[Case]:
     """Return every runtime at every size, the whole network on the whole picture."""
     import keras_inpaint as ki
-    from keras_inpaint.inference.runtimes import load_runtime
+    from keras_inpaint.inference.runtime import load_runtime
 
     folder = Path(tempfile.mkdtemp(prefix="keras-inpaint-bench-"))
     network = ki.build_completion_network(arguments.width)
@@ -51,7 +51,7 @@ def _int8(folder, network, size, image, mask, gflop) -> list[Case]:
     if size > 512:
         return []
     import keras_inpaint as ki
-    from keras_inpaint.inference.runtimes import load_runtime
+    from keras_inpaint.inference.runtime import load_runtime
 
     path = folder / f"int8_{size}.tflite"
     ki.export_tflite(network, path, quantize="int8", sizes=((size, size),))

@@ -31,13 +31,13 @@ _HOMES = {
     "completion_network": "inference.loading",
     "load_model": "inference.loading",
     "Inpainter": "inference.inpainter",
-    "complete_photo": "inference.files",
-    "complete_folder": "inference.files",
-    "convert_weights": "converters.convert",
+    "complete_photo": "batch.files",
+    "complete_folder": "batch.files",
+    "convert_weights": "networks.converters.convert",
     "export_onnx": "exporting.onnx",
     "export_saved_model": "exporting.saved_model",
     "export_tflite": "exporting.tflite",
-    "evaluate": "evaluation.protocol",
+    "evaluate": "evaluation.evaluate",
 }
 
 __all__ = ["__version__", *_HOMES]

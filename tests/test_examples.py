@@ -24,7 +24,7 @@ def examples_of(name):
 @pytest.fixture
 def place(tmp_path, monkeypatch, photo, tiny_network):
     """What a user has at hand: photos, masks, a run, a network, a dataset."""
-    from keras_inpaint.networks.reading import write_network
+    from keras_inpaint.networks.weights import write_network
 
     monkeypatch.chdir(tmp_path)
     height, width = photo.shape[:2]

@@ -41,7 +41,7 @@ def run(code, *arguments, **environment):
 @pytest.fixture(scope="module")
 def case(tiny_network, tmp_path_factory):
     from keras_inpaint.inference.keras_runtime import KerasRuntime
-    from keras_inpaint.networks.reading import write_network
+    from keras_inpaint.networks.weights import write_network
 
     folder = tmp_path_factory.mktemp("settings")
     write_network(tiny_network, folder / "completion.keras")

@@ -13,6 +13,7 @@ _COMMANDS = {
     "train": "Train GLCIC in three phases on a folder, a TFDS data set or the sample.",
     "complete": "Fill the holes of a photo, or of a folder of photos.",
     "evaluate": "Measure a completion network on photos, beside what one would use instead.",
+    "interpolate": "Write a network between those of phases 1 and 3 of a run.",
     "export": "Write a completion network as SavedModel, TFLite or ONNX.",
     "convert": "Bring the weights of another GLCIC project, a .pth or .t7 file, to Keras.",
     "serve": "Complete photos over HTTP, and on a page.",

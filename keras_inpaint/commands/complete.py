@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.choosing_options import scale_and_texture
-from keras_inpaint.commands.quiet import greetings_held
+from keras_inpaint.commands.quiet import suppress_native_logs
 from keras_inpaint.inference import blend_methods
 from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from keras_inpaint.inference.completing import Completer, Completion, MaskOptions
-    from keras_inpaint.inference.folders import FolderReport
+    from keras_inpaint.batch.completing import Completer, Completion, MaskOptions
+    from keras_inpaint.batch.folders import FolderReport
 
 _PATH = click.Path(path_type=Path)
 _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
@@ -131,7 +131,7 @@ def command(
     size; outside the hole its pixels stay as they are, unless a JPEG, AVIF or HEIC is written.
     Masks are white in the hole, as large as the photo is shown, and cut at half.
     """
-    from keras_inpaint.inference.completing import MaskOptions
+    from keras_inpaint.batch.completing import MaskOptions
 
     options = MaskOptions(mask_polarity, grow, resize_mask)
     network = {"runtime": runtime, "blend": blend, "coarse": coarse}
@@ -191,12 +191,12 @@ def _loader(model: str, jobs: int | None, network: dict) -> "Callable[[], Comple
 
 
 def _quietly(load: "Callable[[], Completer]") -> "Completer":
-    with greetings_held():
+    with suppress_native_logs():
         return load()
 
 
 def _check_report(report: Path | None) -> None:
-    from keras_inpaint.inference.atomic import check_target
+    from keras_inpaint.files import check_target
 
     if report is not None:
         check_target(report, overwrite=True)
@@ -214,9 +214,9 @@ def _one(
 ) -> None:
     from rich.console import Console
 
-    from keras_inpaint.inference.atomic import shown
-    from keras_inpaint.inference.completing import complete_file
-    from keras_inpaint.inference.folders import is_done
+    from keras_inpaint.batch.completing import complete_file
+    from keras_inpaint.batch.folders import is_done
+    from keras_inpaint.files import printable
 
     with ExitStack() as stack:
         piped = out in _STANDARD_OUTPUT
@@ -233,10 +233,10 @@ def _one(
                 target.parent.mkdir()
                 stack.callback(_remove_empty, target.parent)
         if resume and not piped and is_done(photo, mask, target):
-            click.echo(f"{shown(target)}: done before, skipped")
+            click.echo(f"{printable(target)}: done before, skipped")
             return
         console = Console(stderr=True)
-        with console.status(f"Completing {shown(photo)} ..."):
+        with console.status(f"Completing {printable(photo)} ..."):
             done = complete_file(
                 photo, mask, target, load, options=options, overwrite=overwrite, keep_format=piped
             )
@@ -244,7 +244,7 @@ def _one(
             stream = click.get_binary_stream("stdout")
             stream.write(target.read_bytes())
             stream.flush()
-        click.echo(_told(done, "-" if piped else shown(target)), err=piped)
+        click.echo(_told(done, "-" if piped else printable(target)), err=piped)
     _say("Note", done.notes)
     _say("Warning", done.warnings)
 
@@ -283,9 +283,9 @@ def _many(
 ) -> "FolderReport":
     from rich.console import Console
 
+    from keras_inpaint.batch.folders import FolderReport, complete_folder, write_report
     from keras_inpaint.commands.complete_progress import Bar, Lines
-    from keras_inpaint.inference.atomic import shown
-    from keras_inpaint.inference.folders import FolderReport, complete_folder, write_report
+    from keras_inpaint.files import printable
 
     report = FolderReport([])
     console = Console(stderr=True)
@@ -297,9 +297,10 @@ def _many(
         if report_path is not None and report.files:
             write_report(report, report_path, settings)
     _say(
-        "Warning", (f"{shown(mask)}: no photo has this name" for mask in report.masks_without_photo)
+        "Warning",
+        (f"{printable(mask)}: no photo has this name" for mask in report.masks_without_photo),
     )
     counts = ", ".join(f"{number} {status}" for status, number in report.counts.items())
-    where = f"; report: {shown(report_path)}" if report_path is not None else ""
+    where = f"; report: {printable(report_path)}" if report_path is not None else ""
     click.echo(f"{len(report.files)} photos in {report.seconds:.1f} s: {counts}{where}")
     return report

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from keras_inpaint.inference.atomic import shown
+from keras_inpaint.files import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keras_inpaint.inference.folders import FileReport
+    from keras_inpaint.batch.folders import FileReport
 
 _SECONDS_BETWEEN_LINES = 2.0
 
@@ -19,7 +19,7 @@ def _after(file: "FileReport") -> list[str]:
     """Return the lines to print after a photo: what failed, and what may be wrong."""
     if file.error:
         return [f"Failed: {file.error}"]
-    name = shown(file.photo)
+    name = printable(file.photo)
     return [f"Warning: {text if name in text else f'{name}: {text}'}" for text in file.warnings]
 
 

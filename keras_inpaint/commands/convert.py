@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from keras_inpaint.converters.projects import PROJECTS
-from keras_inpaint.converters.published import PUBLISHED
+from keras_inpaint.networks.converters.projects import PROJECTS
+from keras_inpaint.networks.converters.published import PUBLISHED
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -57,11 +57,10 @@ def command(
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress
 
-    from keras_inpaint.converters.convert import convert_weights
     from keras_inpaint.exporting.model_card import CARD_NAME
-    from keras_inpaint.inference.atomic import check_target
-    from keras_inpaint.networks.reading import write_network
-    from keras_inpaint.replacing import replacing
+    from keras_inpaint.files import check_target, replacing
+    from keras_inpaint.networks.converters.convert import convert_weights
+    from keras_inpaint.networks.weights import write_network
 
     inputs = [path for path in (file, config) if path is not None]
     try:

@@ -154,7 +154,7 @@ def command(
     figures.
     """
     from keras_inpaint.evaluation.extras import matplotlib, scikit_image
-    from keras_inpaint.inference.atomic import check_target
+    from keras_inpaint.files import check_target
 
     scikit_image("metrics")
     if html_file:
@@ -163,7 +163,7 @@ def command(
         check_target(file, overwrite=True)
 
     import_tensorflow()
-    from keras_inpaint.evaluation.protocol import evaluate
+    from keras_inpaint.evaluation.evaluate import evaluate
 
     report = _with_progress(
         evaluate,

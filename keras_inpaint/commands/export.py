@@ -136,7 +136,7 @@ def command(
     from keras_inpaint.exporting.calibration import read_photos, sample_photos
     from keras_inpaint.exporting.loading import load_network
     from keras_inpaint.exporting.model_card import card_of, read_card
-    from keras_inpaint.exporting.parity import Report, require
+    from keras_inpaint.exporting.parity import Report, check_parity
 
     folder = photos or calibrate
     compared = read_photos(folder, photo_count) if folder else sample_photos(photo_count)
@@ -154,7 +154,7 @@ def command(
         click.echo(f"Comparing with Keras on {len(compared)} photos at each size...")
         reports.append(verify(path, network, compared))
         try:
-            require(reports[0], min_psnr)
+            check_parity(reports[0], min_psnr)
         except RuntimeError:
             _print(reports[0])
             raise

@@ -14,7 +14,7 @@ _GREETING = re.compile(
 
 
 @contextlib.contextmanager
-def greetings_held() -> Iterator[None]:
+def suppress_native_logs() -> Iterator[None]:
     """Hold back what is written to the process' stderr, by native code too.
 
     After the block all but the greetings is written after all; where an import failed, all is.
@@ -41,7 +41,7 @@ def greetings_held() -> Iterator[None]:
 
 def import_tensorflow() -> Any:
     """Import TensorFlow and wake its devices, quietly, and return the module."""
-    with greetings_held():
+    with suppress_native_logs():
         import tensorflow as tf
 
         tf.config.list_physical_devices()

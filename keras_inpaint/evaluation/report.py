@@ -12,7 +12,7 @@ import numpy as np
 
 from keras_inpaint.evaluation.masks import joint_hash
 from keras_inpaint.evaluation.metrics import METRICS, Bootstrap, Interval, psnr_of
-from keras_inpaint.inference.atomic import write_atomically
+from keras_inpaint.files import write_atomically
 
 FORMAT = "keras-inpaint-evaluation/1"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import keras
 
 from keras_inpaint import presets
-from keras_inpaint.networks.exact import NativeConv2D
+from keras_inpaint.networks.inference_graph import NativeConv2D
 from keras_inpaint.networks.layers import Conv2D, with_dtype_policy, with_fast_layers
-from keras_inpaint.networks.reading import read_network, require_completion_network
+from keras_inpaint.networks.weights import read_network, require_completion_network
 
 
 def load_network(network: keras.Model | str | Path) -> keras.Model:

@@ -13,7 +13,7 @@ import numpy as np
 import keras_inpaint
 from keras_inpaint.exporting.loading import resolve_network_path
 from keras_inpaint.networks.completion import SIZE_MULTIPLE, mean_pixel_of
-from keras_inpaint.networks.geometry import network_reach
+from keras_inpaint.networks.receptive_field import network_receptive_field
 
 #: Name of the card in an exported folder, and beside a `.keras` file.
 CARD_NAME = "model_card.json"
@@ -84,7 +84,7 @@ def build_card(
     Returns:
         Dict of JSON types. What nobody knows is None, so that its absence shows.
     """
-    reach = network_reach(network)
+    reach = network_receptive_field(network)
     card = {"description": None, "training_data": None, "licence": None, "figures": None}
     return {
         **card,

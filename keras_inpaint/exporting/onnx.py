@@ -13,9 +13,9 @@ import numpy as np
 
 from keras_inpaint.exporting.loading import load_network
 from keras_inpaint.exporting.model_card import card_of
-from keras_inpaint.exporting.parity import Report, compare
+from keras_inpaint.exporting.parity import Report, compare_outputs
 from keras_inpaint.exporting.tflite import describe
-from keras_inpaint.replacing import replacing
+from keras_inpaint.files import replacing
 
 #: Operator set of the file, which ONNX Runtime has read since 1.14 (2023).
 OPSET = 18
@@ -119,7 +119,7 @@ def verify_onnx(
     rows = [
         row
         for size in sizes
-        for row in compare(network, {"complete": (run, "float32")}, photos, size)
+        for row in compare_outputs(network, {"complete": (run, "float32")}, photos, size)
     ]
     ops = Counter(node.op_type for node in onnx.load(path).graph.node)
     return Report(path, "onnx", "none", path.stat().st_size, tuple(rows), {"complete": ops})

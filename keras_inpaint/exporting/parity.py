@@ -94,7 +94,7 @@ class Report:
         }
 
 
-def require(report: Report, min_psnr: float | None = None) -> None:
+def check_parity(report: Report, min_psnr: float | None = None) -> None:
     """Check that an export is as good as it has to be.
 
     Args:
@@ -121,7 +121,7 @@ def require(report: Report, min_psnr: float | None = None) -> None:
             )
 
 
-def compare(
+def compare_outputs(
     network: keras.Model,
     runs: Mapping[str, tuple[Run, str]],
     photos: Sequence[np.ndarray],

@@ -18,7 +18,7 @@ from keras_inpaint.exporting import signatures
 from keras_inpaint.exporting.loading import load_network, network_size
 from keras_inpaint.exporting.model_card import CARD_NAME, build_card, card_of
 from keras_inpaint.exporting.warmup import write_warmup
-from keras_inpaint.networks.exact import size_independent
+from keras_inpaint.networks.inference_graph import for_inference
 
 #: Side in pixels of the warm-up requests; no multiple of 4, so that padding is warm too.
 _WARMUP_SIDE = 126
@@ -106,7 +106,7 @@ def export_saved_model(
     draft = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=target.parent))
     try:
         # The same sums at every size, as in the package's own inference on tiles.
-        _write(size_independent(network), draft)
+        _write(for_inference(network), draft)
         text = json.dumps(build_card(network, name, known), indent=2, ensure_ascii=False)
         (draft / CARD_NAME).write_text(text + "\n", "utf-8")
         if warmup:

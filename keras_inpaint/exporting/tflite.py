@@ -19,9 +19,9 @@ from keras_inpaint.exporting.tflite_conversion import (
     convert,
     signature_name,
 )
-from keras_inpaint.exporting.tflite_metadata import METADATA_FORMAT, count_ops, with_metadata
 from keras_inpaint.networks.completion import SIZE_MULTIPLE, check_image_size, mean_pixel_of
-from keras_inpaint.networks.geometry import network_reach
+from keras_inpaint.networks.receptive_field import network_receptive_field
+from keras_inpaint.presets.tflite_metadata import METADATA_FORMAT, count_ops, with_metadata
 
 logger = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ def describe(
         Dict of JSON types; `signatures` maps each signature's name to its height and width in
         pixels (None: any multiple of `size_multiple`).
     """
-    reach = network_reach(network)
+    reach = network_receptive_field(network)
     image = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NHWC", "channels": "RGB"}
     return {
         **{key: known[key] for key in TOLD if known and known.get(key)},

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inpaint.exporting.calibration import masked_photos
-from keras_inpaint.exporting.tflite_metadata import output_names
+from keras_inpaint.presets.tflite_metadata import output_names
 
 #: How the weights and the arithmetic may be quantised.
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")

@@ -11,8 +11,8 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from keras_inpaint.exporting.loading import load_network
-from keras_inpaint.exporting.parity import Report, Run, compare, size_on_disk
-from keras_inpaint.exporting.tflite_metadata import count_ops, read_metadata
+from keras_inpaint.exporting.parity import Report, Run, compare_outputs, size_on_disk
+from keras_inpaint.presets.tflite_metadata import count_ops, read_metadata
 from keras_inpaint.processors import processors
 
 #: Sizes at which a SavedModel is compared; the sides of the last are no multiples of 4.
@@ -50,7 +50,7 @@ def verify_saved_model(
         name: (_saved_model_run(loaded, name), "float32" if name == "complete_float" else "uint8")
         for name in sorted(loaded.signatures)
     }
-    comparisons = [row for size in sizes for row in compare(network, runs, photos, size)]
+    comparisons = [row for size in sizes for row in compare_outputs(network, runs, photos, size)]
     ops = {name: _graph_ops(function) for name, function in loaded.signatures.items()}
     return Report(path, "saved-model", "none", size_on_disk(path), tuple(comparisons), ops)
 
@@ -86,7 +86,7 @@ def verify_tflite(
     for name, size in metadata["signatures"].items():
         runs = {name: (_litert_run(interpreter, name), "float32")}
         own = [(size["height"], size["width"])] if size["height"] else sizes
-        comparisons += [row for size in own for row in compare(network, runs, photos, size)]
+        comparisons += [row for size in own for row in compare_outputs(network, runs, photos, size)]
     quantization = metadata["quantization"]
     return Report(path, "tflite", quantization, len(model), tuple(comparisons), count_ops(model))
 

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from keras_inpaint.inference.blend_methods import METHODS
-from keras_inpaint.inference.membrane import membrane
+from keras_inpaint.inference.laplace import solve_laplace
 from keras_inpaint.inference.tiles import hole_groups
 
 #: How far feathering reaches into a hole, in pixels.
@@ -109,5 +109,5 @@ def _blended(
         end = domain & (distance > feather_width)
         difference[end & ~rim] = 0
         fixed = rim | end
-    surface = membrane(difference, fixed, domain)
+    surface = solve_laplace(difference, fixed, domain)
     return np.clip(np.rint(completed + surface), 0, 255).astype(np.uint8)

@@ -19,7 +19,7 @@ import numpy as np
 from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.filling import fill
-from keras_inpaint.inference.runtimes import Runtime, load_runtime
+from keras_inpaint.inference.runtime import Runtime, load_runtime
 from keras_inpaint.inference.tiles import Box, hole_groups, reduced_mask
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 from keras_inpaint.presets.cards import ANY_SUBJECT, TrainedOn, trained_on
@@ -82,7 +82,7 @@ def load_candidates(
 
     Args:
         model: None or `"auto"` for the bundled presets, one model, or a list of models, each as
-            `keras_inpaint.inference.runtimes.load_runtime` takes it.
+            `keras_inpaint.inference.runtime.load_runtime` takes it.
         runtime: String, as `load_runtime` takes it.
         threads: Int, processor threads to compute with; None leaves it to the runtime.
 

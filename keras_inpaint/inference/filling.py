@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_inpaint.inference import windows
+from keras_inpaint.inference import fixed_size as windows
 from keras_inpaint.inference.cancelling import check_cancelled
-from keras_inpaint.inference.runtimes import Runtime, as_bytes
+from keras_inpaint.inference.runtime import Runtime, as_bytes
 from keras_inpaint.inference.tiles import Box, Tile, cut, plan
 
 #: The largest crop computed at once, in pixels.

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_inpaint.inference import coarse as wide_holes
-from keras_inpaint.inference.atomic import write_atomically
+from keras_inpaint.files import write_atomically
+from keras_inpaint.inference import coarse_to_fine as wide_holes
 from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.choosing import Group, choose, complete_at, load_candidates, summary
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
-from keras_inpaint.inference.runtimes import Runtime
+from keras_inpaint.inference.runtime import Runtime
 from keras_inpaint.inference.texture import add_texture
 from keras_inpaint.inference.tiles import reduced_mask
 from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE
@@ -45,7 +45,7 @@ class Inpainter:
             or of a run's folder, a `keras.Model`, or a loaded runtime; or a list of these to
             choose from. None or `"auto"` chooses among the bundled presets.
         runtime: String, `"auto"`, `"keras"`, `"saved-model"` or `"litert"`; see
-            `keras_inpaint.inference.runtimes.load_runtime`.
+            `keras_inpaint.inference.runtime.load_runtime`.
         blend: String. `"none"` keeps what the network generates. `"feather"` fades differences
             of colour at the rim out within 16 pixels, `"poisson"` spreads them over the whole
             hole, as the paper's post-processing does. All change pixels in the holes only.
@@ -63,7 +63,7 @@ class Inpainter:
 
     Attributes:
         candidates: The loaded networks, each a `keras_inpaint.inference.choosing.Candidate`.
-        runtime: The `keras_inpaint.inference.runtimes.Runtime` of the first of these.
+        runtime: The `keras_inpaint.inference.runtime.Runtime` of the first of these.
 
     Raises:
         ValueError: If there is no such model, or a setting is out of its range.
@@ -127,7 +127,7 @@ class Inpainter:
                 network.
         """
         from keras_inpaint.inference.loading import load_model
-        from keras_inpaint.networks.reading import write_network
+        from keras_inpaint.networks.weights import write_network
 
         if len(self.candidates) > 1 or self._model is None:
             raise ValueError("one network is saved: name the one, such as Inpainter('faces')")
@@ -250,7 +250,7 @@ class Inpainter:
         left = wanted if self.coarse == "off" else wanted.copy()
         for number, hole in enumerate(masks):
             if self._is_wide(runtime, wanted[number]):
-                left[number] &= wide_holes.fill_wide(
+                left[number] &= wide_holes.fill_coarse_to_fine(
                     runtime, completed[number], hole, self.max_pixels, wide_holes.widest(runtime)
                 )
         fill(runtime, completed, masks, self.max_pixels, left)
@@ -267,7 +267,7 @@ class Inpainter:
         return where
 
     def _is_wide(self, runtime: Runtime, hole: np.ndarray) -> bool:
-        depth, seen = wide_holes.depth(hole), wide_holes.widest(runtime)
+        depth, seen = wide_holes.hole_radius(hole), wide_holes.widest(runtime)
         if depth <= seen:
             return False
         if self.coarse == "off":

@@ -7,12 +7,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_inpaint.inference.runtimes import Runtime, as_float
+from keras_inpaint.inference.runtime import Runtime, as_float
 from keras_inpaint.networks.completion import mean_pixel_of
-from keras_inpaint.networks.exact import size_independent
-from keras_inpaint.networks.geometry import network_reach
+from keras_inpaint.networks.inference_graph import for_inference
 from keras_inpaint.networks.layers import with_fast_layers
-from keras_inpaint.networks.reading import read_network, require_completion_network
+from keras_inpaint.networks.receptive_field import network_receptive_field
+from keras_inpaint.networks.weights import read_network, require_completion_network
 from keras_inpaint.presets.cards import card_beside
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,11 @@ class KerasRuntime(Runtime):
         network = require_completion_network(model) if in_memory else read_network(Path(model))
         network = with_fast_layers(network)
         self.card = {} if in_memory else card_beside(model)
-        self.reach = network_reach(network)
+        self.reach = network_receptive_field(network)
         self.mean_pixel = mean_pixel_of(network)
         height, width = next(t.shape for t in network.inputs if t.name == "image")[1:3]
         self.fixed_sizes = ((height, width),) if height and width else ()
-        exact = size_independent(network)
+        exact = for_inference(network)
         if keras.backend.backend() != "tensorflow":
             self._generate = lambda image, mask: exact({"image": image, "mask": mask})
             return

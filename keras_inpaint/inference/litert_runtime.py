@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_inpaint.exporting.tflite_metadata import read_metadata
-from keras_inpaint.inference.runtimes import Runtime, as_float
-from keras_inpaint.networks.geometry import Reach
+from keras_inpaint.inference.runtime import Runtime, as_float
+from keras_inpaint.networks.receptive_field import ReceptiveField
 from keras_inpaint.presets.cards import card_beside
+from keras_inpaint.presets.tflite_metadata import read_metadata
 from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
@@ -61,7 +61,9 @@ class LiteRTRuntime(Runtime):
         self.card = {**metadata, **card_beside(self._path)}
         reach = metadata.get("reach")
         self.reach = (
-            Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()
+            ReceptiveField.of_pixels(int(reach["before"]), int(reach["after"]))
+            if reach
+            else ReceptiveField()
         )
         pixel = metadata.get("mean_pixel")
         self.mean_pixel = tuple(map(float, pixel)) if pixel else None

@@ -8,8 +8,11 @@ import keras
 
 from keras_inpaint import presets
 from keras_inpaint.networks.completion import build_completion_network, width_of
-from keras_inpaint.networks.reading import read_network, require_completion_network
-from keras_inpaint.networks.widening import widen
+from keras_inpaint.networks.weights import (
+    read_network,
+    require_completion_network,
+    widen_from,
+)
 
 #: The signature of an exported SavedModel that takes and gives floats.
 _SIGNATURE = "complete_float"
@@ -63,7 +66,7 @@ def completion_network(
     Args:
         width: Float above 0, the multiplier of the channels; None is 1, or the weights' own. A
             network that is wider than its weights computes what they do, and has more to learn
-            with (`networks.widening`, after Net2Net, https://arxiv.org/abs/1511.05641).
+            with (`networks.weights.widen_from`, after Net2Net, https://arxiv.org/abs/1511.05641).
         weights: What `load_model` takes, or None for random ones.
         **form: What `build_completion_network` takes beside the width.
 
@@ -80,7 +83,7 @@ def completion_network(
     if width is None and not form:
         return source
     network = build_completion_network(width_of(source) if width is None else width, **form)
-    widen(source, network)
+    widen_from(network, source)
     return network
 
 

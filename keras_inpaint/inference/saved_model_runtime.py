@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_inpaint.inference.runtimes import Runtime, as_float
-from keras_inpaint.networks.geometry import Reach
+from keras_inpaint.inference.runtime import Runtime, as_float
+from keras_inpaint.networks.receptive_field import ReceptiveField
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,10 @@ def _card(folder: Path) -> dict:
     return {}
 
 
-def _reach(card: dict) -> Reach:
+def _reach(card: dict) -> ReceptiveField:
     reach = card.get("reach")
-    return Reach.of_pixels(int(reach["before"]), int(reach["after"])) if reach else Reach()
+    return (
+        ReceptiveField.of_pixels(int(reach["before"]), int(reach["after"]))
+        if reach
+        else ReceptiveField()
+    )

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from keras_inpaint.inference.cancelling import check_cancelled
-from keras_inpaint.inference.membrane import membrane
+from keras_inpaint.inference.laplace import solve_laplace
 from keras_inpaint.inference.tiles import Box, reduced_mask
 
 #: Side of a patch in pixels, and how far it reaches from its middle.
@@ -231,7 +231,7 @@ class _Level:
         told = weight > 0.2
         strength = np.where(told, strength, 0).astype(np.float32)
         domain = ~told | (cv2.dilate((~told).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-        spread = membrane(strength[..., None], told & domain, domain)[..., 0]
+        spread = solve_laplace(strength[..., None], told & domain, domain)[..., 0]
         return np.where(told, strength, np.maximum(spread, 0))
 
     def _is_varied(self) -> bool:
@@ -378,7 +378,7 @@ class _Level:
         ring &= self.composed & ~self.hole
         if ring.any():
             gap = np.where(ring[..., None], self.photo - result, 0)
-            gap = membrane(gap, ring, ring | self.own)
+            gap = solve_laplace(gap, ring, ring | self.own)
             fade = np.exp(-_depth(self.own) / 12)[..., None]
             result = result + np.clip(gap, -0.25, 0.25) * fade
         off = _blurred(result.astype(np.float32)) - self.guide

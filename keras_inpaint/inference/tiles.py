@@ -17,7 +17,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from keras_inpaint.networks.geometry import SIZE_MULTIPLE, round_up
+from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE, round_up
 
 #: Side in pixels of the squares in which holes are first looked for.
 _CELL = 32
@@ -238,7 +238,7 @@ def plan(mask: np.ndarray, halo: int, max_pixels: int | None = None) -> list[Til
 
     Args:
         mask: Bool `(height, width)`, true in the hole.
-        halo: Int, the network's halo in pixels, see `keras_inpaint.networks.geometry.Reach`.
+        halo: Int, the network's halo in pixels, see `networks.receptive_field.ReceptiveField`.
         max_pixels: Int, the largest crop that may be computed at once; None sets no limit, so
             that the whole photo is one tile.
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import keras
 
-from keras_inpaint.networks.geometry import REACH_AFTER as REACH_AFTER
-from keras_inpaint.networks.geometry import REACH_BEFORE as REACH_BEFORE
-from keras_inpaint.networks.geometry import SIZE_MULTIPLE
 from keras_inpaint.networks.layers import (
     CHANNELS_LAST,
     BatchNormalization,
     Conv2D,
     MeanPixelFill,
 )
+from keras_inpaint.networks.receptive_field import REACH_AFTER as REACH_AFTER
+from keras_inpaint.networks.receptive_field import REACH_BEFORE as REACH_BEFORE
+from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE
 
 #: Torch's momentum of 0.1, as Keras counts it; its own default of 0.99 lags for hours.
 BATCH_NORM_MOMENTUM = 0.9

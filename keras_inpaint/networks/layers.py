@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_inpaint.networks.geometry import SIZE_MULTIPLE
+from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE
 
 _REGISTER = keras.saving.register_keras_serializable("keras_inpaint")
 

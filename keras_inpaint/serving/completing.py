@@ -7,10 +7,10 @@ import threading
 
 from PIL import Image
 
-from keras_inpaint.inference.completing import Completion, MaskOptions, complete_bytes
-from keras_inpaint.inference.hole_masks import Holes
-from keras_inpaint.inference.photo import Photo
-from keras_inpaint.inference.photo_formats import FORMATS
+from keras_inpaint.batch.completing import Completion, MaskOptions, complete_bytes
+from keras_inpaint.photos.formats import FORMATS
+from keras_inpaint.photos.masks import Holes
+from keras_inpaint.photos.photo import Photo
 from keras_inpaint.serving.errors import ServingError
 from keras_inpaint.serving.models import Models
 

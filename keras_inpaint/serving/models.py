@@ -10,7 +10,7 @@ import numpy as np
 from keras_inpaint import presets
 from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.inference.inpainter import Inpainter
-from keras_inpaint.inference.runtimes import Runtime, load_runtime
+from keras_inpaint.inference.runtime import Runtime, load_runtime
 from keras_inpaint.presets import PRESETS
 from keras_inpaint.processors import processors
 

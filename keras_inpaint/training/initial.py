@@ -3,8 +3,7 @@
 import keras
 
 from keras_inpaint import presets
-from keras_inpaint.networks.reading import read_network
-from keras_inpaint.networks.widening import obstacle, widen
+from keras_inpaint.networks.weights import check_compatible, read_network, widen_from
 
 
 def start_from(network: keras.Model, reference: str) -> keras.Model:
@@ -26,13 +25,14 @@ def start_from(network: keras.Model, reference: str) -> keras.Model:
     source = read_network(path)
     if is_converted(source):
         return source
-    why_not = obstacle(source, network)
-    if why_not is not None:
+    try:
+        check_compatible(source, network)
+    except ValueError as error:
         raise ValueError(
-            f"{path} holds a network of another form: {why_not}; first_kernel, last_kernel and "
+            f"{path} holds a network of another form: {error}; first_kernel, last_kernel and "
             "mask_channel must be as they were, the width no smaller"
-        )
-    widen(source, network)
+        ) from error
+    widen_from(network, source)
     return network
 
 

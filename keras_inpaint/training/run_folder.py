@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from keras_inpaint.replacing import replacing
+from keras_inpaint.files import replacing
 
 try:
     import fcntl

@@ -20,12 +20,12 @@ from keras_inpaint.data.sources import load_images
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.layers import with_dtype_policy
-from keras_inpaint.networks.reading import read_network, write_network
+from keras_inpaint.networks.weights import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
+from keras_inpaint.training.checkpointer import RunKeeper
 from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.evaluator import Judge
 from keras_inpaint.training.initial import start_from
-from keras_inpaint.training.judge import Judge
-from keras_inpaint.training.keeper import RunKeeper
 from keras_inpaint.training.phases import build_trainer, optimizer_parts
 from keras_inpaint.training.precision import choose_precision
 from keras_inpaint.training.run_folder import RunFolder

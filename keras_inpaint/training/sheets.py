@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_inpaint.replacing import replacing
+from keras_inpaint.files import replacing
 
 _GAP = 4
 _INK, _PAPER = (40, 40, 44), (250, 250, 248)

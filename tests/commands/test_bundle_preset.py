@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from keras_inpaint.commands.bundle_preset import bundle, command
-from keras_inpaint.evaluation.protocol import evaluate
+from keras_inpaint.evaluation.evaluate import evaluate
 from keras_inpaint.presets import resolve
 from keras_inpaint.presets.cards import files_of, read_card
 

@@ -247,7 +247,7 @@ def test_the_report_is_written_when_the_run_breaks_off(many, fake, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_inpaint.inference.folders.run_in_processes", interrupt)
+    monkeypatch.setattr("keras_inpaint.batch.folders.run_in_processes", interrupt)
     result = run(many, "photos", "--mask", "masks", "-o", "out", "--report", "report.json")
     assert result.exit_code != 0
     assert json.loads((many / "report.json").read_text())["counts"]["pending"] == 6
@@ -256,8 +256,8 @@ def test_the_report_is_written_when_the_run_breaks_off(many, fake, monkeypatch):
 def test_progress_with_time_left(monkeypatch, capsys):
     from rich.console import Console
 
+    from keras_inpaint.batch.folders import FileReport
     from keras_inpaint.commands import complete_progress
-    from keras_inpaint.inference.folders import FileReport
 
     monkeypatch.setattr(complete_progress, "_SECONDS_BETWEEN_LINES", 0.0)
     reports = [

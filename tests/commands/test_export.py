@@ -50,7 +50,7 @@ def test_a_tflite_file_is_written_and_compared(tiny_model_path, folder_of_photos
         "--name", "Faces",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    from keras_inpaint.exporting.tflite_metadata import read_metadata
+    from keras_inpaint.presets.tflite_metadata import read_metadata
 
     metadata = read_metadata(out)
     assert metadata["name"] == "Faces" and metadata["quantization"] == "float16"

@@ -44,7 +44,7 @@ def test_photos_are_found_and_others_counted_once(folder, caplog):
 
 
 def test_training_and_measuring_read_the_same_photos(folder):
-    from keras_inpaint.evaluation.photos import _from_folder
+    from keras_inpaint.evaluation.photo_set import _from_folder
 
     images = ki.load_images(folder)
     assert len(images) == 9 and not images.skipped

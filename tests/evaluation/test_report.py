@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from keras_inpaint.evaluation.html import PageReport
 from keras_inpaint.evaluation.metrics import METRICS, psnr
-from keras_inpaint.evaluation.page import PageReport
 from keras_inpaint.evaluation.report import Measured
 
 

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from keras_inpaint.evaluation.protocol import evaluate
+from keras_inpaint.evaluation.evaluate import evaluate
 from keras_inpaint.evaluation.table import (
     area_table,
     best_method,

@@ -63,13 +63,13 @@ def blended():
     """A function that blends what was generated into what it was generated for, by Poisson."""
     import cv2
 
-    from keras_inpaint.inference.membrane import membrane
+    from keras_inpaint.inference.laplace import solve_laplace
 
     def blend(generated, image, mask):
         hole = mask[..., 0] > 0
         cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
         domain = cv2.dilate(hole.astype(np.uint8), cross) > 0
-        surface = membrane(image - generated, domain & ~hole, domain, tolerance=1e-5)
+        surface = solve_laplace(image - generated, domain & ~hole, domain, tolerance=1e-5)
         return np.where(mask > 0, generated + surface, image).astype(np.float32)
 
     return blend

@@ -8,7 +8,7 @@ from keras_inpaint.exporting.loading import (
     network_size,
     resolve_network_path,
 )
-from keras_inpaint.networks.exact import NativeConv2D
+from keras_inpaint.networks.inference_graph import NativeConv2D
 from keras_inpaint.networks.layers import with_dtype_policy, with_stock_layers
 
 

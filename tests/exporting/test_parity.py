@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_inpaint.exporting.loading import load_network
-from keras_inpaint.exporting.parity import ParityError, Report, compare, require
+from keras_inpaint.exporting.parity import ParityError, Report, check_parity, compare_outputs
 from keras_inpaint.exporting.verify import verify_saved_model
 
 
@@ -23,7 +23,7 @@ def run_of(network, change=lambda completed, image, hole: completed):
 
 def report_on(network, photos, change, quantization="none"):
     runs = {"complete": (run_of(network, change), "float32")}
-    comparisons = compare(network, runs, photos, (64, 64))
+    comparisons = compare_outputs(network, runs, photos, (64, 64))
     return Report("x", "tflite", quantization, 1, tuple(comparisons), {})
 
 
@@ -34,7 +34,7 @@ def test_what_is_the_same_is_identical(network, photos):
     assert (found.height, found.width, found.photos) == (64, 64, 4)
     assert found.milliseconds > 0 and found.keras_milliseconds > 0
     assert report.as_dict()["comparisons"][0]["psnr"] is None
-    require(report, 99.0)
+    check_parity(report, 99.0)
 
 
 def test_psnr_and_largest_error_count_the_hole(network, photos):
@@ -46,9 +46,9 @@ def test_psnr_and_largest_error_count_the_hole(network, photos):
     report = report_on(network, photos, change, "int8")
     assert report.psnr == pytest.approx(20, abs=1e-4)
     assert report.comparisons[0].largest_error == pytest.approx(0.1, abs=1e-6)
-    require(report, 19.9)
+    check_parity(report, 19.9)
     with pytest.raises(ParityError, match=r"complete at 64x64 has a PSNR .* 20\.00 dB, below 21"):
-        require(report, 21)
+        check_parity(report, 21)
 
 
 def test_a_float32_export_may_be_one_level_off(network, photos):
@@ -60,9 +60,9 @@ def test_a_float32_export_may_be_one_level_off(network, photos):
 
         return change
 
-    require(report_on(network, photos, off_by(0.99)))
+    check_parity(report_on(network, photos, off_by(0.99)))
     with pytest.raises(ParityError, match=r"differs from Keras by 2\.00 levels"):
-        require(report_on(network, photos, off_by(2)))
+        check_parity(report_on(network, photos, off_by(2)))
 
 
 def test_a_changed_known_pixel_is_never_accepted(network, photos):
@@ -74,7 +74,7 @@ def test_a_changed_known_pixel_is_never_accepted(network, photos):
     report = report_on(network, photos, change, "int8")
     assert not report.comparisons[0].known_pixels_kept
     with pytest.raises(ParityError, match="changes pixels outside the hole"):
-        require(report)
+        check_parity(report)
 
 
 def test_values_that_are_no_numbers_are_never_accepted(network, photos):
@@ -82,7 +82,7 @@ def test_values_that_are_no_numbers_are_never_accepted(network, photos):
         return np.where(hole[..., None], np.float32(np.nan), completed)
 
     with pytest.raises(ParityError, match="no numbers"):
-        require(report_on(network, photos, change, "int8"))
+        check_parity(report_on(network, photos, change, "int8"))
 
 
 def test_every_signature_of_a_saved_model_is_compared(saved_model_path, tiny_network, photos):
@@ -90,7 +90,7 @@ def test_every_signature_of_a_saved_model_is_compared(saved_model_path, tiny_net
     names = {found.signature for found in report.comparisons}
     assert names == {"serving_default", "complete", "complete_float", "complete_bytes"}
     assert all(found.known_pixels_kept for found in report.comparisons)
-    require(report, min_psnr=60)
+    check_parity(report, min_psnr=60)
     assert report.ops["complete"]["Conv2D"] == 17
     assert "DecodeJpeg" in report.ops["complete_bytes"]
     assert "DecodeJpeg" not in report.ops["complete"]
@@ -101,4 +101,4 @@ def test_every_signature_of_a_saved_model_is_compared(saved_model_path, tiny_net
 def test_a_saved_model_on_twenty_real_photos(saved_model_path, tiny_network, real_photos):
     report = verify_saved_model(saved_model_path, tiny_network, real_photos[:20])
     assert len(report.comparisons) == 12
-    require(report, min_psnr=60)
+    check_parity(report, min_psnr=60)

@@ -3,7 +3,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_inpaint.exporting.parity import require
+from keras_inpaint.exporting.parity import check_parity
 from keras_inpaint.exporting.tflite import (
     ALLOWED_DYNAMIC_OPS,
     ALLOWED_OPS,
@@ -12,8 +12,8 @@ from keras_inpaint.exporting.tflite import (
     check_ops,
     export_tflite,
 )
-from keras_inpaint.exporting.tflite_metadata import count_ops, read_metadata
 from keras_inpaint.exporting.verify import verify_tflite
+from keras_inpaint.presets.tflite_metadata import count_ops, read_metadata
 
 SIZE = (64, 64)
 
@@ -58,7 +58,7 @@ def dynamic_path(calm_network, tmp_path_factory):
 def test_it_does_what_the_network_does(files, quantize):
     _, report = files[quantize]
     least = {"none": 90, "float16": 50, "dynamic": 35, "int8": 35}[quantize]
-    require(report, least)
+    check_parity(report, least)
     (found,) = report.comparisons
     assert found.known_pixels_kept and found.photos == 4
 
@@ -120,7 +120,7 @@ def test_any_size_from_one_file(dynamic_path, calm_network, photos):
     sizes = ((64, 64), (96, 40), (4, 8), (64, 64))
     report = verify_tflite(dynamic_path, calm_network, photos[:2], sizes=sizes)
     assert [(found.height, found.width) for found in report.comparisons] == list(sizes)
-    require(report, 90)
+    check_parity(report, 90)
     assert report.ops["complete"].keys() <= ALLOWED_DYNAMIC_OPS
 
 
@@ -143,7 +143,7 @@ def test_several_sizes_share_their_weights(calm_network, photos, files, tmp_path
     report = verify_tflite(path, calm_network, photos)
     found = {(row.signature, row.height, row.width) for row in report.comparisons}
     assert found == {("complete_64x64", 64, 64), ("complete_32x48", 32, 48)}
-    require(report, 30)
+    check_parity(report, 30)
     # int8 biases follow the activations' scales, so that each size has its own.
     assert weight_bytes(path) < 1.2 * weight_bytes(files[quantize][0])
 
@@ -195,7 +195,7 @@ def test_int8_leaves_the_layers_that_are_named_in_float(calm_network, photos, tm
     )
     wanted = [f"conv_{number}" in names for number in range(1, 18)]
     assert tensor_types(path) == wanted
-    require(verify_tflite(path, calm_network, photos), 35)
+    check_parity(verify_tflite(path, calm_network, photos), 35)
 
 
 def test_a_network_for_one_size_is_exported_at_that_size_only(tmp_path):
@@ -259,7 +259,7 @@ def test_float32_on_twenty_real_photos_at_three_sizes(tiny_network, real_photos,
     path = export_tflite(tiny_network, tmp_path / "x.tflite", sizes=sizes)
     report = verify_tflite(path, tiny_network, real_photos[:20])
     assert [found.photos for found in report.comparisons] == [20, 20, 20]
-    require(report, 80)
+    check_parity(report, 80)
 
 
 def test_licence_use_and_limits_travel_in_the_file(tiny_network, tmp_path):

@@ -4,8 +4,8 @@ import pytest
 import keras_inpaint as ki
 from keras_inpaint.inference import choosing
 from keras_inpaint.inference.choosing import Candidate, choose, hole_width, plausible_scales
-from keras_inpaint.inference.runtimes import Runtime
-from keras_inpaint.networks.geometry import Reach
+from keras_inpaint.inference.runtime import Runtime
+from keras_inpaint.networks.receptive_field import ReceptiveField
 from keras_inpaint.presets.cards import TrainedOn
 
 ANY = TrainedOn((20, 64), (128, 192), "any")
@@ -16,7 +16,7 @@ class Knowing(Runtime):
     """Knows one photo by heart, at the scales at which it was told so; grey elsewhere."""
 
     name = "knowing"
-    reach = Reach()
+    reach = ReceptiveField()
 
     def __init__(self, photo, scales=(1,), noise=0):
         import cv2
@@ -187,7 +187,7 @@ def test_holes_that_choose_differently_are_completed_side_by_side(photo):
     mask = np.zeros(photo.shape[:2], bool)
     mask[200:240, 90:130] = mask[180:230, 370:420] = True
     # What lies beyond its half a network never sees: the reach of both is cut.
-    left.reach = right.reach = Reach.of_pixels(60, 60)
+    left.reach = right.reach = ReceptiveField.of_pixels(60, 60)
     inpainter = ki.Inpainter([left, right], scale=1, blend="none")
     inpainter.candidates = [Candidate("a", left, ANY), Candidate("b", right, ANY)]
     inpainter.texture = "off"

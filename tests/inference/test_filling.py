@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_inpaint.inference.filling import fill, generate_patches
-from keras_inpaint.inference.runtimes import load_runtime
+from keras_inpaint.inference.runtime import load_runtime
 
 
 def _generated(runtime, image, mask, max_pixels):
@@ -47,11 +47,11 @@ def test_tiles_of_a_saved_model_differ_by_rounding_at_most(model_forms, large_ph
 
 def test_a_smaller_halo_would_not_do(model_forms, large_photo, awkward_holes):
     """Guards the test above: it must be able to fail."""
-    from keras_inpaint.networks.geometry import Reach
+    from keras_inpaint.networks.receptive_field import ReceptiveField
 
     runtime = load_runtime(model_forms["litert"])
     whole = _generated(runtime, large_photo, awkward_holes, None)
-    runtime.reach = Reach(halo=32)
+    runtime.reach = ReceptiveField(halo=32)
     assert np.abs(_generated(runtime, large_photo, awkward_holes, 300 * 300) - whole).max() > 0
 
 
@@ -84,7 +84,7 @@ _SCRIPT = """
 import sys
 import numpy as np
 from keras_inpaint.inference.filling import fill
-from keras_inpaint.inference.runtimes import load_runtime
+from keras_inpaint.inference.runtime import load_runtime
 
 rng = np.random.default_rng(0)
 photo = rng.integers(0, 256, (1, 480, 520, 3), dtype=np.uint8)

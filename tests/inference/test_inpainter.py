@@ -6,15 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import keras_inpaint as ki
-from keras_inpaint.inference.runtimes import Runtime
-from keras_inpaint.networks.geometry import Reach
+from keras_inpaint.inference.runtime import Runtime
+from keras_inpaint.networks.receptive_field import ReceptiveField
 
 
 class _Counting(Runtime):
     """Answers a mix of what it is shown, and keeps count of the pixels; costs nothing."""
 
     name = "counting"
-    reach = Reach()
+    reach = ReceptiveField()
 
     def __init__(self):
         self.pixels = 0

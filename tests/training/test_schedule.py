@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_inpaint.networks.completion import mean_pixel_of
-from keras_inpaint.networks.reading import read_network
+from keras_inpaint.networks.weights import read_network
 from keras_inpaint.presets.references import resolve
 from keras_inpaint.training.callbacks import TrainingFailed
 from keras_inpaint.training.config import TrainingConfig

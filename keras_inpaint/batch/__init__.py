@@ -1,0 +1,1 @@
+"""Photos and masks in, completed photos out: one, a folder, many."""

@@ -1,0 +1,252 @@
+"""One photo file with its mask -> one completed file."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from keras_inpaint.files import check_target, printable
+from keras_inpaint.photos.codec import (
+    Photo,
+    decode_photo,
+    encode_photo,
+    output_format,
+    read_photo,
+    write_photo,
+)
+from keras_inpaint.photos.masks import (
+    Holes,
+    alpha_mask,
+    decode_mask,
+    dilate,
+    mask_statistics,
+    read_mask,
+    warnings_about,
+)
+from keras_inpaint.photos.photo import fit
+
+Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.
+Its `explained`, where it has one, also tells what was chosen, a sentence each."""
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """How a mask is read.
+
+    Attributes:
+        polarity: `white` or `black`, whichever marks the hole.
+        grow: Pixels to widen the hole by, all around.
+        resize: Resize a mask of another size instead of refusing it.
+        without_hole: What to do where a mask has no hole: `refuse` raises ValueError, `keep`
+            writes the photo as it is.
+        refuse_grey: Raise ValueError where most of a mask is neither black nor white: it is the
+            photo, perhaps.
+    """
+
+    polarity: str = "white"
+    grow: int = 0
+    resize: bool = False
+    without_hole: Literal["refuse", "keep"] = "refuse"
+    refuse_grey: bool = False
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `read_mask` and `decode_mask` take of it."""
+        return {
+            "polarity": self.polarity,
+            "resize": self.resize,
+            "refuse_grey": self.refuse_grey,
+        }
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What became of one photo.
+
+    Attributes:
+        output: The file that was written.
+        format: The format it was written in.
+        mode: How the photo's pixels are stored.
+        size: Width and height as shown, in pixels.
+        holes: What the mask held, after it was grown.
+        seconds: Wall time from reading to writing.
+        warnings: What may be wrong with the result, a sentence each.
+        notes: What else a user may want to know, a sentence each.
+    """
+
+    output: Path
+    format: str
+    mode: str
+    size: tuple[int, int]
+    holes: Holes
+    seconds: float
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def complete_file(
+    photo_path: str | Path,
+    mask: str | Path,
+    output: str | Path,
+    load: Callable[[], Completer],
+    *,
+    options: MaskOptions | None = None,
+    overwrite: bool = False,
+    keep_format: bool = False,
+) -> Completion:
+    """Complete the holes of a photo file.
+
+    Everything that can be refused is refused before `load` is called, which may take seconds.
+
+    Args:
+        photo_path: The photo.
+        mask: The mask file, or the word `alpha` for the photo's own transparency; a file of
+            that name is `./alpha`. A hole taken from the transparency becomes opaque.
+        output: The file to write.
+        load: Returns what fills the holes, e.g. `lambda: Inpainter("faces")`.
+        options: How the mask is read.
+        overwrite: Whether a file that exists may be replaced, the photo itself included.
+        keep_format: Write the photo's own format whatever the output is called. Otherwise the
+            format that the output's name means, or the photo's where it has no ending.
+
+    Returns:
+        What was done. Outside the (grown) hole every stored pixel of the output is the
+        photo's, unless the output is a JPEG.
+
+    Raises:
+        OSError: If a file cannot be reached or written.
+        ValueError: If a file cannot be used, or the mask has no hole and none is not allowed.
+    """
+    start = time.perf_counter()
+    options = options or MaskOptions()
+    from_alpha = str(mask) == "alpha"
+    inputs = [Path(photo_path)] if from_alpha else [Path(photo_path), Path(mask)]
+    target = check_target(output, overwrite=overwrite, inputs=inputs)
+    if not from_alpha and target.exists() and Path(mask).exists() and target.samefile(mask):
+        raise ValueError(f"{printable(output)}: the output is the mask itself")
+    photo = read_photo(photo_path)
+    if photo.frames > 1 and target.exists() and target.samefile(photo_path):
+        raise ValueError(
+            f"{printable(photo_path)}: holds several pictures, of which only the first would be "
+            "left; write to another file"
+        )
+    format = photo.format if keep_format else output_format(photo, Path(output))
+    found = alpha_mask(photo) if from_alpha else read_mask(mask, photo, **options.reading)
+    what = photo_path if from_alpha else mask
+    completed, done = _complete(
+        photo, found, load, options, format, start, what=what, output=output, opaque=from_alpha
+    )
+    notes = write_photo(completed, target, format=format, overwrite=overwrite)
+    seconds = time.perf_counter() - start
+    return replace(done, output=Path(output), seconds=seconds, notes=done.notes + notes)
+
+
+def complete_bytes(
+    photo: bytes,
+    mask: bytes | None,
+    load: Callable[[], Completer],
+    *,
+    options: MaskOptions | None = None,
+    check: Callable[[Photo, Holes], None] | None = None,
+) -> tuple[bytes, Completion]:
+    """Complete the holes of a photo file in memory, in its own format.
+
+    Args:
+        photo: The bytes of the photo's file.
+        mask: The bytes of the mask's file; None takes the photo's own transparency.
+        load: Returns what fills the holes.
+        options: How the mask is read.
+        check: Called with the photo and its holes before anything is computed; what it raises is
+            raised.
+
+    Returns:
+        The bytes of the completed file, and what was done.
+
+    Raises:
+        ValueError: As for `complete_file`; messages call the files `photo` and `mask`.
+    """
+    start = time.perf_counter()
+    options = options or MaskOptions()
+    decoded = decode_photo(photo, "photo")
+    found = (
+        alpha_mask(decoded)
+        if mask is None
+        else decode_mask(mask, decoded, "mask", **options.reading)
+    )
+    completed, done = _complete(
+        decoded,
+        found,
+        load,
+        options,
+        decoded.format,
+        start,
+        what="photo" if mask is None else "mask",
+        output="photo",
+        opaque=mask is None,
+        check=check,
+    )
+    data, notes = encode_photo(completed, decoded.format)
+    seconds = time.perf_counter() - start
+    return data, replace(done, seconds=seconds, notes=done.notes + notes)
+
+
+def _complete(
+    photo: Photo,
+    found: tuple[np.ndarray, tuple[str, ...]],
+    load: Callable[[], Completer],
+    options: MaskOptions,
+    format: str,
+    start: float,
+    *,
+    what: str | Path,
+    output: str | Path,
+    opaque: bool,
+    check: Callable[[Photo, Holes], None] | None = None,
+) -> tuple[Photo, Completion]:
+    """Fill the hole that a mask was found to mean; nothing is read or written."""
+    hole, warnings = found
+    hole = dilate(hole, options.grow)
+    holes = mask_statistics(hole)
+    if not holes.pixels and options.without_hole == "refuse":
+        raise ValueError(
+            f"{printable(what)}: the mask has no hole; white is the hole unless --mask-polarity "
+            "black is given"
+        )
+    if check is not None:
+        check(photo, holes)
+    warnings += warnings_about(holes)
+    _refuse_early(photo, hole, format, output, opaque=opaque)
+    completed, chosen = photo, ()
+    if holes.pixels:
+        completer = load()
+        explained = getattr(completer, "explained", None)
+        filled, chosen = (
+            explained(photo.image, hole) if explained else (completer(photo.image, hole), ())
+        )
+        completed = photo.completed(filled, hole, opaque=opaque)
+    return completed, Completion(
+        output=Path(output),
+        format=format,
+        mode=photo.mode,
+        size=photo.size,
+        holes=holes,
+        seconds=time.perf_counter() - start,
+        warnings=warnings,
+        notes=photo.notes + chosen,
+    )
+
+
+def _refuse_early(
+    photo: Photo, hole: np.ndarray, name: str, output: str | Path, *, opaque: bool
+) -> None:
+    """Raise what writing would raise, on a photo whose hole is filled with what is there."""
+    if name == photo.format:
+        return
+    try:
+        fit(photo.completed(photo.image, hole, opaque=opaque), name)
+    except ValueError as error:
+        raise ValueError(f"{printable(output)}: cannot be written ({error})") from error

@@ -1,0 +1,290 @@
+"""Folders of photos: find photos and their masks, complete them all, tell what became of each."""
+
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from keras_inpaint.batch.completing import Completer, MaskOptions, complete_file
+from keras_inpaint.batch.report import (
+    COMPLETED,
+    FAILED,
+    SKIPPED,
+    UNCHANGED,
+    FileReport,
+    FolderReport,
+    write_report,
+)
+from keras_inpaint.batch.workers import Died, run_in_processes
+from keras_inpaint.data.files import find_photos
+from keras_inpaint.files import check_name, printable, remove_leftovers
+from keras_inpaint.photos.formats import SUFFIXES
+
+__all__ = ["FileReport", "FolderReport", "complete_folder", "is_done", "write_report"]
+
+
+def complete_folder(
+    photos: str | Path | Sequence[str | Path],
+    masks: str | Path,
+    output: str | Path,
+    load: Callable[[], Completer],
+    *,
+    options: MaskOptions | None = None,
+    jobs: int = 1,
+    recursive: bool = True,
+    resume: bool = False,
+    overwrite: bool = False,
+    report: FolderReport | None = None,
+    on_file: Callable[[FileReport, int, int], None] | None = None,
+) -> FolderReport:
+    """Complete every photo of a folder; one bad file never stops the rest.
+
+    A photo `photos/a/b.jpg` takes the mask `masks/a/b.*`, whatever its format, and is written
+    to `output/a/b.jpg` in its own format. Hidden files and folders are left out.
+
+    Args:
+        photos: The folder of photos, or photo files of different names.
+        masks: The folder of masks, one mask file for all photos, or `alpha`.
+        output: The folder to write to; it is created, but not its parent.
+        load: Returns what fills the holes. With processes it is called once in each and must be
+            picklable, e.g. `functools.partial(Inpainter, "faces")`.
+        options: How masks are read. A mask without a hole leaves its photo as it is.
+        jobs: Number of processes; 0 works in this one.
+        recursive: Whether folders inside `photos` are searched.
+        resume: Skip a photo whose output exists and is newer than the photo and its mask.
+        overwrite: Whether outputs that exist may be replaced.
+        report: A report to fill, so that the caller has it even if the run is interrupted.
+        on_file: Called after each photo with its report, how many are done and how many there
+            are.
+
+    Returns:
+        What became of each photo.
+
+    Raises:
+        OSError: If a folder cannot be reached or made.
+        ValueError: If there is no photo, or the folders cannot be told apart.
+        RuntimeError: If `load` fails in a process.
+    """
+    if jobs < 0:
+        raise ValueError(f"Expected 0 or more jobs. Received: jobs={jobs}")
+    start = time.perf_counter()
+    report = report if report is not None else FolderReport([])
+    options = replace(options or MaskOptions(), without_hole="keep")
+    output = check_name(output)
+    if isinstance(photos, str | Path):
+        photos = check_name(photos)
+        _check_folder_of_photos(photos, masks, output, overwrite=overwrite, resume=resume)
+    _check_folders(masks, output)
+    found, report.masks_without_photo = _matched(photos, masks, output, recursive=recursive)
+    report.files[:] = found
+    output.mkdir(exist_ok=True)
+    places = {file.photo: index for index, file in enumerate(found)}
+    done = 0
+
+    def finish(file: FileReport) -> None:
+        nonlocal done
+        done += 1
+        report.files[places[file.photo]] = file
+        report.seconds = time.perf_counter() - start
+        if on_file is not None:
+            on_file(file, done, len(found))
+
+    todo = []
+    for file in found:
+        if file.status == FAILED:
+            finish(file)
+        elif resume and is_done(file.photo, str(file.mask), file.output):
+            finish(replace(file, status=SKIPPED))
+        else:
+            todo.append(file)
+    work = partial(_worker, load, options, overwrite)
+    if jobs == 0 and todo:
+        answer = work()
+        for file in todo:
+            finish(answer(file))
+    elif todo:
+        for file, result in run_in_processes(todo, work, jobs, _remove_leftovers):
+            if isinstance(result, Died):
+                result = replace(file, status=FAILED, error=f"{printable(file.photo)}: {result}")
+            finish(result)
+    report.seconds = time.perf_counter() - start
+    return report
+
+
+def _remove_leftovers(file: FileReport, pid: int) -> None:
+    remove_leftovers(Path(file.output).parent, pid)
+
+
+def _worker(
+    load: Callable[[], Completer], options: MaskOptions, overwrite: bool
+) -> Callable[[FileReport], FileReport]:
+    completer = load()
+    return partial(_complete_one, completer, options, overwrite)
+
+
+def _complete_one(
+    completer: Completer, options: MaskOptions, overwrite: bool, file: FileReport
+) -> FileReport:
+    """Complete one photo; every failure becomes part of its report."""
+    start = time.perf_counter()
+    try:
+        Path(file.output).parent.mkdir(parents=True, exist_ok=True)
+        with _heard() as said:
+            done = complete_file(
+                file.photo,
+                str(file.mask),
+                file.output,
+                lambda: completer,
+                options=options,
+                overwrite=overwrite,
+                keep_format=True,
+            )
+    except Exception as error:  # one bad file never stops the rest, whatever it raises
+        seconds = round(time.perf_counter() - start, 3)
+        return replace(file, status=FAILED, seconds=seconds, error=_one_line(error))
+    return replace(
+        file,
+        status=COMPLETED if done.holes.pixels else UNCHANGED,
+        size=done.size,
+        mode=done.mode,
+        holes=done.holes.count,
+        hole_share=round(done.holes.share, 6),
+        seconds=round(done.seconds, 3),
+        warnings=done.warnings + tuple(said[logging.WARNING]),
+        notes=done.notes + tuple(said[logging.INFO]),
+    )
+
+
+@contextmanager
+def _heard() -> Iterator[dict[int, list[str]]]:
+    """Collect what the library logs meanwhile, so that the report tells it with its photo."""
+    said: dict[int, list[str]] = {logging.INFO: [], logging.WARNING: []}
+    source = logging.getLogger("keras_inpaint")
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            level = logging.WARNING if record.levelno >= logging.WARNING else logging.INFO
+            said[level].append(record.getMessage())
+
+    listener, propagate = Listener(logging.INFO), source.propagate
+    source.addHandler(listener)
+    source.propagate = False
+    try:
+        yield said
+    finally:
+        source.removeHandler(listener)
+        source.propagate = propagate
+
+
+def _check_folders(masks: str | Path, output: Path) -> None:
+    if str(masks) != "alpha":
+        masks = check_name(masks)
+        if not masks.exists():
+            raise FileNotFoundError(f"{printable(masks)}: no such mask file or folder")
+        if masks.is_dir() and output.exists() and masks.samefile(output):
+            raise ValueError(f"{printable(output)}: the output is the folder of masks")
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"{printable(output)}: is a file; name a folder to write to")
+    if not output.exists() and not output.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder to write to does not exist: {printable(output.parent)}"
+        )
+
+
+def _check_folder_of_photos(
+    photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
+) -> None:
+    if not photos.is_dir():
+        raise NotADirectoryError(f"{printable(photos)}: is no folder of photos")
+    if str(masks) != "alpha" and Path(masks).is_dir() and Path(masks).samefile(photos):
+        raise ValueError(f"{printable(masks)}: photos and masks lie in one folder")
+    if output.exists() and output.samefile(photos):
+        if resume:
+            raise ValueError(
+                f"{printable(output)}: --resume cannot tell photos from outputs in one folder"
+            )
+        if not overwrite:
+            raise FileExistsError(f"{printable(output)}: is the input itself; give --overwrite")
+
+
+def _matched(
+    photos: Path | Sequence[str | Path], masks: str | Path, output: Path, *, recursive: bool
+) -> tuple[list[FileReport], list[str]]:
+    """Return a report for each photo, with its mask or why it has none, and the masks left."""
+    folder = None if str(masks) == "alpha" or Path(masks).is_file() else Path(masks)
+    by_stem: dict[Path, list[Path]] = {}
+    if folder is not None:
+        for mask in find_photos(folder, recursive=recursive, suffixes=SUFFIXES, what="mask"):
+            by_stem.setdefault(mask.relative_to(folder).with_suffix(""), []).append(mask)
+    if isinstance(photos, Path):
+        apart = [other for other in (output, folder) if other is not None and other != photos]
+        places = {
+            photo: photo.relative_to(photos)
+            for photo in find_photos(photos, recursive=recursive, apart=apart, suffixes=SUFFIXES)
+        }
+    else:
+        places = _named(photos)
+    found, used = [], set()
+    for photo, place in places.items():
+        file = FileReport(str(photo), str(output / place), None)
+        if folder is None:
+            found.append(replace(file, mask=str(masks)))
+            continue
+        stem = place.with_suffix("")
+        used.add(stem)
+        there = by_stem.get(stem, [])
+        if len(there) == 1:
+            found.append(replace(file, mask=str(there[0])))
+        else:
+            why = (
+                f"has no mask {printable(folder / stem)}.*"
+                if not there
+                else (f"has several masks: {', '.join(printable(mask.name) for mask in there)}")
+            )
+            found.append(replace(file, status=FAILED, error=f"{printable(photo)}: {why}"))
+    if not isinstance(photos, Path):
+        return found, []  # masks of photos that were not named
+    left = [str(mask) for stem, there in by_stem.items() if stem not in used for mask in there]
+    return found, left
+
+
+def _named(photos: Sequence[str | Path]) -> dict[Path, Path]:
+    """Return photo files with their names; one written over another's output is refused."""
+    places = {check_name(photo): Path(Path(photo).name) for photo in photos}
+    for photo in places:
+        if photo.is_dir():
+            raise ValueError(
+                f"{printable(photo)}: is a folder; name one folder, or photo files only"
+            )
+    name, count = Counter(places.values()).most_common(1)[0]
+    if count > 1:
+        twice = " and ".join(printable(photo) for photo, place in places.items() if place == name)
+        raise ValueError(f"{twice} would be written to one file, {printable(name)}")
+    return places
+
+
+def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:
+    """Return whether an output exists and is newer than what it was made from.
+
+    Args:
+        photo: The photo's file.
+        mask: The mask's file, or `alpha`.
+        output: The file that may be there.
+    """
+    inputs = [photo] if str(mask) == "alpha" else [photo, mask]
+    try:
+        made = os.stat(output).st_mtime_ns
+        return all(os.stat(path).st_mtime_ns <= made for path in inputs)
+    except (OSError, ValueError):
+        return False
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{printable(error.filename)}: {error.strerror}"
+    return printable(" ".join(str(error).split()) or type(error).__name__)

@@ -1,0 +1,146 @@
+"""Files written whole or not at all, and paths that are safe to print."""
+
+import contextlib
+import itertools
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_COUNTER = itertools.count()
+_PREFIX = ".keras-inpaint"
+
+
+def printable(path: str | os.PathLike) -> str:
+    """Return a path as one printable line: control and undecodable characters are escaped."""
+    text = os.fsdecode(path)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def check_name(path: str | os.PathLike) -> Path:
+    """Return `path` as a `Path`.
+
+    Raises:
+        ValueError: If the name is empty or holds a NUL byte, which no file system can store.
+    """
+    if not os.fsdecode(path):
+        raise ValueError("A file name is empty.")
+    if "\0" in os.fsdecode(path):
+        raise ValueError(f"{printable(path)}: the name holds a NUL byte")
+    return Path(path)
+
+
+def check_regular_file(path: str | os.PathLike) -> Path:
+    """Return `path` as a `Path` if it is a regular file with something in it.
+
+    Pipes and devices are refused before they are opened, since reading them may never end.
+
+    Raises:
+        OSError: If the file cannot be reached (missing, a loop of links, no permission).
+        ValueError: If it is a folder, a device or a pipe, or holds no byte.
+    """
+    path = check_name(path)
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise ValueError(f"{printable(path)}: is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{printable(path)}: is not a regular file")
+    if status.st_size == 0:
+        raise ValueError(f"{printable(path)}: is empty (0 bytes)")
+    return path
+
+
+def check_target(
+    path: str | os.PathLike, *, overwrite: bool = False, inputs: Iterable[Path] = ()
+) -> Path:
+    """Return where to write, after every check that can be made before the work is done.
+
+    Args:
+        path: The file to write. A link is followed, so that the link itself stays.
+        overwrite: Whether a file that exists may be replaced.
+        inputs: Files that are read for this output; named in the message if one is the target.
+
+    Raises:
+        FileNotFoundError: If the folder to write to does not exist.
+        FileExistsError: If the file exists and `overwrite` is not set.
+        ValueError: If the target is a folder or no regular file.
+    """
+    target = check_name(path)
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
+        if target.is_symlink():
+            raise ValueError(f"{printable(path)}: is a loop of links")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(
+            f"The folder to write to does not exist: {printable(target.parent)}"
+        )
+    if not target.exists():
+        return target
+    if target.is_dir():
+        raise ValueError(f"{printable(path)}: is a folder; name a file to write")
+    if not target.is_file():
+        raise ValueError(f"{printable(path)}: is not a regular file")
+    if not overwrite:
+        same = any(other.exists() and target.samefile(other) for other in inputs)
+        what = "is the input itself" if same else "exists"
+        raise FileExistsError(f"{printable(path)}: {what}; give --overwrite to replace it")
+    return target
+
+
+def write_atomically(
+    path: str | os.PathLike, data: bytes | memoryview, *, overwrite: bool = False
+) -> Path:
+    """Write `data` to a temporary file beside `path`, then move it there in one step.
+
+    Whoever reads `path` sees the old file or the whole new one; a failure (a full disk, an
+    interruption) leaves neither a part nor the temporary file.
+
+    Args:
+        path: The file to write; its folder must exist.
+        data: The whole content.
+        overwrite: Whether a file that exists may be replaced.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        OSError: If it cannot be written, with the file's name in the message.
+    """
+    target = check_target(path, overwrite=overwrite)
+    try:
+        with replacing(target) as temporary:
+            with open(temporary, "xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if target.exists():
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), printable(path)) from error
+    return target
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to, and move it there when all went well.
+
+    Whoever reads `path` sees the old file or the whole new one. The temporary file has the
+    suffix of `path`, since libraries choose formats by it; a failure removes it.
+    """
+    name = f"{_PREFIX}-{os.getpid()}-{next(_COUNTER)}.part{path.suffix}"
+    temporary = path.with_name(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.filename is None and error.errno is not None:  # a full disk: say which file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, pid: int) -> None:
+    """Remove the temporary files of a process that was killed while it wrote to `folder`."""
+    for part in folder.glob(f"{_PREFIX}-{pid}-*.part*"):
+        part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Photo files: bytes to pixels and back, with nothing lost, and nothing about networks."""

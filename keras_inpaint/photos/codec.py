@@ -1,0 +1,274 @@
+"""Photo files <-> arrays, with everything kept that a completion has no reason to change."""
+
+import io
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+from PIL.TiffImagePlugin import TiffImageFile
+
+from keras_inpaint.files import check_regular_file, check_target, printable, write_atomically
+from keras_inpaint.photos.formats import FORMATS, SUFFIXES, encode, format_by_suffix
+from keras_inpaint.photos.metadata import metadata_of
+from keras_inpaint.photos.orientation import as_stored
+from keras_inpaint.photos.photo import Photo, fit
+from keras_inpaint.photos.pixels import BANDS, WITH_ALPHA, Transparency
+from keras_inpaint.photos.png16 import decode_deep
+
+__all__ = ["Photo", "decode_photo", "encode_photo", "output_format", "read_photo", "write_photo"]
+
+# Imported so that Pillow knows these formats, and no other (PostScript, PDF, ...).
+_READERS = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
+_PILLOW_NAMES = {name: kind for kind, entry in FORMATS.items() for name in entry.pillow}
+_OPENED = [name for name in _PILLOW_NAMES if name in Image.OPEN]  # MPO is opened as JPEG
+
+
+def read_photo(path: str | Path) -> Photo:
+    """Read a photo: JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or the first frame of a GIF.
+
+    AVIF is read where Pillow has it, HEIC where the package `pillow-heif` is installed.
+
+    The content decides on the format, whatever the file is called.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The photo. Its `image` is what a completion network takes.
+
+    Raises:
+        OSError: If the file cannot be reached.
+        ValueError: If it is empty, no photo, damaged, larger than Pillow's limit against
+            decompression bombs (179 million pixels), or of a kind that cannot be kept as it is
+            (32-bit and floating-point pixels, 16-bit CMYK, CIELAB).
+    """
+    path = check_regular_file(path)
+    return decode_photo(path.read_bytes(), path)
+
+
+def decode_photo(data: bytes, name: str | Path = "photo") -> Photo:
+    """Return the photo in the bytes of a file; see `read_photo`.
+
+    Args:
+        data: The file's bytes.
+        name: What messages call it; an ending counts as the file's.
+
+    Raises:
+        ValueError: If it is no photo, damaged, too large, or of a kind that cannot be kept.
+    """
+    path = Path(name)
+    if not data:
+        raise ValueError(f"{printable(path)}: is empty (0 bytes)")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            photo = _decode(data, path)
+        except Image.DecompressionBombError as error:
+            raise ValueError(f"{printable(path)}: is too large ({error})") from error
+        except Image.UnidentifiedImageError as error:
+            raise ValueError(
+                f"{printable(path)}: is no {_kinds()}, or its header is damaged"
+            ) from error
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            raise ValueError(f"{printable(path)}: cannot be read ({_line(error)})") from error
+        except Exception as error:  # decoders of damaged files raise nearly anything
+            raise ValueError(f"{printable(path)}: cannot be read ({_line(error)})") from error
+    told = [
+        f"while reading: {_line(warning.message)}"
+        for warning in caught
+        if not issubclass(warning.category, Image.DecompressionBombWarning)
+        and not issubclass(warning.category, ResourceWarning)
+    ]
+    return replace(photo, notes=photo.notes + tuple(dict.fromkeys(told)))
+
+
+def write_photo(
+    photo: Photo, path: str | Path, *, format: str | None = None, overwrite: bool = False
+) -> tuple[str, ...]:
+    """Write a photo, whole or not at all.
+
+    Args:
+        photo: What to write.
+        path: The file.
+        format: A key of `FORMATS`. Default: what the file's name means, else the photo's own.
+        overwrite: Whether a file that exists may be replaced.
+
+    Returns:
+        Notes on what the format asked for, a sentence each.
+
+    Raises:
+        OSError: If it cannot be written.
+        ValueError: If the format cannot hold the photo, e.g. transparency in a JPEG.
+    """
+    target = check_target(path, overwrite=overwrite)
+    data, notes = encode_photo(photo, format or output_format(photo, Path(path)), path)
+    write_atomically(target, data, overwrite=overwrite)
+    return notes
+
+
+def encode_photo(
+    photo: Photo, format: str | None = None, name: str | Path = "photo"
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the bytes of a photo's file.
+
+    Args:
+        photo: What to encode.
+        format: A key of `FORMATS`; None is the photo's own.
+        name: What messages call the file.
+
+    Returns:
+        The bytes, and notes on what the format asked for, a sentence each.
+
+    Raises:
+        ValueError: If the format cannot hold the photo, e.g. transparency in a JPEG.
+    """
+    format = format or photo.format
+    try:
+        fitting, notes = fit(photo, format)
+        data, more = encode(
+            format,
+            fitting.pixels,
+            fitting.mode,
+            fitting.metadata,
+            palette=fitting.palette,
+            transparency=fitting.transparency,
+        )
+    except Exception as error:  # encoders of odd metadata raise nearly anything
+        raise ValueError(f"{printable(name)}: cannot be written ({_line(error)})") from error
+    return data, tuple(notes + more)
+
+
+def output_format(photo: Photo, path: Path) -> str:
+    """Return the format that an output's name means, else the photo's own.
+
+    Raises:
+        ValueError: If the name ends in something that is no photo format.
+    """
+    if not path.suffix:
+        return photo.format
+    name = format_by_suffix(path)
+    if name is None:
+        known = " ".join(sorted(SUFFIXES))
+        raise ValueError(f"{printable(path)}: no known photo format; known endings: {known}")
+    return name
+
+
+def _kinds() -> str:
+    *most, last = FORMATS
+    heic = "" if "HEIF" in FORMATS else " (HEIC: pip install keras-inpaint[heic])"
+    return f"{', '.join(most)} or {last}{heic}"
+
+
+def _decode(data: bytes, path: Path) -> Photo:
+    notes: list[str] = []
+    with Image.open(io.BytesIO(data), formats=_OPENED) as image:
+        kind = _PILLOW_NAMES[str(image.format)]
+        named = format_by_suffix(path)
+        if named is not None and named != kind:
+            notes.append(f"is named {path.suffix} and holds a {kind}")
+        png = data if kind == "PNG" else None
+        mode = _mode(image, png)
+        metadata, left_out = metadata_of(image, png)
+        notes += left_out
+        orientation = _orientation(image)
+        depth = _grey_depth(png)
+        frames = 2 if getattr(image, "is_animated", False) else 1
+        if image.info.get("bit_depth", 8) > 8:
+            notes.append(f"its {image.info['bit_depth']} bits a colour are reduced to 8")
+        if frames > 1:
+            notes.append("holds several pictures; only the first is completed and written")
+            image.seek(0)
+        image.load()
+        if mode in ("LA;16", "RGB;16", "RGBA;16"):
+            pixels = decode_deep(data, mode)
+        else:
+            pixels = np.asarray(image)
+    palette, transparency = None, image.info.get("transparency")
+    if mode in ("P", "PA"):
+        palette = _palette(image, pixels if mode == "P" else pixels[..., 0], transparency)
+    elif mode in WITH_ALPHA or isinstance(transparency, bytes):
+        transparency = None
+    elif depth < 8 and mode == "L" and isinstance(transparency, int):
+        transparency = transparency * 255 // (2**depth - 1)
+    if mode == "I;16B":
+        pixels = pixels.astype(np.uint16)
+    if isinstance(image, TiffImageFile):
+        if mode.startswith("I;16") and image.tag_v2.get(262) == 0:
+            pixels = 65535 - pixels  # white is zero, and is written the usual way round
+        pixels = as_stored(pixels, orientation)
+    return Photo(
+        path, kind, mode, pixels, orientation, palette, transparency, metadata, frames, tuple(notes)
+    )
+
+
+def _mode(image: Image.Image, png: bytes | None) -> str:
+    """Return how the file stores its pixels, where Pillow would reduce them too."""
+    mode = image.mode
+    bits: tuple[int, ...] = (8,)
+    if png is not None and png[24] == 16:
+        mode = {0: "I;16", 2: "RGB;16", 4: "LA;16", 6: "RGBA;16"}.get(png[25], mode)
+    elif isinstance(image, TiffImageFile):
+        bits = tuple(image.tag_v2.get(258, (1,)))
+        if max(bits) > 8 and mode in ("RGB", "RGBA"):
+            mode = f"{mode};16" if set(bits) == {16} else f"{mode} of {max(bits)} bits"
+        elif (mode == "CMYK" and max(bits) > 8) or (mode.startswith("I;16") and bits != (16,)):
+            mode = f"{mode} of {max(bits)} bits"
+    if mode not in BANDS:
+        raise ValueError(
+            f"pixels of mode {mode} cannot be kept as they are; convert the photo first"
+        )
+    return mode
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF raises nearly anything and is no reason to refuse a photo
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _grey_depth(png: bytes | None) -> int:
+    return png[24] if png is not None and png[25] == 0 else 8
+
+
+def _palette(image: Image.Image, used: np.ndarray, transparency: Transparency) -> np.ndarray:
+    """Return the palette, with at least an entry for every index in use."""
+    colours = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    missing = int(used.max()) + 1 - len(colours)
+    if missing > 0:
+        colours = np.vstack([colours, np.zeros((missing, 3), np.uint8)])
+    alpha = np.full(len(colours), 255, np.uint8)
+    if isinstance(transparency, bytes):
+        values = np.frombuffer(transparency[: len(alpha)], np.uint8)
+        alpha[: len(values)] = values
+    elif isinstance(transparency, int) and transparency < len(alpha):
+        alpha[transparency] = 0
+    return np.column_stack([colours, alpha])
+
+
+def _line(error: object) -> str:
+    """Return an error's message as one line."""
+    return " ".join(str(error).split()) or type(error).__name__

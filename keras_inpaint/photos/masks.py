@@ -1,0 +1,277 @@
+"""Mask files -> holes: one contract (white is the hole), and a warning where a mask is unclear."""
+
+import contextlib
+import io
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_inpaint.data.hole_values import SOFT, brightest_colour, hole_of, percent, raw_values
+from keras_inpaint.files import check_regular_file, printable
+from keras_inpaint.photos.codec import Photo, decode_photo
+from keras_inpaint.photos.orientation import as_shown
+from keras_inpaint.photos.pixels import GREY, brightness
+
+POLARITIES = ("white", "black")
+"""What marks the hole in a mask file."""
+
+REACH = 151
+"""How far a completion network sees from a pixel, in pixels: 303 in all."""
+
+_SOFT = tuple(round(255 * part) for part in SOFT)
+
+
+@dataclass(frozen=True)
+class Holes:
+    """What a mask holds, in figures.
+
+    Attributes:
+        count: Number of holes; pixels that touch at a corner belong together.
+        pixels: Number of pixels in them.
+        share: Their share of the photo, 0 to 1.
+        depth: The greatest distance of a hole's pixel from a known one, in pixels along the
+            longer of the two axes; 0 without a hole. Where nothing is known: the longer side.
+    """
+
+    count: int
+    pixels: int
+    share: float
+    depth: int
+
+
+def read_mask(
+    path: str | Path,
+    photo: Photo,
+    *,
+    polarity: str = "white",
+    resize: bool = False,
+    refuse_grey: bool = False,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Read a mask file for a photo.
+
+    Any format and mode that a photo may have, and 32-bit and floating-point ones; colours count
+    by their luma, transparent pixels as unpainted, EXIF orientation is applied. What the values
+    mean is `data.hole_values.hole_of`.
+
+    Args:
+        path: The mask file.
+        photo: The photo; the mask must have its size as shown.
+        polarity: `white` or `black`, whichever marks the hole.
+        resize: Resize a mask of another size to the photo's, by the nearest pixel.
+        refuse_grey: Refuse a mask most of which is neither black nor white.
+
+    Returns:
+        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+
+    Raises:
+        OSError: If the file cannot be reached.
+        ValueError: If it cannot be read, or has another size and `resize` is not set.
+    """
+    _check_polarity(polarity)
+    path = check_regular_file(path)
+    return decode_mask(
+        path.read_bytes(), photo, path, polarity=polarity, resize=resize, refuse_grey=refuse_grey
+    )
+
+
+def decode_mask(
+    data: bytes,
+    photo: Photo,
+    name: str | Path = "mask",
+    *,
+    polarity: str = "white",
+    resize: bool = False,
+    refuse_grey: bool = False,
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the hole that the bytes of a mask file mean for a photo; see `read_mask`.
+
+    Args:
+        data: The file's bytes.
+        photo: The photo; the mask must have its size as shown.
+        name: What messages call the mask.
+        polarity: `white` or `black`, whichever marks the hole.
+        resize: Resize a mask of another size to the photo's, by the nearest pixel.
+        refuse_grey: Refuse a mask most of which is neither black nor white.
+
+    Returns:
+        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+
+    Raises:
+        ValueError: If it cannot be read, or has another size and `resize` is not set.
+    """
+    _check_polarity(polarity)
+    values, colour, notes = _values(data, name, polarity, refuse_grey)
+    name = printable(name)
+    hole, told = hole_of(values, name, polarity=polarity, colour=colour)
+    notes = [*(f"{name}: {note}" for note in notes), *told]
+    width, height = photo.size
+    if hole.shape != (height, width):
+        if not resize:
+            raise ValueError(_other_size(name, hole.shape[::-1], photo))
+        if abs(hole.shape[1] * height - hole.shape[0] * width) > 0.01 * hole.shape[0] * width:
+            notes.append(f"{name}: has other proportions than the photo and was stretched")
+        hole = cv2.resize(
+            hole.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+        ).astype(bool)
+    return hole, tuple(notes)
+
+
+def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Take the transparent part of a photo as the hole: where it is less than half opaque.
+
+    Args:
+        photo: A photo with an alpha channel or a transparent colour.
+
+    Returns:
+        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+
+    Raises:
+        ValueError: If the photo has no transparency.
+    """
+    if photo.alpha is None:
+        raise ValueError(
+            f"{printable(photo.path)}: has no alpha channel to take as the mask (mode {photo.mode})"
+        )
+    soft = np.count_nonzero((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
+    notes = []
+    if soft:
+        share = percent(soft / photo.alpha.size)
+        notes.append(
+            f"{printable(photo.path)}: {share} of its pixels are half transparent; "
+            "the hole was cut at 50 %"
+        )
+    return photo.alpha < 128, tuple(notes)
+
+
+def dilate(hole: np.ndarray, pixels: int) -> np.ndarray:
+    """Return a hole with a rim of `pixels` more around it, round at the corners.
+
+    Args:
+        hole: bool `(height, width)`; not changed.
+        pixels: Width of the rim, at least 0.
+
+    Raises:
+        ValueError: If `pixels` is negative.
+    """
+    if pixels < 0:
+        raise ValueError(f"Expected to grow by 0 or more pixels. Received: pixels={pixels}")
+    box = _box(hole, pixels)
+    if pixels == 0 or box is None:
+        return hole
+    out = hole.copy()
+    outside = (~hole[box]).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    out[box] = distance <= pixels
+    return out
+
+
+def mask_statistics(hole: np.ndarray) -> Holes:
+    """Count and measure the holes of a mask.
+
+    Args:
+        hole: bool `(height, width)`.
+    """
+    box = _box(hole, 1)
+    if box is None:
+        return Holes(0, 0, 0.0, 0)
+    part = hole[box].astype(np.uint8)
+    count = cv2.connectedComponents(part, connectivity=8)[0] - 1
+    pixels = int(np.count_nonzero(part))
+    if part.all():
+        depth = max(hole.shape)
+    else:
+        depth = round(float(cv2.distanceTransform(part, cv2.DIST_C, 3).max()))
+    return Holes(count, pixels, pixels / hole.size, depth)
+
+
+def warnings_about(holes: Holes) -> tuple[str, ...]:
+    """Return what a user should know before holes like these are completed, a sentence each.
+
+    Args:
+        holes: As `measure` gives it.
+    """
+    notes = []
+    if holes.pixels == 0:
+        notes.append("the mask has no hole")
+    if holes.share > 0.5:
+        notes.append(
+            f"the hole is {percent(holes.share)} of the photo; "
+            "if the mask is inverted, use --mask-polarity"
+        )
+    if holes.depth > REACH:
+        notes.append(
+            f"a hole reaches {holes.depth} px away from anything known, and the network sees "
+            f"{REACH} px (303 px in all)"
+        )
+    return tuple(notes)
+
+
+def _check_polarity(polarity: str) -> None:
+    if polarity not in POLARITIES:
+        raise ValueError(f"Expected a polarity of {POLARITIES}. Received: polarity={polarity!r}")
+
+
+def _values(
+    data: bytes, name: str | Path, polarity: str, refuse_grey: bool
+) -> tuple[np.ndarray, str, tuple[str, ...]]:
+    """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
+    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # told below
+    with warnings.catch_warnings(), contextlib.suppress(*unread):
+        warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode[0] in "IF":
+                return raw_values(ImageOps.exif_transpose(image)), "", ()
+    mask = decode_photo(data, name)
+    colour = brightest_colour(Image.fromarray(mask.image)) if mask.mode not in GREY else ""
+    values = _brightness(mask, unpainted=0 if polarity == "white" else 255)
+    if refuse_grey and mask.mode not in ("P", "PA"):
+        _check_not_grey(values, printable(name))
+    return values, colour, mask.notes
+
+
+def _check_not_grey(values: np.ndarray, name: str) -> None:
+    counts = np.bincount(values.ravel(), minlength=256)
+    grey = counts[16:240].sum() / values.size
+    if grey > 0.5 and np.count_nonzero(counts) > 16:
+        raise ValueError(
+            f"{name}: {grey:.0%} of its pixels are neither black nor white; were photo and mask "
+            "swapped? White marks the hole"
+        )
+
+
+def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
+    """Return the luma of a mask as shown, uint8, with transparent pixels as `unpainted`."""
+    stored = brightness(mask.pixels, mask.mode, mask.palette, mask.metadata.icc)
+    value = as_shown(stored, mask.orientation)
+    if mask.alpha is None or mask.alpha.min() == 255:
+        return value
+    share = mask.alpha.astype(np.float32) / 255
+    return np.round(value * share + unpainted * (1 - share)).astype(np.uint8)
+
+
+def _box(hole: np.ndarray, margin: int) -> tuple[slice, slice] | None:
+    """Return the slices of the box around all holes, or None without one."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    if not len(rows):
+        return None
+    return (
+        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
+        slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
+    )
+
+
+def _other_size(name: str, size: tuple[int, int], photo: Photo) -> str:
+    text = (
+        f"{name}: the mask is {size[0]}x{size[1]} and the photo "
+        f"{printable(photo.path)} is {photo.size[0]}x{photo.size[1]}"
+    )
+    if photo.size != photo.stored_size and size == photo.stored_size:
+        return (
+            f"{text} as shown: the mask was drawn on the photo without its EXIF orientation; "
+            "turn the mask"
+        )
+    return f"{text}; give --resize-mask to resize it"
