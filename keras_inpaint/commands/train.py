@@ -1,15 +1,16 @@
 """``keras-inpaint train``."""
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
 from keras_inpaint.commands.quiet import import_tensorflow
-from keras_inpaint.data.mask_specs import GRAMMAR
 from keras_inpaint.presets.registry import FAST_LEARNING
 from keras_inpaint.processors import processors, switch_onednn_on
+from keras_inpaint.training.config import TrainingConfig
 
 #: The built-in portraits are learned small: 96 px, a quarter of the width.
 SAMPLE_SETTINGS = {
@@ -20,82 +21,42 @@ SAMPLE_SETTINGS = {
     **FAST_LEARNING,
 }
 
-_HELP = {
-    "init": "Start from these weights: a preset, a run's folder or a .keras file of the same "
-    "kernels and of this width or a smaller one, or one that `convert` made.",
-    "preset": "Start from the settings of a preset; options given here win.",
-    "size": "Side of the training crops in pixels, a multiple of 4.",
-    "width": "Multiplier of the networks' channels.",
-    "batch_size": "Images a step.",
-    "steps": "Steps of the three phases; 0 leaves a phase out.",
-    "masks": f"The holes: {GRAMMAR} (white is the hole). Of several an image draws one.",
-    "patch_size": "Side of the local discriminator's patch in pixels.",
-    "scale": "The shortest side is resized to LOW to HIGH times the crop before it is cut.",
-    "flip": "Mirror half of the images.",
-    "held_out": "Part of the images, by group, kept for judging.",
-    "seed": "Seed of the weights, the batches and the split.",
-    "precision": "What to compute in; auto asks the machine.",
-    "optimizer": "Keras optimiser by name, such as adadelta, adam or muon.",
-    "learning_rate": "Of the completion network; adadelta's is 1.0.",
-    "discriminator_optimizer": "Of the discriminator; the completion network's if not set.",
-    "discriminator_learning_rate": "Of the discriminator.",
-    "joint_learning_rate": "Of the completion network in phase 3.",
-    "decay": "Learning rate over a phase.",
-    "alpha": "Weight of the adversarial loss.",
-    "adversarial": "Form of the adversarial loss; hinge for a discriminator that wins.",
-    "label_smoothing": "Real images are labelled 1 minus this; for a discriminator that wins.",
-    "ema": "Momentum of an average of the weights, such as 0.999; for pictures that flicker.",
-    "clip_norm": "Largest gradient norm, such as 1; for a loss that jumps.",
-    "on_collapse": "What to do when the discriminator wins.",
-    "first_kernel": "Kernel size of the first convolution.",
-    "last_kernel": "Kernel size of the last convolution; larger is smoother.",
-    "discriminator_width": "Multiplier of the discriminator's channels, if not --width.",
-    "log_every": "Steps a row of metrics.csv.",
-    "judge_every": "Steps between contact sheets; 0 makes about twelve a phase.",
-}
-
 
 def _options(function: Any) -> Any:
-    choice = click.Choice
-    types: dict[str, Any] = {
-        "preset": str,
-        "init": str,
-        "size": click.IntRange(min=4),
-        "width": click.FloatRange(0, 16, min_open=True),
-        "discriminator_width": click.FloatRange(0, 16, min_open=True),
-        "batch_size": click.IntRange(min=1),
-        "masks": str,
-        "patch_size": click.IntRange(min=4),
-        "held_out": click.FloatRange(0, 1, max_open=True),
-        "seed": int,
-        "precision": choice(["auto", "float32", "mixed_bfloat16", "mixed_float16"]),
-        "optimizer": str,
-        "learning_rate": click.FloatRange(0, min_open=True),
-        "discriminator_optimizer": str,
-        "discriminator_learning_rate": click.FloatRange(0, min_open=True),
-        "joint_learning_rate": click.FloatRange(0, min_open=True),
-        "decay": choice(["constant", "cosine"]),
-        "alpha": click.FloatRange(0),
-        "adversarial": choice(["bce", "hinge"]),
-        "label_smoothing": click.FloatRange(0, 0.5, max_open=True),
-        "ema": click.FloatRange(0, 1, max_open=True),
-        "clip_norm": click.FloatRange(0),
-        "on_collapse": choice(["warn", "stop", "rebalance"]),
-        "first_kernel": click.IntRange(min=1),
-        "last_kernel": click.IntRange(min=1),
-        "log_every": click.IntRange(min=1),
-        "judge_every": click.IntRange(min=0),
-    }
-    for name, kind in reversed(types.items()):
-        flag = "--" + name.replace("_", "-")
-        function = click.option(flag, name, type=kind, default=None, help=_HELP[name])(function)
-    function = click.option(
-        "--steps", nargs=3, type=click.IntRange(min=0), default=None, help=_HELP["steps"]
-    )(function)
-    function = click.option(
-        "--scale", nargs=2, type=click.FloatRange(1), default=None, help=_HELP["scale"]
-    )(function)
-    return click.option("--flip/--no-flip", default=None, help=_HELP["flip"])(function)
+    """Add an option for every setting of `TrainingConfig` that has one."""
+    for setting in reversed(dataclasses.fields(TrainingConfig)):
+        if setting.metadata.get("option", True):
+            function = _option(setting)(function)
+    return function
+
+
+def _option(setting: dataclasses.Field) -> Any:
+    flag, limits = "--" + setting.name.replace("_", "-"), setting.metadata
+    known: dict[str, Any] = {"default": None, "help": limits["help"]}
+    kind = type(setting.default)
+    if kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", **known)
+    if kind is tuple:
+        known["nargs"], kind = len(setting.default), type(setting.default[0])
+    if "float" in str(setting.type):
+        kind = float
+    elif "int" in str(setting.type):
+        kind = int
+    if "choices" in limits:
+        known["type"] = click.Choice(limits["choices"])
+    elif kind in (int, float):
+        least, most = limits.get("above", limits.get("minimum")), limits.get("maximum")
+        number = {
+            "min": least,
+            "max": limits.get("below", most),
+            "min_open": "above" in limits,
+            "max_open": "below" in limits,
+        }
+        ranges = click.IntRange if kind is int else click.FloatRange
+        known["type"] = kind if least is None else ranges(**number)
+    else:
+        known["type"] = str
+    return click.option(flag, setting.name, **known)
 
 
 @click.command(
@@ -114,6 +75,13 @@ def _options(function: Any) -> Any:
 @click.option(
     "--threads", type=click.IntRange(min=1), default=None, help="Processor threads; all if not set."
 )
+@click.option("--preset", help="Start from the settings of a preset; options given here win.")
+@click.option(
+    "--branch",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Cool down, in OUT, what this run has learned so far at its constant rate, over "
+    "--cooldown steps (2000 if not set); the run itself stays. DATA and all else are the run's.",
+)
 @_options
 def command(
     data: str,
@@ -122,6 +90,7 @@ def command(
     data_dir: str | None,
     threads: int | None,
     preset: str | None,
+    branch: Path | None,
     **options: Any,
 ) -> None:
     """Train GLCIC in three phases: completion network, discriminator, both.
@@ -133,6 +102,8 @@ def command(
     progress.gif), the figures (metrics.csv, logs/) and the state to go on from.
     """
     given = {k: v for k, v in options.items() if v is not None}
+    if branch is not None:
+        _check_branch(click.get_current_context(), out)
     out = out or Path("runs") / (Path(data.partition(":")[2] or data).name or "here")
     if preset is None and data.partition(":")[0] == "sample":
         given = {**_sample_settings(given.get("size", SAMPLE_SETTINGS["size"])), **given}
@@ -142,18 +113,33 @@ def command(
         click.echo(said, err=True)
     set_threads(threads)
     from keras_inpaint.commands.train_progress import TrainingProgress
-    from keras_inpaint.training.config import TrainingConfig
     from keras_inpaint.training.schedule import train
 
-    try:
-        config = TrainingConfig(data=data, data_dir=data_dir, **given)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    if branch is not None:
+        from keras_inpaint.training.cooldown import branch_run
+
+        config = branch_run(branch, out, options["cooldown"] or 2000)
+    else:
+        try:
+            config = TrainingConfig(data=data, data_dir=data_dir, **given)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
     with TrainingProgress(config) as progress:
         path = train(config, out, fresh=fresh, listener=progress.tell)
     click.echo(f"Completion network: {path}")
     click.echo(f"Pictures: {out / 'samples'} and {out / 'progress.gif'}")
     click.echo(f"Use it: keras-inpaint complete PHOTO --mask MASK -o OUT --model {out}")
+
+
+def _check_branch(context: click.Context, out: Path | None) -> None:
+    """Refuse what a branch cannot have: it goes on with the settings of its run."""
+    free = {"branch", "out", "cooldown", "threads"}
+    given = click.core.ParameterSource.COMMANDLINE
+    for parameter in context.command.params:
+        if parameter.name not in free and context.get_parameter_source(parameter.name) is given:
+            raise click.UsageError(f"--branch takes {parameter.name} from its run: leave it out")
+    if out is None:
+        raise click.UsageError("--branch needs --out, the folder of the run that cools down")
 
 
 def _sample_settings(size: int) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from typing import Any
 import keras
 
 
-class RunKeeper(keras.callbacks.Callback):
-    """Write a row of the metrics, judge, and save the state; an epoch is a row.
+class Checkpointer(keras.callbacks.Callback):
+    """Write a row of the metrics, evaluate, and save the state; an epoch is a row.
 
     Args:
-        schedule: The `schedule.Schedule` under way, which is told, judges and knows the folder.
+        schedule: The `schedule.Schedule` under way, which is told, evaluates and knows the folder.
         trainer: Its trainer.
         phase: Int, 1 to 3.
         step: Int, steps of the phase done before.
@@ -48,7 +48,7 @@ class RunKeeper(keras.callbacks.Callback):
         if last or (
             self._phase != 2 and self.step % self._schedule.config.judged_at(self._phase) == 0
         ):
-            row |= self._schedule.judge(self._trainer, self._phase, self.step)
+            row |= self._schedule.evaluate(self._trainer, self._phase, self.step)
         self._schedule.folder.append_row(row)
         self._schedule.tell("row", row)
         if last or time.monotonic() - self._saved >= self._schedule.save_seconds:

@@ -1,17 +1,28 @@
-"""What a training run is made of."""
+"""What a training run is made of: each setting's type, default, limits and help, told once.
+
+Nothing here imports TensorFlow before a configuration is made, so that `keras-inpaint train --help`
+reads its options from the fields.
+"""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import tensorflow as tf
+from keras_inpaint.data.mask_specs import GRAMMAR, parse_mask_spec
 
-from keras_inpaint.data.mask_specs import parse_mask_spec
-from keras_inpaint.data.masks import default_patch_size, mask_sampler
-from keras_inpaint.training.losses import check_adversarial
+_PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
-PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
-DECAYS = ("constant", "cosine")
+
+def _setting(default: Any, help: str, **limits: Any) -> Any:
+    """Return a field of the configuration.
+
+    Args:
+        default: Its default.
+        help: A sentence or two.
+        **limits: `choices`; `minimum`, `above`, `maximum`, `below`, for each of several numbers;
+            `option=False` where the command has no such option.
+    """
+    return field(default=default, metadata={"help": help, **limits})
 
 
 @dataclass(frozen=True)
@@ -22,107 +33,143 @@ class TrainingConfig:
 
     >>> config = TrainingConfig(data="photos/", size=64, width=0.25, steps=(2000, 100, 200))
 
+    Raises:
+        ValueError: If a value is outside of its limits, or sizes do not fit each other.
+
     Attributes:
-        data: What `data.load_images` takes.
-        data_dir: Where TFDS keeps its data; None is its default.
-        init: Completion network to start from instead of random weights: a preset's name, a
-            run's folder or a `.keras` file of the same kernels and of this width or a smaller one;
-            or one that `convert_weights` made, which keeps its own width and form. Its mean pixel
-            is kept.
-        size: Side of the training crops in pixels, a multiple of 4.
-        width: Multiplier of the completion network's channels.
-        discriminator_width: Multiplier of the discriminator's channels; None is `width`.
-        first_kernel: Kernel size of the completion network's first convolution.
-        last_kernel: Kernel size of its last one.
-        mask_channel: Whether the mask is the fourth input channel.
-        batch_size: Images a step.
-        steps: Steps of the three phases; 0 leaves a phase out.
-        masks: What `data.mask_specs.parse_mask_spec` takes.
-        patch_size: Side of the local patch in pixels; None is the paper's by size.
-        scale: Range of the shortest side before the crop, in crops.
-        flip: Whether half of the images are mirrored.
-        held_out: Part of the groups that is kept for judging.
-        seed: Seed of the weights, the batches and the split.
-        precision: One of `PRECISIONS`.
-        optimizer: Keras optimiser of the completion network by name.
-        learning_rate: Its learning rate; None is the optimiser's own (Adadelta: 1.0).
-        discriminator_optimizer: Keras optimiser of the discriminator by name; None is
-            `optimizer`.
-        discriminator_learning_rate: Its learning rate; None is the optimiser's own.
-        joint_learning_rate: The completion network's learning rate in phase 3; None is
-            `learning_rate`.
-        decay: `"constant"`, or `"cosine"` to a hundredth over each phase.
-        alpha: Weight of the adversarial loss.
-        adversarial: `"bce"` or `"hinge"`.
-        label_smoothing: Real images are labelled 1 minus this.
-        ema: Momentum of the exponential moving average of the completion network that is
-            judged and saved instead of the last weights; 0 is off. Try 0.999 when the
-            pictures flicker from one sheet to the next.
-        clip_norm: Largest norm of a network's gradient; 0 is off. Try 1.0 when the loss jumps.
-        on_collapse: `"warn"`, `"stop"` or `"rebalance"`.
-        log_every: Steps a row of the metrics.
-        judge_every: Steps between contact sheets; 0 makes about twelve a phase.
     """
 
-    data: str = "sample"
-    data_dir: str | None = None
-    init: str | None = None
-    size: int = 128
-    width: float = 1.0
-    discriminator_width: float | None = None
-    first_kernel: int = 5
-    last_kernel: int = 3
-    mask_channel: bool = True
-    batch_size: int = 16
-    steps: tuple[int, int, int] = (2000, 200, 500)
-    masks: str = "rectangles"
-    patch_size: int | None = None
-    scale: tuple[float, float] = (1.0, 1.5)
-    flip: bool = True
-    held_out: float = 0.05
-    seed: int = 0
-    precision: str = "auto"
-    optimizer: str = "adadelta"
-    learning_rate: float | None = None
-    discriminator_optimizer: str | None = None
-    discriminator_learning_rate: float | None = None
-    joint_learning_rate: float | None = None
-    decay: str = "constant"
-    alpha: float = 4e-4
-    adversarial: str = "bce"
-    label_smoothing: float = 0.0
-    ema: float = 0.0
-    clip_norm: float = 0.0
-    on_collapse: str = "warn"
-    log_every: int = 50
-    judge_every: int = 0
+    data: str = _setting("sample", "What `load_images` takes.", option=False)
+    data_dir: str | None = _setting(
+        None, "Where TFDS keeps its data; None is its default.", option=False
+    )
+    init: str | None = _setting(
+        None,
+        "Start from these weights: a preset, a run's folder or a .keras file of the same kernels "
+        "and of this width or a smaller one, or one that `convert` made, which keeps its own form.",
+    )
+    size: int = _setting(128, "Side of the training crops in pixels, a multiple of 4.", minimum=4)
+    width: float = _setting(1.0, "Multiplier of the networks' channels.", above=0, maximum=16)
+    discriminator_width: float | None = _setting(
+        None, "Multiplier of the discriminator's channels, if not the width.", above=0, maximum=16
+    )
+    batch_size: int = _setting(16, "Images a step.", minimum=1)
+    steps: tuple[int, int, int] = _setting(
+        (2000, 200, 500), "Steps of the three phases; 0 leaves a phase out.", minimum=0
+    )
+    masks: str = _setting(
+        "rectangles",
+        f"The holes: {GRAMMAR} (white is the hole). Of several an image draws one.",
+    )
+    patch_size: int | None = _setting(
+        None,
+        "Side of the local discriminator's patch in pixels; the paper's by size if not set.",
+        minimum=4,
+    )
+    scale: tuple[float, float] = _setting(
+        (1.0, 1.5),
+        "The shortest side is resized to LOW to HIGH times the crop before it is cut.",
+        minimum=1,
+    )
+    flip: bool = _setting(True, "Mirror half of the images.")
+    held_out: float = _setting(
+        0.05, "Part of the images, by group, kept for judging.", minimum=0, below=1
+    )
+    seed: int = _setting(0, "Seed of the weights, the batches and the split.")
+    precision: str = _setting(
+        "auto", "What to compute in; auto asks the machine.", choices=_PRECISIONS
+    )
+    optimizer: str = _setting(
+        "adadelta", "Keras optimiser by name, such as adadelta, adam or muon."
+    )
+    learning_rate: float | None = _setting(
+        None, "Of the completion network; adadelta's is 1.0.", above=0
+    )
+    discriminator_optimizer: str | None = _setting(
+        None, "Of the discriminator; the completion network's if not set."
+    )
+    discriminator_learning_rate: float | None = _setting(None, "Of the discriminator.", above=0)
+    joint_learning_rate: float | None = _setting(
+        None, "Of the completion network in phase 3.", above=0
+    )
+    decay: str = _setting(
+        "constant",
+        "Learning rate over a phase; cosine falls to a hundredth.",
+        choices=("constant", "cosine"),
+    )
+    cooldown: int = _setting(
+        0,
+        "Steps at the end of a phase over which a constant learning rate falls to a hundredth, "
+        "as a cosine.",
+        minimum=0,
+    )
+    alpha: float = _setting(4e-4, "Weight of the adversarial loss.", minimum=0)
+    adversarial: str = _setting(
+        "bce",
+        "Form of the adversarial loss; hinge for a discriminator that wins.",
+        choices=("bce", "hinge"),
+    )
+    label_smoothing: float = _setting(
+        0.0,
+        "Real images are labelled 1 minus this; for a discriminator that wins.",
+        minimum=0,
+        below=0.5,
+    )
+    ema: float = _setting(
+        0.0,
+        "Momentum of an average of the weights, such as 0.999, which is judged and saved instead "
+        "of the last weights; for pictures that flicker.",
+        minimum=0,
+        below=1,
+    )
+    clip_norm: float = _setting(
+        0.0, "Largest gradient norm, such as 1; for a loss that jumps. 0 is off.", minimum=0
+    )
+    on_collapse: str = _setting(
+        "warn",
+        "What to do when the discriminator wins.",
+        choices=("warn", "stop", "rebalance"),
+    )
+    first_kernel: int = _setting(5, "Kernel size of the first convolution.", minimum=1)
+    last_kernel: int = _setting(
+        3, "Kernel size of the last convolution; larger is smoother.", minimum=1
+    )
+    mask_channel: bool = _setting(
+        True, "Whether the mask is the fourth input channel.", option=False
+    )
+    log_every: int = _setting(50, "Steps a row of metrics.csv.", minimum=1)
+    judge_every: int = _setting(
+        0, "Steps between contact sheets; 0 makes about twelve a phase.", minimum=0
+    )
 
     def __post_init__(self) -> None:
         for name in ("steps", "scale"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if len(self.steps) != 3 or min(self.steps) < 0 or sum(self.steps) == 0:
+        for setting in dataclasses.fields(self):
+            _check_limits(setting, getattr(self, setting.name))
+        if len(self.steps) != 3 or sum(self.steps) == 0:
             raise ValueError(f"steps must be three numbers, not all 0, got {self.steps!r}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {PRECISIONS}, got {self.precision!r}")
-        if self.decay not in DECAYS:
-            raise ValueError(f"decay must be one of {DECAYS}, got {self.decay!r}")
-        if not 0 <= self.ema < 1:
-            raise ValueError(f"ema must be at least 0 and below 1, got {self.ema!r}")
-        if self.log_every < 1 or self.judge_every < 0 or self.clip_norm < 0:
-            raise ValueError("log_every must be above 0, judge_every and clip_norm not below 0")
-        check_adversarial(self.adversarial)
+        if self.cooldown and self.decay != "constant":
+            raise ValueError(
+                f"a cooldown needs the decay 'constant', got cooldown={self.cooldown!r} and "
+                f"decay={self.decay!r}"
+            )
         self._check_sizes()
 
     def _check_sizes(self) -> None:
-        if self.size < 4 or self.size % 4:
+        if self.size % 4:
             raise ValueError(f"size must be a multiple of 4 above 0, got {self.size!r}")
-        if not 4 <= self.patch <= self.size or self.patch % 4:
+        if self.patch > self.size or self.patch % 4:
             raise ValueError(
                 f"patch_size must be a multiple of 4 from 4 to the size {self.size}, got "
                 f"{self.patch!r}: choose another --patch-size or --size"
             )
         if parse_mask_spec(self.masks)[0].folder:
             return
+        import tensorflow as tf
+
+        from keras_inpaint.data.masks import mask_sampler
+
         sampler = mask_sampler(self.masks)
         try:
             sampler(tf.constant([0, 0]), self.size)
@@ -134,6 +181,8 @@ class TrainingConfig:
     @property
     def patch(self) -> int:
         """Side of the local patch in pixels."""
+        from keras_inpaint.data.masks import default_patch_size
+
         return default_patch_size(self.size) if self.patch_size is None else self.patch_size
 
     def judged_at(self, phase: int) -> int:
@@ -146,3 +195,25 @@ class TrainingConfig:
         return {
             k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()
         }
+
+
+def _check_limits(setting: dataclasses.Field, value: Any) -> None:
+    limits = setting.metadata
+    if "choices" in limits and value not in limits["choices"]:
+        raise ValueError(f"{setting.name} must be one of {limits['choices']}, got {value!r}")
+    rules = (
+        ("minimum", "at least", lambda number, limit: number >= limit),
+        ("above", "above", lambda number, limit: number > limit),
+        ("maximum", "at most", lambda number, limit: number <= limit),
+        ("below", "below", lambda number, limit: number < limit),
+    )
+    numbers = value if isinstance(value, tuple) else (value,)
+    for key, words, holds in rules:
+        if key in limits and not all(n is None or holds(n, limits[key]) for n in numbers):
+            raise ValueError(f"{setting.name} must be {words} {limits[key]}, got {value!r}")
+
+
+TrainingConfig.__doc__ = (TrainingConfig.__doc__ or "").rstrip() + "".join(
+    f"\n        {setting.name}: {setting.metadata['help']}"
+    for setting in dataclasses.fields(TrainingConfig)
+)

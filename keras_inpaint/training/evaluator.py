@@ -21,8 +21,8 @@ from keras_inpaint.training.trainer import Trainer
 JUDGED = 64
 
 
-class Judge:
-    """Judges a completion network while it trains, and writes it as it is then.
+class Evaluator:
+    """Evaluates a completion network while it trains, and writes it as it is then.
 
     Args:
         config: `TrainingConfig`.
@@ -54,7 +54,7 @@ class Judge:
             seed=config.seed,
         )
 
-    def judge(
+    def evaluate(
         self, network: keras.Model, trainer: Trainer, phase: int, step: int
     ) -> dict[str, float]:
         """Complete the photos, write the pictures and the network as it is now.

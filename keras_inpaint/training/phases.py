@@ -6,14 +6,12 @@ import keras
 
 from keras_inpaint.training.completion import CompletionTrainer
 from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.cooldown import COSINE_END
 from keras_inpaint.training.discriminator import DiscriminatorTrainer
 from keras_inpaint.training.joint import JointTrainer
 from keras_inpaint.training.losses import DiscriminatorLoss
 from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.trainer import Trainer
-
-#: The learning rate that a cosine ends with, as a part of the one that it begins with.
-COSINE_END = 0.01
 
 
 def build_trainer(

@@ -6,7 +6,7 @@ import itertools
 import json
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.networks.weights import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
-from keras_inpaint.training.checkpointer import RunKeeper
+from keras_inpaint.training.checkpointer import Checkpointer
 from keras_inpaint.training.config import TrainingConfig
-from keras_inpaint.training.evaluator import Judge
+from keras_inpaint.training.cooldown import Cooldown
+from keras_inpaint.training.evaluator import Evaluator
 from keras_inpaint.training.initial import start_from
 from keras_inpaint.training.phases import build_trainer, optimizer_parts
 from keras_inpaint.training.precision import choose_precision
@@ -48,6 +49,7 @@ def train(
     images: Images | None = None,
     fresh: bool = False,
     save_seconds: float = 120.0,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     listener: Listener | None = None,
 ) -> Path:
     """Train a completion network in three phases, or go on where a run was stopped.
@@ -64,6 +66,7 @@ def train(
         images: `Images`; None loads what the configuration names.
         fresh: Bool, start over where the folder holds a run.
         save_seconds: Float, the state is written about this often.
+        callbacks: Keras callbacks that the `fit` of every phase gets, beside the run's own.
         listener: Called with `"loading"` (`done`, `total`), `"data"`, `"precision"`,
             `"resume"`, `"phase"`, `"row"`, `"judged"` and their facts as a dict.
 
@@ -82,7 +85,7 @@ def train(
     folder = RunFolder(run)
     with folder.claimed():
         try:
-            return _train(config, folder, images, fresh, save_seconds, tell)
+            return _train(config, folder, images, fresh, save_seconds, callbacks, tell)
         except TrainingFailed as error:
             folder.write_json(folder.failure_file, {"reason": str(error)})
             raise
@@ -94,6 +97,7 @@ def _train(
     images: Images | None,
     fresh: bool,
     save_seconds: float,
+    callbacks: Sequence[keras.callbacks.Callback],
     tell: Listener,
 ) -> Path:
     found = folder.begin(fresh)
@@ -121,9 +125,10 @@ def _train(
     if found is not None:
         precision, reason = found["precision"], "as the run began"
     tell("precision", {"precision": precision, "reason": reason})
-    schedule = Schedule(config, folder, kept, held_out, precision, tell, save_seconds)
+    schedule = Schedule(config, folder, kept, held_out, precision, tell, save_seconds, callbacks)
     folder.create(
         {
+            **({} if found is None else {k: v for k, v in found.items() if k == "branch_of"}),
             "config": config.as_dict(),
             "precision": precision,
             "data": {
@@ -153,6 +158,7 @@ class Schedule:
         precision: Name of a dtype policy.
         tell: `Listener`.
         save_seconds: Float.
+        callbacks: Keras callbacks for every phase.
     """
 
     def __init__(
@@ -164,9 +170,11 @@ class Schedule:
         precision: str,
         tell: Listener,
         save_seconds: float,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> None:
         self.config, self.folder, self.images = config, folder, images
         self.precision, self.tell, self.save_seconds = precision, tell, save_seconds
+        self._callbacks = callbacks
         keras.utils.set_random_seed(config.seed)
         network = build_completion_network(
             config.width,
@@ -184,7 +192,9 @@ class Schedule:
             build_context_discriminator(config.size, config.patch, width), precision
         )
         photos = held_out if len(held_out) else images
-        self._judge = Judge(config, folder, network, precision, photos, self._statistics_batches)
+        self._evaluator = Evaluator(
+            config, folder, network, precision, photos, self._statistics_batches
+        )
 
     def _begun(self, network: keras.Model, reference: str) -> keras.Model:
         """Return the network with the weights to start from, or of the form that the run has."""
@@ -205,7 +215,7 @@ class Schedule:
         else:
             if self._foreign is not None:
                 write_network(self._foreign, self.folder.initial_file)
-            facts = self._judge.baselines(self.images.mean_pixel)
+            facts = self._evaluator.baselines(self.images.mean_pixel)
             self.folder.write_json(self.folder.path / "held_out.json", facts)
             self.tell("baselines", facts)
         for number in range(phase, 4):
@@ -213,39 +223,46 @@ class Schedule:
             if done < self.config.steps[number - 1]:
                 self._run_phase(number, done)
             if number == 1 and self.config.steps[0]:
-                self._judge.settle(self.network)
+                self._evaluator.settle(self.network)
                 self.folder.keep_first_phase()
             if number < 3:
                 self.folder.save_state(number + 1, 0, self._network_parts())
         if not self.folder.completion_file.exists():
-            self._judge.save()
+            self._evaluator.save()
 
     def _run_phase(self, phase: int, done: int) -> None:
         config, total = self.config, self.config.steps[phase - 1]
         self.tell("phase", {"phase": phase, "name": PHASES[phase], "step": done, "steps": total})
         trainer = build_trainer(config, phase, self.network, self.discriminator)
+        cooldown = []
+        if config.cooldown:  # it reads the constant rates, before the state brings lowered ones
+            optimizers = [trainer.optimizer, getattr(trainer, "discriminator_optimizer", None)]
+            found = [optimizer for optimizer in optimizers if optimizer is not None]
+            cooldown = [Cooldown(found, done, total, config.cooldown)]
         parts = {**self._network_parts(), **optimizer_parts(trainer)}
         if done:
             self.folder.load_state(parts)
         else:
-            self.judge(trainer, phase, 0)
+            self.evaluate(trainer, phase, 0)
         first_step = sum(config.steps[: phase - 1])
-        keeper = RunKeeper(self, trainer, phase, done, parts)
+        checkpointer = Checkpointer(self, trainer, phase, done, parts)
         callbacks = [
+            *cooldown,
             StopOnNaN(),
             CollapseGuard(config.on_collapse, window=max(200, config.log_every)),
-            keeper,
+            checkpointer,
             *self._tensorboard(phase),
+            *self._callbacks,
         ]
         # Whole rows of the metrics first, then what is left of a row.
         for span in (config.log_every, (total - done) % config.log_every):
-            rounds = (total - keeper.step) // span if span else 0
+            rounds = (total - checkpointer.step) // span if span else 0
             if rounds and not trainer.stop_training:
                 trainer.fit(
-                    self.dataset(first_step + keeper.step),
+                    self.dataset(first_step + checkpointer.step),
                     steps_per_epoch=span,
-                    initial_epoch=keeper.rows,
-                    epochs=keeper.rows + rounds,
+                    initial_epoch=checkpointer.rows,
+                    epochs=checkpointer.rows + rounds,
                     callbacks=callbacks,
                     verbose=0,
                 )
@@ -271,9 +288,9 @@ class Schedule:
             flip=config.flip,
         )
 
-    def judge(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
-        """Judge the network as it is now; see `Judge.judge`."""
-        result = self._judge.judge(self.network, trainer, phase, step)
+    def evaluate(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
+        """Evaluate the network as it is now; see `Evaluator.evaluate`."""
+        result = self._evaluator.evaluate(self.network, trainer, phase, step)
         self.tell("judged", {"phase": phase, "step": step, **result})
         return result
 
@@ -289,7 +306,9 @@ class Schedule:
 
 def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> None:
     wanted = config.as_dict()
+    found = {"cooldown": 0, **found}  # what runs of earlier versions lack
     growing = config.decay == "constant" and found.get("decay") == "constant"
+    growing = growing and not config.cooldown and not found["cooldown"]
     different = [k for k in wanted if found.get(k) != wanted[k]]
     if growing and "steps" in different:
         pairs = zip(wanted["steps"], found["steps"], strict=True)

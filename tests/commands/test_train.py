@@ -128,3 +128,27 @@ def test_sigkill_in_each_phase_loses_nothing(tmp_path):
                 assert float(a) == pytest.approx(float(b), rel=1e-2, abs=1e-4)
             else:
                 assert a == b
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--size", "32", "--out", "b"], "takes size from its run"), ([], "needs --out")],
+)
+def test_a_branch_takes_its_settings_from_its_run(arguments, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    code, said = fails(["train", "--branch", "a", *arguments], capsys)
+    assert code == 2 and words in said and [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_every_setting_is_an_option_with_its_limits():
+    import dataclasses
+
+    from keras_inpaint.training.config import TrainingConfig
+
+    options = {option.name: option for option in cli.get_command(None, "train").params}
+    for setting in dataclasses.fields(TrainingConfig):
+        if setting.metadata.get("option", True):
+            assert options[setting.name].help == setting.metadata["help"]
+    assert (options["width"].type.min, options["width"].type.min_open) == (0, True)
+    assert options["label_smoothing"].type.max_open and options["steps"].nargs == 3
