@@ -20,6 +20,7 @@ SERVE = [
 TENSORBOARD = ["tensorboard>=2.20"]
 EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
 HEIC = ["pillow-heif>=1.1"]
+DOCS = ["pdoc>=15"]
 ONNX = ["tf2onnx>=1.17", "onnx>=1.18", "onnxruntime>=1.22"]
 TEST = [
     "pytest>=9.0",
@@ -79,6 +80,7 @@ setup(
         "protobuf>=6.31.1,<7",
     ],
     extras_require={
+        "docs": DOCS,
         "evaluate": EVALUATE,
         "heic": HEIC,
         "onnx": ONNX,
@@ -86,7 +88,7 @@ setup(
         "tensorboard": TENSORBOARD,
         "ui": SERVE,
         "all": SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
-        "test": TEST + TEST_SERVE + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
+        "test": TEST + TEST_SERVE + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX + DOCS,
         "test-web": TEST + TEST_WEB,
         "test-torch": [*TEST, "torch>=2.6"],
     },
