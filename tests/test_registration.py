@@ -71,5 +71,5 @@ def test_load_model_takes_a_trainers_network(saved):
 
 def test_load_model_names_what_is_no_network(tmp_path):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(tmp_path / "dense.keras")
-    with pytest.raises(ValueError, match=r"dense\.keras is no completion network"):
+    with pytest.raises(ValueError, match=r"dense\.keras is not a completion network"):
         ki.load_model(tmp_path / "dense.keras")

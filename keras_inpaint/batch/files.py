@@ -99,7 +99,7 @@ def complete_folder(
 
     Raises:
         OSError: If a folder cannot be reached or made.
-        ValueError: If there is no photo, or the folders cannot be told apart.
+        ValueError: If there is not a photo, or the folders cannot be told apart.
     """
     return folders.complete_folder(
         Path(photos) if isinstance(photos, str | os.PathLike) else [Path(p) for p in photos],

@@ -67,7 +67,7 @@ def complete_folder(
 
     Raises:
         OSError: If a folder cannot be reached or made.
-        ValueError: If there is no photo, or the folders cannot be told apart.
+        ValueError: If there is not a photo, or the folders cannot be told apart.
         RuntimeError: If `load` fails in a process.
     """
     if jobs < 0:
@@ -200,7 +200,7 @@ def _check_folder_of_photos(
     photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
 ) -> None:
     if not photos.is_dir():
-        raise NotADirectoryError(f"{printable(photos)}: is no folder of photos")
+        raise NotADirectoryError(f"{printable(photos)}: is not a folder of photos")
     if str(masks) != "alpha" and Path(masks).is_dir() and Path(masks).samefile(photos):
         raise ValueError(f"{printable(masks)}: photos and masks lie in one folder")
     if output.exists() and output.samefile(photos):

@@ -1,1 +1,1 @@
-"""What goes in: photos, holes and the tf.data pipeline that joins them."""
+"""Training data: images, holes and the tf.data pipeline that joins them."""

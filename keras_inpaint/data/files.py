@@ -47,7 +47,7 @@ def parse_source(source: str | os.PathLike[str]) -> Source:
             `sample` is `./sample`.
 
     Raises:
-        ValueError: If the count is no number above 0, or a data set has no name.
+        ValueError: If the count is not a number above 0, or a data set has no name.
     """
     text = os.fspath(source)
     if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):

@@ -1,1 +1,1 @@
-"""How good a completion network is: protocol, metrics, baselines, report."""
+"""Evaluation of completion networks: protocol, metrics, baselines, report."""

@@ -77,7 +77,7 @@ def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) 
         A `PhotoSet` of one photo or more.
 
     Raises:
-        ValueError: If there are no photos, or an array is no photo.
+        ValueError: If there are no photos, or an array is not a photo.
         FileNotFoundError: If there is no such folder.
     """
     if not isinstance(source, str | os.PathLike):
@@ -153,7 +153,7 @@ def split_of_run(run: Path) -> tuple[float, int]:
         config = json.loads((run / "config.json").read_text("utf-8"))["config"]
         part, seed = float(config["held_out"]), int(config["seed"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{run} is no folder of a training run: {error!r}") from error
+        raise ValueError(f"{run} is not a folder of a training run: {error!r}") from error
     if part == 0:
         raise ValueError(f"the run {run} held no photos out")
     return part, seed

@@ -1,1 +1,1 @@
-"""How a completion network leaves: SavedModel, TFLite, parity with Keras."""
+"""Export to SavedModel, TFLite and ONNX, and parity with Keras."""

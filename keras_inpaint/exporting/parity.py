@@ -155,7 +155,7 @@ def compare_outputs(
             error = np.abs(completed[hole] / np.float64(scale) - wanted[hole])
             kept = kept and bool(np.array_equal(completed[~hole], image[0][~hole]))
             squares, count = squares + float(np.square(error).sum()), count + error.size
-            # Not `max`: a value that is no number has to stay.
+            # Not `max`: a value that is not a number has to stay.
             largest = float(np.maximum(largest, error.max()))
         mean = squares / count
         comparisons.append(

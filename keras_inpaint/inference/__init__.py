@@ -1,1 +1,1 @@
-"""How a completion network is used: photos in, completed photos out."""
+"""Inference on arrays: runtimes, tiles, blending, texture, choice of network and scale."""

@@ -123,7 +123,7 @@ class Inpainter:
             The path of the folder.
 
         Raises:
-            ValueError: If there are several networks to choose from, or one that is no Keras
+            ValueError: If there are several networks to choose from, or one that is not a Keras
                 network.
         """
         from keras_inpaint.inference.loading import load_model

@@ -52,7 +52,7 @@ class LiteRTRuntime(Runtime):
         }
         if not self._runners:
             raise ValueError(
-                f"{self._path} is no completion network: none of its signatures "
+                f"{self._path} is not a completion network: none of its signatures "
                 f"{list(signatures)} takes image and mask and gives one picture"
             )
         self._lock = threading.Lock()

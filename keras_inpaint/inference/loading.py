@@ -38,7 +38,7 @@ def load_model(reference: str | os.PathLike[str] | keras.Model | None = None) ->
         the completed image, with the known pixels as they were.
 
     Raises:
-        ValueError: If nothing is found, the file cannot be read, or it is no completion network.
+        ValueError: If nothing is found, the file cannot be read, or it is not a completion network.
     """
     if isinstance(reference, keras.Model):
         return require_completion_network(reference)
@@ -94,7 +94,7 @@ def _saved_model(folder: Path) -> keras.Model:
         layer = keras.layers.TFSMLayer(str(folder), call_endpoint=_SIGNATURE)
     except (OSError, ValueError, tf.errors.OpError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{folder} is no exported completion network: {reason}") from error
+        raise ValueError(f"{folder} is not an exported completion network: {reason}") from error
     inputs = {
         "image": keras.Input((None, None, 3), name="image"),
         "mask": keras.Input((None, None, 1), name="mask"),

@@ -1,1 +1,1 @@
-"""What is learned: builder functions that return functional Keras models."""
+"""Networks: layers, and builder functions that return functional Keras models."""

@@ -89,13 +89,13 @@ def require_completion_network(network: Any, label: Any = None) -> keras.Model:
     """
     label = getattr(network, "name", network) if label is None else label
     if not isinstance(network, keras.Model):
-        raise ValueError(f"{label} is no completion network but a {type(network).__name__}")
+        raise ValueError(f"{label} is not a completion network but a {type(network).__name__}")
     inputs = {tensor.name: tuple(tensor.shape) for tensor in network.inputs}
     outputs = [tuple(tensor.shape) for tensor in network.outputs]
     channels = {name: shape[-1] for name, shape in inputs.items() if len(shape) == 4}
     if channels != {"image": 3, "mask": 1} or [shape[-1] for shape in outputs] != [3]:
         raise ValueError(
-            f"{label} is no completion network: it takes {inputs} and gives {outputs}, expected "
+            f"{label} is not a completion network: it takes {inputs} and gives {outputs}, expected "
             "image (batch, height, width, 3) and mask (batch, height, width, 1) for 3 channels"
         )
     return network

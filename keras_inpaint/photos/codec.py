@@ -74,7 +74,7 @@ def decode_photo(data: bytes, name: str | Path = "photo") -> Photo:
         name: What messages call it; an ending counts as the file's.
 
     Raises:
-        ValueError: If it is no photo, damaged, too large, or of a kind that cannot be kept.
+        ValueError: If it is not a photo, damaged, too large, or of a kind that cannot be kept.
     """
     path = Path(name)
     if not data:
@@ -164,7 +164,7 @@ def output_format(photo: Photo, path: Path) -> str:
     """Return the format that an output's name means, else the photo's own.
 
     Raises:
-        ValueError: If the name ends in something that is no photo format.
+        ValueError: If the name ends in something that is not a photo format.
     """
     if not path.suffix:
         return photo.format

@@ -59,7 +59,7 @@ def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no TFLite file, or one that carries no metadata of this package.
+        ValueError: If it is not a TFLite file, or one that carries no metadata of this package.
     """
     label = "the model" if isinstance(model, bytes) else str(model)
     root = _root(model if isinstance(model, bytes) else Path(model).read_bytes(), label)
@@ -123,7 +123,7 @@ def _op_name(code: Any) -> str:
 
 def _root(model: bytes, label: str = "the model") -> Any:
     if len(model) < 8 or model[4:8] != _FILE_IDENTIFIER:
-        raise ValueError(f"{label} is no TFLite file")
+        raise ValueError(f"{label} is not a TFLite file")
     return schema.Model.GetRootAs(model, 0)
 
 

@@ -1,4 +1,4 @@
-"""Before a request reaches its route: who may ask, from where, how much, and what is logged."""
+"""Before a request reaches its route: access control, limits and logging."""
 
 import asyncio
 import hmac
@@ -33,7 +33,7 @@ class RequestMiddleware:
 
     Args:
         app: The application.
-        settings: Limits and who may ask.
+        settings: Limits and access control.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:

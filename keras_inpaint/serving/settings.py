@@ -1,4 +1,4 @@
-"""What a server is told at its start: its address, its limits, who may ask."""
+"""Settings of the server: address, limits, access control."""
 
 import dataclasses
 import math

@@ -1,1 +1,1 @@
-"""How the networks are learned: three trainers, their losses, callbacks and the schedule."""
+"""Training: three trainers, their losses, callbacks and the schedule."""

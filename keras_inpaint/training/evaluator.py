@@ -1,4 +1,4 @@
-"""What a run is judged by: held-out photos, their pictures, and what others make of them."""
+"""How a run is evaluated: held-out photos, their pictures, and classical baselines on them."""
 
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -193,7 +193,7 @@ def _hostile_files(folder, photo):
         "huge.bmp", b"BM" + bytes(8) + b"\x36\0\0\0\x28\0\0\0" + b"\xff\xff\xff\x7f" * 2 + bytes(99)
     )
     put("huge.gif", b"GIF89a" + b"\xff" * 4 + b"\x80\0\0" + bytes(20))
-    put("text.jpg", b"this is no photo\n" * 20)
+    put("text.jpg", b"this is not a photo\n" * 20)
     put("script.png", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n")
     put("page.jpg", b"%PDF-1.7\n" + bytes(300))
     put("drawing.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>")

@@ -292,7 +292,7 @@ def test_folders_that_do_not_fit(folder, fake):
         run(folder, fake.load)
     add(folder, "a.png")
     for arguments, error, message in [
-        ((folder / "none", masks, folder / "out"), NotADirectoryError, "none: is no folder"),
+        ((folder / "none", masks, folder / "out"), NotADirectoryError, "none: is not a folder"),
         ((photos, folder / "none", folder / "out"), FileNotFoundError, "none: no such mask"),
         ((photos, photos, folder / "out"), ValueError, "one folder"),
         ((photos, masks, masks), ValueError, "the output is the folder of masks"),

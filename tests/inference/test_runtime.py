@@ -188,7 +188,7 @@ def test_a_network_of_another_contract_is_refused(tmp_path):
 
     inputs = keras.Input((None, None, 3), name="image")
     model = keras.Model(inputs, keras.layers.Conv2D(3, 3, padding="same")(inputs), name="other")
-    with pytest.raises(ValueError, match="other is no completion network"):
+    with pytest.raises(ValueError, match="other is not a completion network"):
         load_runtime(model)
 
 

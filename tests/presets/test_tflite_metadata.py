@@ -42,7 +42,7 @@ def test_what_cannot_be_read(empty_model, tmp_path):
         read_metadata(with_metadata(empty_model, {"format": 99}))
     path = tmp_path / "model.tflite"
     path.write_bytes(b"junk that is long enough")
-    with pytest.raises(ValueError, match=r"model\.tflite is no TFLite file"):
+    with pytest.raises(ValueError, match=r"model\.tflite is not a TFLite file"):
         read_metadata(path)
 
 
