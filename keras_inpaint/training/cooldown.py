@@ -82,7 +82,8 @@ def branch_run(
             raise FileExistsError(17, "This folder holds another run", str(target.path))
         return TrainingConfig(**there["config"])
     found = source.begin(fresh=False)
-    if found is None or not source.state_file.exists():
+    state = None if found is None else source.find_state()
+    if found is None or state is None:
         raise ValueError(f"{source.path} holds no run with a state to go on from")
     config = found["config"]
     if config.get("decay") != "constant" or config.get("cooldown"):
@@ -93,7 +94,7 @@ def branch_run(
     ) as folder:
         copy = RunFolder(Path(folder) / "run")
         copy.state_file.parent.mkdir(parents=True)
-        shutil.copyfile(source.state_file, copy.state_file)
+        shutil.copyfile(state, copy.state_file)
         phase, step = copy.load_place()
         if not step:
             raise ValueError(

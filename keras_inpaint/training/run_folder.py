@@ -2,8 +2,10 @@
 
 import contextlib
 import csv
+import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -18,6 +20,8 @@ try:
     import fcntl
 except ImportError:  # Windows: nobody is kept out
     fcntl = None
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = (
     "phase",
@@ -48,6 +52,8 @@ class RunFolder:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.state_file = self.path / "state" / "state.npz"
+        #: The state before that one, for the day when the file is damaged.
+        self.previous_state_file = self.path / "state" / "previous.npz"
         self.metrics_file = self.path / "metrics.csv"
         self.completion_file = self.path / "completion.keras"
         #: The network of another project that a run began with; its form is not the usual one.
@@ -57,6 +63,7 @@ class RunFolder:
         self.animation = self.path / "progress.gif"
         self.logs = self.path / "logs"
         self.lock_file = self.path / "running.pid"
+        self._damaged = False  # whether the newest state was found to be
         self.failure_file = self.path / "failure.json"
 
     @contextlib.contextmanager
@@ -179,7 +186,7 @@ class RunFolder:
         _replace(self.metrics_file, text.getvalue().encode())
 
     def save_state(self, phase: int, step: int, parts: dict[str, Iterable[Any]]) -> None:
-        """Write all variables that the run goes on from.
+        """Write all variables that the run goes on from, and keep the state before.
 
         Args:
             phase: Int, the phase under way.
@@ -190,25 +197,67 @@ class RunFolder:
         for part, variables in parts.items():
             for number, variable in enumerate(variables):
                 arrays[f"{part}/{number:04d}"] = np.asarray(variable)
-        with replacing(self.state_file) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
+        arrays["sha256"] = _digest(arrays)
+        with replacing(self.state_file) as temporary:
+            with temporary.open("wb") as file:
+                np.savez(file, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            if self.state_file.exists() and not self._damaged:
+                os.replace(self.state_file, self.previous_state_file)
+        self._damaged = False
+
+    def find_state(self) -> Path | None:
+        """Return the newest state that is whole; None where there is none yet.
+
+        Raises:
+            ValueError: If there are states and all are damaged; the message names them.
+        """
+        damaged = []
+        for path in (self.state_file, self.previous_state_file):
+            if not path.exists():
+                continue
+            try:
+                with path.open("rb") as file, np.load(file) as state:
+                    arrays = {key: state[key] for key in state.files}
+                digest = arrays.pop("sha256", None)  # states of earlier versions have none
+                if digest is not None and not np.array_equal(digest, _digest(arrays)):
+                    raise ValueError("its hash is another one")
+                int(arrays["phase"]), int(arrays["step"])
+            except Exception as error:  # whatever a damaged archive makes NumPy and zipfile raise
+                damaged.append(f"{path} is damaged ({str(error) or type(error).__name__})")
+                continue
+            if damaged and not self._damaged:
+                logger.warning("%s: going on from the state before it, %s", damaged[0], path)
+            self._damaged = bool(damaged)
+            return path
+        if damaged:
+            raise ValueError(f"{'; '.join(damaged)}: start over with --fresh")
+        return None
 
     def load_place(self) -> tuple[int, int]:
-        """Return the phase and the step of the state; phase 1, step 0 without one."""
-        if not self.state_file.exists():
+        """Return the phase and the step of the state; phase 1, step 0 without one.
+
+        Raises:
+            ValueError: If every state is damaged.
+        """
+        path = self.find_state()
+        if path is None:
             return 1, 0
-        with np.load(self.state_file) as state:
+        with path.open("rb") as file, np.load(file) as state:
             return int(state["phase"]), int(state["step"])
 
     def load_state(self, parts: dict[str, Iterable[Any]]) -> None:
         """Put the state into variables; parts that the state lacks stay as they are.
 
         Raises:
-            ValueError: If a part has other variables than the state.
+            FileNotFoundError: If there is no state.
+            ValueError: If a part has other variables than the state, or it is damaged.
         """
-        with np.load(self.state_file) as state:
+        path = self.find_state()
+        if path is None:
+            raise FileNotFoundError(2, "There is no state to go on from", str(self.state_file))
+        with path.open("rb") as file, np.load(file) as state:
             for part, variables in parts.items():
                 keys = sorted(k for k in state.files if k.startswith(f"{part}/"))
                 variables = list(variables)
@@ -216,11 +265,20 @@ class RunFolder:
                     continue
                 if len(keys) != len(variables):
                     raise ValueError(
-                        f"{self.state_file} has {len(keys)} variables of {part}, expected "
-                        f"{len(variables)}"
+                        f"{path} has {len(keys)} variables of {part}, expected {len(variables)}"
                     )
                 for key, variable in zip(keys, variables, strict=True):
                     variable.assign(state[key])
+
+
+def _digest(arrays: dict[str, Any]) -> np.ndarray:
+    """Return the SHA-256 of arrays with their names, types and shapes, uint8 `(32,)`."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return np.frombuffer(digest.digest(), np.uint8)
 
 
 def _figure(value: Any) -> Any:

@@ -61,6 +61,71 @@ def test_a_full_disk_leaves_the_last_state(folder, monkeypatch):
     assert [p.name for p in folder.state_file.parent.iterdir()] == ["state.npz"]
 
 
+@pytest.fixture
+def saved(folder):
+    for step in (10, 20):
+        values = np.arange(40, dtype="float32") + step
+        folder.save_state(1, step, {"network": [keras.Variable(values)]})
+    return folder
+
+
+def found_in(folder):
+    """Return the state's place and its first value, as a new process finds them."""
+    folder = RunFolder(folder.path)
+    place, variable = folder.load_place(), keras.Variable(np.zeros(40, "float32"))
+    folder.load_state({"network": [variable]})
+    return place, float(variable[0])
+
+
+@pytest.mark.parametrize("place", range(0, 1000, 37))
+def test_a_flipped_bit_is_seen_and_the_state_before_taken(saved, place, caplog):
+    data = bytearray(saved.state_file.read_bytes())
+    data[place * len(data) // 1000] ^= 1 << place % 8
+    saved.state_file.write_bytes(data)
+    found = found_in(saved)
+    # Some bytes of an archive, such as times, mean nothing to what is in it.
+    assert found in [((1, 10), 10.0), ((1, 20), 20.0)]
+    assert (found[1] == 10.0) == ("is damaged" in caplog.text)
+
+
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.99])
+def test_a_truncated_state_is_seen_and_the_state_before_taken(saved, part, caplog):
+    data = saved.state_file.read_bytes()
+    saved.state_file.write_bytes(data[: int(part * len(data))])
+    assert found_in(saved) == ((1, 10), 10.0)
+    assert caplog.text.count("state.npz is damaged") == 1
+    saved = RunFolder(saved.path)
+    saved.load_place()
+    saved.save_state(1, 30, {"network": [keras.Variable(np.full(40, 30, "float32"))]})
+    assert found_in(saved) == ((1, 30), 30.0)
+    saved.state_file.unlink()  # as where a process was killed between two renamings
+    assert found_in(saved) == ((1, 10), 10.0)
+
+
+def test_a_changed_value_with_a_right_checksum_is_seen(saved, caplog):
+    with np.load(saved.state_file) as state:
+        arrays = {key: state[key].copy() for key in state.files}
+    arrays["network/0000"][3] += 1
+    np.savez(saved.state_file, **arrays)
+    assert found_in(saved) == ((1, 10), 10.0) and "its hash is another one" in caplog.text
+
+
+def test_two_damaged_states_are_named(saved):
+    for path in (saved.state_file, saved.previous_state_file):
+        path.write_bytes(b"nothing")
+    with pytest.raises(
+        ValueError, match=r"state\.npz is damaged.*previous\.npz is damaged.*--fresh"
+    ):
+        RunFolder(saved.path).load_place()
+
+
+def test_states_of_earlier_versions_load(saved):
+    with np.load(saved.state_file) as state:
+        arrays = {key: state[key] for key in state.files if key != "sha256"}
+    np.savez(saved.state_file, **arrays)
+    assert found_in(saved) == ((1, 20), 20.0)
+
+
 def test_a_foreign_folder_is_left_alone(tmp_path):
     (tmp_path / "holiday.jpg").write_bytes(b"photo")
     with pytest.raises(FileExistsError, match="not a run"):
