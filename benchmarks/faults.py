@@ -1,0 +1,177 @@
+"""Faults injected into a training: does it end bit for bit as if nothing had happened?
+
+    python -m benchmarks.faults --faults 30
+
+A tiny run, in a process of its own, is killed (SIGKILL) at random moments, also while it writes
+its state, which it does after every row of the metrics; meets a full disk; has its state cut off
+or one bit of it flipped; and has a file added to its folder of photos while it trains. It is
+started again after each fault. The finished network is compared with that of a run that nothing
+happened to, in float32 on the processor.
+"""
+
+import argparse
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+FAULTS = ("kill", "flipped bit", "cut off", "full disk", "changing folder")
+_PHOTOS = 24
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faults", type=int, default=30, help="How many are injected.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of their kinds and moments.")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        photos, run, limit = arguments.child
+        _train(photos, run, int(limit))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        _inject(Path(folder), arguments.faults, random.Random(arguments.seed))
+
+
+def _inject(folder: Path, count: int, draw: random.Random) -> None:
+    photos = folder / "photos"
+    _write_photos(photos)
+    if _start(photos, folder / "whole").wait() != 0:
+        raise SystemExit("the run without a fault failed")
+    expected = _weights(folder / "whole")
+    injected: Counter[str] = Counter()
+    restarts = finished = different = 0
+    while sum(injected.values()) < count:
+        run = folder / f"run{finished}"
+        fault = draw.choice(FAULTS)
+        child = _start(photos, run, fault)
+        ended = _wait_for_training(child)
+        if not ended:
+            ended = _disturb(child, fault, photos, draw)
+        restarts += 1
+        if ended and child.returncode == 0:
+            finished += 1
+            different += _differs(expected, _weights(run))
+            continue
+        injected[fault] += 1
+        state = run / "state" / "state.npz"
+        if fault in ("flipped bit", "cut off") and state.exists():
+            _damage(state, fault, draw)
+        print(f"{sum(injected.values())}/{count}: {fault}", file=sys.stderr)
+    run = folder / f"run{finished}"
+    if run.exists():
+        if _start(photos, run).wait() != 0:
+            raise SystemExit(f"after {dict(injected)} the run did not go on")
+        finished += 1
+        different += _differs(expected, _weights(run))
+    print("| fault | injected |\n|---|---|")
+    for fault in FAULTS:
+        print(f"| {fault} | {injected[fault]} |")
+    print(f"\n{finished} runs finished, {restarts} starts; {different} networks differ.")
+    if different:
+        raise SystemExit(1)
+
+
+def _disturb(child: subprocess.Popen, fault: str, photos: Path, draw: random.Random) -> bool:
+    """Let a child train for a moment and end it; return whether it had ended by itself."""
+    if fault == "changing folder":
+        shutil.copyfile(next(photos.glob("*.png")), photos / "later.png")
+    try:
+        child.wait(timeout=draw.uniform(0.05, 2.5))
+        return True
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        return False
+    finally:
+        (photos / "later.png").unlink(missing_ok=True)
+
+
+def _damage(state: Path, fault: str, draw: random.Random) -> None:
+    data = bytearray(state.read_bytes())
+    place = draw.randrange(len(data))
+    if fault == "cut off":
+        del data[place:]
+    else:
+        data[place] ^= 1 << draw.randrange(8)
+    state.write_bytes(data)
+
+
+def _start(photos: Path, run: Path, fault: str = "") -> subprocess.Popen:
+    state = run / "state" / "state.npz"
+    limit = state.stat().st_size // 2 if fault == "full disk" and state.exists() else 0
+    command = [sys.executable, "-m", "benchmarks.faults", "--child", photos, run, str(limit)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def _wait_for_training(child: subprocess.Popen) -> bool:
+    """Wait until a child has begun its phase; return whether it ended before."""
+    for line in child.stdout:
+        if line.startswith("phase"):
+            time.sleep(0.01)
+            return False
+    child.wait()
+    return True
+
+
+def _train(photos: str, run: str, limit: int) -> None:
+    """Train; runs in a process of its own, whose files may not grow over `limit` bytes."""
+    from keras_inpaint.training.config import TrainingConfig
+    from keras_inpaint.training.schedule import train
+
+    config = TrainingConfig(
+        data=photos,
+        size=16,
+        width=0.0625,
+        batch_size=4,
+        steps=(200, 60, 100),
+        masks="rectangles:4-8",
+        patch_size=8,
+        scale=(1.0, 1.2),
+        held_out=0.2,
+        precision="float32",
+        ema=0.9,
+        log_every=5,
+        judge_every=50,
+    )
+    if limit:  # a file that grows larger fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+
+    def say(event: str, facts: dict) -> None:
+        if event == "phase":
+            print("phase", flush=True)
+
+    train(config, run, save_seconds=0, listener=say)
+
+
+def _write_photos(folder: Path) -> None:
+    from PIL import Image
+
+    from keras_inpaint.data import sample
+
+    folder.mkdir()
+    for number in range(_PHOTOS):
+        photo = Image.fromarray(sample.portrait(number)).resize((24, 24))
+        photo.save(folder / f"p{number}.png")
+
+
+def _weights(run: Path) -> list:
+    from keras_inpaint.networks.weights import read_network
+
+    return read_network(run / "completion.keras").get_weights()
+
+
+def _differs(expected: list, found: list) -> bool:
+    import numpy as np
+
+    return not all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+
+
+if __name__ == "__main__":
+    main()
