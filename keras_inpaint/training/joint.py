@@ -5,9 +5,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from keras_inpaint.training.augmentation import augment_images, parse_augment
 from keras_inpaint.training.discriminator import compare
 from keras_inpaint.training.losses import DiscriminatorLoss, FoolingLoss, MaskedMeanSquaredError
 from keras_inpaint.training.optimizers import resolve_optimizer
+from keras_inpaint.training.regularization import (
+    FeatureNetwork,
+    feature_distance,
+    gradient_penalty,
+)
 from keras_inpaint.training.steps import (
     Trackers,
     composite,
@@ -20,6 +26,9 @@ from keras_inpaint.training.trainer import Trainer
 
 #: The paper's weight of the adversarial loss.
 ALPHA = 4e-4
+
+#: Who draws augmentation in a step, so that each draws its own.
+_REAL, _FAKE, _FOOLING = range(3)
 
 
 @keras.saving.register_keras_serializable("keras_inpaint")
@@ -41,10 +50,37 @@ class JointTrainer(Trainer):
         alpha: Float, weight of the adversarial loss beside the masked squared error.
         adversarial: `"bce"` or `"hinge"`; see `losses.DiscriminatorLoss`.
         label_smoothing: Float in [0, 0.5); see `losses.DiscriminatorLoss`.
+        augment: String, some of `"color"`, `"translation"` and `"cutout"` with commas between:
+            all that the discriminator sees in training is augmented in this way, each image as a
+            whole before its patch is cut (`augmentation.augment_images`). Try
+            `"color,translation"` when there are few photos, thousands or less, and the
+            discriminator learns them by heart: `real_score` near 1 and `fake_score` near 0 while
+            the pictures get worse. `"cutout"` may cover the hole, so add it last. It costs next
+            to no time. Empty, the default, is none.
+        augment_seed: Int, with the optimiser's count of steps what augmentation is drawn from.
+        feature_matching: Float, weight of the distance between the discriminator's features of
+            completed and real images (`regularization.feature_distance`) in the completion
+            network's loss. Try 0.01 to 0.1 when phase 3 makes texture that flickers or repeats,
+            or swings to and fro: it has a target where the adversarial loss has none. It costs
+            one more forward pass of the discriminator in each step, which also enters its batch
+            normalisation. 0, the default, is none.
+        r1: Float, the weight gamma of the R1 penalty, gamma / 2 times the squared gradient of the
+            discriminator's logit at real images (`regularization.gradient_penalty`), in the
+            discriminator's loss. Try 0.1 to 10 when `discriminator_gradient_norm` grows or
+            `discriminator_accuracy` stays at 1. 0, the default, is none.
+        r1_every: Int, the penalty is added in one step of this many, this many times as heavy
+            (T. Karras et al., https://arxiv.org/abs/1912.04958, appendix B). Such a step costs
+            two to three more passes of the discriminator; with 16 that is a few percent.
 
     Logs: `loss`, the completion network's whole; `completion_loss`, its masked squared error;
     `adversarial_loss`, before alpha; `discriminator_loss`; `real_score`, `fake_score`,
-    `discriminator_accuracy`; both gradient norms; `alpha`.
+    `discriminator_accuracy`; both gradient norms; `alpha`. With `feature_matching` also
+    `feature_loss`, before its weight; with `r1` also `r1_penalty`, before its weight, averaged
+    over the steps that have it, and not part of `discriminator_loss`.
+
+    Raises:
+        ValueError: If a weight is negative, `r1_every` no positive integer, or `augment` names
+            what there is not.
     """
 
     _networks = ("completion_network", "discriminator")
@@ -56,10 +92,20 @@ class JointTrainer(Trainer):
         alpha: float = ALPHA,
         adversarial: str = "bce",
         label_smoothing: float = 0.0,
+        augment: str = "",
+        augment_seed: int = 0,
+        feature_matching: float = 0.0,
+        r1: float = 0.0,
+        r1_every: int = 16,
         **kwargs: Any,
     ) -> None:
-        if alpha < 0:
-            raise ValueError(f"alpha must not be negative, got {alpha!r}")
+        weights = {"alpha": alpha, "feature_matching": feature_matching, "r1": r1}
+        for name, weight in weights.items():
+            if not weight >= 0:
+                raise ValueError(f"{name} must not be negative, got {weight!r}")
+        if int(r1_every) != r1_every or r1_every < 1:
+            raise ValueError(f"r1_every must be a positive integer, got {r1_every!r}")
+        kinds = parse_augment(augment)
         trackers = Trackers(
             "loss",
             "completion_loss",
@@ -71,6 +117,8 @@ class JointTrainer(Trainer):
             "completion_gradient_norm",
             "discriminator_gradient_norm",
             "alpha",
+            *(["feature_loss"] if feature_matching else []),
+            *(["r1_penalty"] if r1 else []),
         )
         networks = {"completion_network": completion_network, "discriminator": discriminator}
         super().__init__(networks, trackers, **kwargs)
@@ -78,7 +126,14 @@ class JointTrainer(Trainer):
             "alpha": alpha,
             "adversarial": adversarial,
             "label_smoothing": label_smoothing,
+            "augment": ",".join(kinds),
+            "augment_seed": augment_seed,
+            "feature_matching": feature_matching,
+            "r1": r1,
+            "r1_every": int(r1_every),
         }
+        self._kinds = kinds
+        self._features = FeatureNetwork(discriminator) if feature_matching else None
         self.completion_loss = MaskedMeanSquaredError()
         self.discriminator_loss = DiscriminatorLoss(adversarial, label_smoothing)
         self.fooling_loss = FoolingLoss(adversarial)
@@ -119,6 +174,8 @@ class JointTrainer(Trainer):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         data = self.batch(data)
         image, mask = data["image"], data["mask"]
+        real = self._augmented(image, _REAL)
+        step = self.optimizer.iterations.value
         learned = self.completion_network.trainable_variables
         judged_by = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -126,22 +183,30 @@ class JointTrainer(Trainer):
             generated = self(data, training=True)
             completed = composite(image, mask, generated)
 
-            fixed = tf.stop_gradient(completed)
+            fixed = self._augmented(tf.stop_gradient(completed), _FAKE)
             with tf.GradientTape(watch_accessed_variables=False) as inner:
                 watch(inner, judged_by)
+                shown = {**data, "image": real}
                 d_loss, scores = compare(
-                    self.discriminator, self.discriminator_loss, data, fixed, training=True
+                    self.discriminator, self.discriminator_loss, shown, fixed, training=True
                 )
-                scaled = self.discriminator_optimizer.scale_loss(d_loss)
+                penalty, due = self._penalty(shown, step)
+                whole = d_loss if penalty is None else d_loss + self._r1_weight * penalty
+                scaled = self.discriminator_optimizer.scale_loss(whole)
             with tape.stop_recording():
                 d_norm = update(self.discriminator_optimizer, inner, scaled, judged_by)
 
             error = self.completion_loss(image, generated, mask)
-            fooled = self._fooled(data, completed, training=True)
-            loss = error + self.alpha * fooled
+            fooled, features = self._fooled(data, completed, training=True)
+            loss = self._whole(error, fooled, features)
             scaled = self.optimizer.scale_loss(loss)
         norm = update(self.optimizer, tape, scaled, learned)
-        return self._log(loss, error, fooled, d_loss, scores, norm, d_norm)
+        logs = self._log(loss, error, fooled, features, d_loss, scores, norm, d_norm)
+        if penalty is not None:
+            mean = self._trackers.means["r1_penalty"]
+            mean.update_state(penalty * replicas(), sample_weight=due)
+            logs["r1_penalty"] = mean.result()
+        return logs
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         data = self.batch(data)
@@ -152,19 +217,59 @@ class JointTrainer(Trainer):
             self.discriminator, self.discriminator_loss, data, completed, training=False
         )
         error = self.completion_loss(image, generated, mask)
-        fooled = self._fooled(data, completed, training=False)
-        loss = error + self.alpha * fooled
-        return self._log(loss, error, fooled, d_loss, scores)
+        fooled, features = self._fooled(data, completed, training=False)
+        loss = self._whole(error, fooled, features)
+        return self._log(loss, error, fooled, features, d_loss, scores)
 
-    def _fooled(self, data: dict, completed: tf.Tensor, training: bool) -> tf.Tensor:
-        logits = judge(self.discriminator, completed, data["patch"], training)
-        return self.fooling_loss(tf.ones_like(logits), logits)
+    def _augmented(self, images: tf.Tensor, who: int) -> tf.Tensor:
+        """Augment images as one of those who draw in this step does; each replica its own."""
+        if not self._kinds:
+            return images
+        step = tf.cast(self.optimizer.iterations.value, tf.int32)
+        seed = tf.stack([tf.cast(self._settings["augment_seed"], tf.int32), step])
+        context = tf.distribute.get_replica_context()
+        place = tf.cast(context.replica_id_in_sync_group, tf.int32) * 3 + who
+        return augment_images(
+            images, self._kinds, tf.random.experimental.stateless_fold_in(seed, place)
+        )
+
+    @property
+    def _r1_weight(self) -> float:
+        return self._settings["r1"] / 2 * self._settings["r1_every"]
+
+    def _penalty(self, shown: dict, step: Any) -> tuple[Any, Any]:
+        """Return the penalty, 0 in steps without it, and whether this step has it."""
+        if not self._settings["r1"]:
+            return None, None
+        due = step % self._settings["r1_every"] == 0
+        penalty = tf.cond(
+            due,
+            lambda: gradient_penalty(self.discriminator, shown["image"], shown["real_patch"]),
+            lambda: tf.zeros(()),
+        )
+        return penalty, tf.cast(due, tf.float32)
+
+    def _fooled(self, data: dict, completed: tf.Tensor, training: bool) -> tuple[Any, Any]:
+        """Return the fooling loss, and the distance of features or None."""
+        shown = self._augmented(completed, _FOOLING) if training else completed
+        if self._features is None:
+            logits = judge(self.discriminator, shown, data["patch"], training)
+            return self.fooling_loss(tf.ones_like(logits), logits), None
+        real = self._augmented(data["image"], _FOOLING) if training else data["image"]
+        logits, features = self._features(shown, data["patch"], training)
+        _, wanted = self._features(real, data["patch"], training)
+        return self.fooling_loss(tf.ones_like(logits), logits), feature_distance(wanted, features)
+
+    def _whole(self, error: tf.Tensor, fooled: tf.Tensor, features: Any) -> tf.Tensor:
+        loss = error + self.alpha * fooled
+        return loss if features is None else loss + self._settings["feature_matching"] * features
 
     def _log(
         self,
         loss: tf.Tensor,
         error: tf.Tensor,
         fooled: tf.Tensor,
+        features: Any,
         d_loss: tf.Tensor,
         scores: dict[str, tf.Tensor],
         norm: Any = None,
@@ -179,6 +284,7 @@ class JointTrainer(Trainer):
             completion_gradient_norm=norm,
             discriminator_gradient_norm=d_norm,
             alpha=self.alpha,
+            **({} if features is None else {"feature_loss": features * count}),
             **scores,
         )
 
