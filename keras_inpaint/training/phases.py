@@ -45,7 +45,16 @@ def build_trainer(
         trainer.compile(judging(), DiscriminatorLoss(config.adversarial, config.label_smoothing))
     else:
         trainer = JointTrainer(
-            network, discriminator, config.alpha, config.adversarial, config.label_smoothing
+            network,
+            discriminator,
+            config.alpha,
+            config.adversarial,
+            config.label_smoothing,
+            augment=config.augment,
+            augment_seed=config.seed,
+            feature_matching=config.feature_matching,
+            r1=config.r1,
+            r1_every=config.r1_every,
         )
         trainer.compile(learning(config.ema), judging())
     trainer.keep_averages_apart = True

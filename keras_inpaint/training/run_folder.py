@@ -30,6 +30,8 @@ COLUMNS = (
     "completion_loss",
     "adversarial_loss",
     "discriminator_loss",
+    "feature_loss",
+    "r1_penalty",
     "real_score",
     "fake_score",
     "discriminator_accuracy",

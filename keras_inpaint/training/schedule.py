@@ -306,7 +306,8 @@ class Schedule:
 
 def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> None:
     wanted = config.as_dict()
-    found = {"cooldown": 0, **found}  # what runs of earlier versions lack
+    # What runs of earlier versions lack is off.
+    found = {each.name: each.default for each in dataclasses.fields(config)} | found
     growing = config.decay == "constant" and found.get("decay") == "constant"
     growing = growing and not config.cooldown and not found["cooldown"]
     different = [k for k in wanted if found.get(k) != wanted[k]]

@@ -121,7 +121,8 @@ def test_a_finished_phase_cannot_be_branched(images, tmp_path):
 def test_a_run_of_before_there_was_a_cooldown_goes_on(images, tmp_path):
     train(CONFIG, tmp_path, images=images)
     found = json.loads((tmp_path / "config.json").read_text())
-    del found["config"]["cooldown"]
+    for setting in ("cooldown", "augment", "r1", "r1_every", "feature_matching"):
+        del found["config"][setting]
     (tmp_path / "config.json").write_text(json.dumps(found))
     longer = dataclasses.replace(CONFIG, steps=(10, 0, 0))
     train(longer, tmp_path, images=images)

@@ -272,3 +272,37 @@ def test_a_run_that_failed_says_so(images, tmp_path, caplog):
 def test_what_does_not_fit_the_crop_is_refused_at_once(settings, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(CONFIG, **settings)
+
+
+def test_the_options_of_phase_three_reach_its_trainer_and_resume_exactly(images, tmp_path):
+    config = dataclasses.replace(
+        CONFIG,
+        steps=(2, 2, 6),
+        augment="color,translation",
+        feature_matching=0.02,
+        r1=1.0,
+        r1_every=2,
+    )
+    train(config, tmp_path / "whole", images=images)
+    with pytest.raises(Killed):
+        train(
+            config,
+            tmp_path / "stopped",
+            images=images,
+            save_seconds=0,
+            listener=kill_at(3, 3),
+        )
+    train(config, tmp_path / "stopped", images=images)
+    table = [row for row in rows(tmp_path / "whole") if row["phase"] == 3]
+    assert all(row["feature_loss"] > 0 and row["r1_penalty"] > 0 for row in table)
+    finished = [
+        read_network(tmp_path / run / "completion.keras").get_weights()
+        for run in ("whole", "stopped")
+    ]
+    for mine, its in zip(*finished, strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
+def test_an_unknown_augmentation_is_named():
+    with pytest.raises(ValueError, match="got 'blur'"):
+        TrainingConfig(augment="blur")
