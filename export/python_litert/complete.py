@@ -3,7 +3,8 @@
     python complete.py MODEL.tflite PHOTO MASK RESULT
 
 White in the mask is the hole. A file for any size takes the whole photo; one for fixed sizes
-takes the part around the hole. Outside the hole the photo's pixels stay as they are.
+takes the part around the hole. What was generated is blended into the photo by Poisson (`--blend
+none` leaves it as the network gave it). Outside the hole the photo's pixels stay as they are.
 """
 
 import argparse
@@ -17,6 +18,11 @@ from PIL import Image, ImageOps
 SIZE_MULTIPLE = 4
 #: Pixels around a hole that should be seen; the network reaches about 150.
 MARGIN = 48
+BLENDS = ("poisson", "none")
+#: The surface is solved for until its residual is this share of that of a surface of zeros.
+TOLERANCE = 5e-4
+#: Areas with fewer pixels are solved without a coarser grid; steps on one grid at most.
+SMALL, MOST_STEPS = 64, 400
 
 Box = tuple[int, int, int, int]
 
@@ -29,6 +35,7 @@ def main() -> None:
     parser.add_argument("mask", type=Path)
     parser.add_argument("result", type=Path)
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--blend", choices=BLENDS, default="poisson")
     options = parser.parse_args()
     try:
         photo = np.asarray(ImageOps.exif_transpose(Image.open(options.photo)).convert("RGB"))
@@ -36,7 +43,8 @@ def main() -> None:
         if hole.shape != photo.shape[:2]:
             raise ValueError(f"the mask is {hole.shape[::-1]}, the photo {photo.shape[1::-1]} px")
         interpreter = Interpreter(str(options.model), num_threads=options.threads)
-        Image.fromarray(complete(interpreter, photo, hole)).save(options.result)
+        completed = complete(interpreter, photo, hole, options.blend)
+        Image.fromarray(completed).save(options.result)
     except (OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
 
@@ -62,19 +70,33 @@ def read_hole(path: Path) -> np.ndarray:
     return values >= white / 2
 
 
-def complete(interpreter: Interpreter, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def complete(
+    interpreter: Interpreter, photo: np.ndarray, hole: np.ndarray, blend: str = "poisson"
+) -> np.ndarray:
     """Return a photo with its holes filled.
 
     Args:
         interpreter: Holds an exported TFLite file.
         photo: Uint8 `(height, width, 3)`.
         hole: Bool `(height, width)`.
+        blend: String, one of `BLENDS`.
 
     Returns:
         Uint8 `(height, width, 3)`; outside the hole the bytes of `photo`.
+
+    Raises:
+        ValueError: If `blend` is another.
     """
+    if blend not in BLENDS:
+        raise ValueError(f"blend must be one of {BLENDS}, got {blend!r}")
     if not hole.any():
         return photo.copy()
+    completed = generate(interpreter, photo, hole)
+    return poisson(completed, hole) if blend == "poisson" else completed
+
+
+def generate(interpreter: Interpreter, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Return a photo with the network's pixels in its holes, unblended; as for `complete`."""
     sizes = signature_sizes(interpreter)
     height, width = hole.shape
     if "complete" in sizes:
@@ -134,6 +156,119 @@ def around(box: Box, size: tuple[int, int], photo: tuple[int, int]) -> Box:
         max(min((box[i] + box[i + 2] - sides[i]) // 2, photo[i] - sides[i]), 0) for i in (0, 1)
     ]
     return starts[0], starts[1], starts[0] + sides[0], starts[1] + sides[1]
+
+
+def poisson(completed: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """Shift generated pixels smoothly so that they meet the known ones at the hole's rim.
+
+    Rim pixels, those of the hole with a known pixel above, below, left or right, become the mean
+    of these; every other is shifted by the mean of its neighbours' shifts, so that what was
+    generated keeps its gradients. At the photo's border nothing is fixed. Perez et al., "Poisson
+    image editing", 2003, https://doi.org/10.1145/882262.882269.
+
+    Args:
+        completed: Uint8 `(height, width, 3)`, the photo with generated holes.
+        hole: Bool `(height, width)`.
+
+    Returns:
+        Uint8 `(height, width, 3)`, a new array. Outside the hole it has the bytes of `completed`;
+        without a hole or without a known pixel it is a copy.
+    """
+    result = completed.copy()
+    if not hole.any() or hole.all():
+        return result
+    top, left, bottom, right = hole_box(hole)
+    box = np.s_[max(top - 1, 0) : bottom + 1, max(left - 1, 0) : right + 1]
+    part, inside = completed[box].astype(np.float32), hole[box]
+    known = ~inside[..., None]
+    count = _neighbour_sum(known.astype(np.float32))
+    rim = inside & (count[..., 0] > 0)
+    shift = _neighbour_sum(part * known) / np.maximum(count, 1) - part
+    shift = membrane(shift, rim, inside)
+    result[box][inside] = np.clip(np.rint(part + shift), 0, 255).astype(np.uint8)[inside]
+    return result
+
+
+def membrane(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> np.ndarray:
+    """Extend values from some pixels of a domain to all of it, each free one its neighbours' mean.
+
+    Conjugate gradients on the free pixels, started from the solution on a grid of half the size.
+
+    Args:
+        values: Float32 `(height, width, channels)`, read where `fixed`.
+        fixed: Bool `(height, width)`, a part of `domain` that is not empty.
+        domain: Bool `(height, width)`, where the surface lives; nothing flows across its outline.
+
+    Returns:
+        Float32 `(height, width, channels)`, 0 outside the domain.
+    """
+    surface = np.where(fixed[..., None], values, 0).astype(np.float32)
+    free = domain & ~fixed
+    count = np.count_nonzero(free)
+    if not count:
+        return surface
+    if count < SMALL or min(free.shape) < 4:
+        start = np.broadcast_to(surface.sum(axis=(0, 1)) / np.count_nonzero(fixed), surface.shape)
+    else:
+        blocks = _blocks(fixed[..., None].astype(np.float32))
+        half = _blocks(surface) / np.maximum(blocks, 1)
+        half_domain = _blocks(domain[..., None].astype(np.float32))[..., 0] > 0
+        half = membrane(half, blocks[..., 0] > 0, half_domain)
+        start = half.repeat(2, axis=0).repeat(2, axis=1)[: free.shape[0], : free.shape[1]]
+
+    # Free pixels are numbered; any other has the number of a last column, of zeros.
+    number = np.full((free.shape[0] + 2, free.shape[1] + 2), count)
+    number[1:-1, 1:-1][free] = np.arange(count)
+    neighbours = [place[free] for place in _neighbours(number)]
+    degree = _neighbour_sum(domain[..., None].astype(np.float32))[free].T
+    given = _neighbour_sum(surface)[free].T
+
+    def applied(solution: np.ndarray) -> np.ndarray:
+        product = degree * solution[:, :-1]
+        for neighbour in neighbours:
+            product -= solution.take(neighbour, axis=1)
+        return product
+
+    solution, direction = np.zeros((2, len(given), count + 1), np.float32)
+    solution[:, :-1] = start[free].T
+    residual = given - applied(solution)
+    direction[:, :-1] = residual
+    least, energy = TOLERANCE**2 * _dot(given, given), _dot(residual, residual)
+    for _ in range(MOST_STEPS):
+        if np.all(energy <= least):
+            break
+        change = applied(direction)
+        step = _ratio(energy, _dot(direction[:, :-1], change))
+        solution += step * direction
+        residual -= step * change
+        last, energy = energy, _dot(residual, residual)
+        direction[:, :-1] = residual + _ratio(energy, last) * direction[:, :-1]
+    surface[free] = solution[:, :-1].T
+    return surface
+
+
+def _neighbours(padded: np.ndarray) -> list[np.ndarray]:
+    """Return what lies above, below, left and right of each pixel of a padded array."""
+    return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
+
+
+def _neighbour_sum(values: np.ndarray) -> np.ndarray:
+    return sum(_neighbours(np.pad(values, ((1, 1), (1, 1), (0, 0)))))
+
+
+def _blocks(values: np.ndarray) -> np.ndarray:
+    """Return the sums over blocks of two by two."""
+    values = np.pad(values, [(0, side % 2) for side in values.shape[:2]] + [(0, 0)])
+    return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the scalar product of each channel, `(channels, 1)`."""
+    return np.einsum("cn,cn->c", a, b)[:, None]
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
 
 
 def _run(interpreter: Interpreter, name: str, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:

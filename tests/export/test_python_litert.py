@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +70,107 @@ def check(result, network, files, size):
 
 
 @pytest.mark.parametrize(("kind", "size"), (("any", (96, 120)), ("fixed", (128, 128))))
-def test_it_does_what_keras_does(models, files, tiny_network, tmp_path, kind, size):
+def test_unblended_it_does_what_keras_does(models, files, tiny_network, tmp_path, kind, size):
     result = tmp_path / "completed.png"
-    arguments = [PROGRAM, models[kind], *files[:2], result]
+    arguments = [PROGRAM, models[kind], *files[:2], result, "--blend", "none"]
     subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments], check=True)
     check(result, tiny_network, files, size)
+
+
+def holes(kind, size):
+    """A hole of a kind, bool `(height, width)`."""
+    hole = np.zeros(size, bool)
+    if kind == "middle":
+        hole[35:58, 40:71] = True
+    elif kind == "corner":
+        hole[:30, -40:] = True
+    elif kind == "from border to border":
+        hole[40:52] = True
+    elif kind == "several":
+        hole[5:20, 5:30] = hole[50:70, 60:90] = hole[80, 10] = hole[81, 11] = True
+    elif kind == "all but one pixel":
+        hole[:] = True
+        hole[30, 40] = False
+    else:
+        raise ValueError(kind)
+    return hole
+
+
+KINDS = ("middle", "corner", "from border to border", "several", "all but one pixel")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blended_it_does_what_the_package_does(models, tiny_network, photo, tmp_path, kind):
+    from keras_inpaint import Inpainter
+
+    hole = holes(kind, photo.shape[:2])
+    photo_file, mask_file, result = (tmp_path / f"{name}.png" for name in ("photo", "mask", "out"))
+    Image.fromarray(photo).save(photo_file)
+    Image.fromarray(hole).save(mask_file)
+    arguments = [PROGRAM, models["any"], photo_file, mask_file, result]
+    subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *arguments], check=True)
+    blended = np.asarray(Image.open(result)).astype(int)
+    settings = {"scale": 1, "texture": "off", "coarse": "off"}
+    wanted = Inpainter(tiny_network, blend="poisson", **settings)(photo, hole)
+    bare = Inpainter(tiny_network, blend="none", **settings)(photo, hole)
+    np.testing.assert_array_equal(blended[~hole], photo[~hole])
+    assert np.abs(blended - wanted)[hole].mean() < 1.5
+    assert np.abs(bare.astype(int) - wanted)[hole].mean() > 6  # it had something to do
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_surface_solves_laplaces_equation(example, kind):
+    """Against a dense solver, on a small photo."""
+    hole = holes(kind, (96, 120))[::2, ::2]
+    rim = hole & (example._neighbour_sum((~hole)[..., None].astype(np.float32))[..., 0] > 0)
+    values = np.random.default_rng(1).normal(0, 40, (*hole.shape, 3)).astype(np.float32)
+    free = np.argwhere(hole & ~rim)
+    number = {tuple(place): index for index, place in enumerate(free)}
+    matrix, given = np.zeros((len(free), len(free))), np.zeros((len(free), 3))
+    for index, (y, x) in enumerate(free):
+        for place in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= place[0] < hole.shape[0] and 0 <= place[1] < hole.shape[1] and hole[place]:
+                matrix[index, index] += 1
+                if place in number:
+                    matrix[index, number[place]] -= 1
+                else:
+                    given[index] += values[place]
+    surface = example.membrane(values, rim, hole)
+    np.testing.assert_allclose(surface[hole & ~rim], np.linalg.solve(matrix, given), atol=1)
+    np.testing.assert_array_equal(surface[rim], values[rim])
+    assert not surface[~hole].any()
+
+
+def test_a_shifted_photo_is_shifted_back(example):
+    """A generated part that is right but for its colour cast becomes right."""
+    ramp = np.arange(60, 180, dtype=np.uint8)
+    smooth = np.broadcast_to(ramp[None, :, None], (96, 120, 3))
+    for kind in KINDS:
+        hole = holes(kind, smooth.shape[:2])
+        cast = np.where(hole[..., None], smooth + np.array([40, 20, 10], np.uint8), smooth)
+        blended = example.poisson(cast, hole).astype(int)
+        assert np.abs(blended - smooth).max() <= 2, kind
+
+
+def test_nothing_known_is_left_as_generated(example, photo):
+    for hole in (np.ones(photo.shape[:2], bool), np.zeros(photo.shape[:2], bool)):
+        np.testing.assert_array_equal(example.poisson(photo, hole), photo)
+    one = np.zeros((1, 1, 3), np.uint8)
+    np.testing.assert_array_equal(example.poisson(one, np.ones((1, 1), bool)), one)
+
+
+def test_blending_is_quick(example):
+    photo = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+    hole = np.zeros((512, 512), bool)
+    hole[180:330, 180:330] = True
+    start = time.process_time()
+    example.poisson(photo, hole)
+    assert time.process_time() - start < 1
+
+
+def test_a_blend_that_is_unknown_is_named(example, photo):
+    with pytest.raises(ValueError, match="got 'feather'"):
+        example.complete(None, photo, np.ones(photo.shape[:2], bool), "feather")
 
 
 def test_a_hole_larger_than_every_signature_is_scaled(example, models):
@@ -112,7 +209,9 @@ def test_it_needs_three_packages_only(models, files, tiny_network, tmp_path):
     missing = subprocess.run([python, "-c", "import tensorflow"], capture_output=True, text=True)
     assert "ModuleNotFoundError" in missing.stderr
     result = tmp_path / "completed.png"
-    subprocess.run([python, PROGRAM, models["any"], *files[:2], result], check=True)
+    arguments = [PROGRAM, models["any"], *files[:2], result]
+    subprocess.run([python, *arguments], check=True)
+    subprocess.run([python, *arguments, "--blend", "none"], check=True)
     check(result, tiny_network, files, (96, 120))
 
 
