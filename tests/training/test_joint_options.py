@@ -167,6 +167,17 @@ def test_r1_teaches_the_discriminator_alone_and_every_so_often(batch):
     assert float(logs["discriminator_loss"]) == 0 and float(logs["r1_penalty"]) > 0
 
 
+def test_options_train_under_jit_compile(batch):
+    logs = []
+    for jit in (False, True):
+        trainer = build(**{**ALL, "augment": ""})
+        trainer.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=jit)
+        batches = tf.data.Dataset.from_tensors(batch).repeat()
+        logs.append(trainer.fit(batches, steps_per_epoch=3, verbose=0).history)
+    for key in ("loss", "feature_loss", "r1_penalty"):
+        assert logs[0][key] == pytest.approx(logs[1][key], rel=1e-2), key
+
+
 def test_r1_is_added_with_half_its_weight_times_the_steps_between(batch):
     """The update is the one of gamma / 2 times `r1_every` times the penalty."""
     trainer = build(rates=(0.0, 0.1), r1=3.0, r1_every=4)
