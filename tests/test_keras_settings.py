@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.long
+
 NETWORKS = """
 import sys
 import keras, numpy as np

@@ -53,6 +53,7 @@ def saved(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "imports",
     ["import keras_inpaint as ki, keras", "import keras, keras_inpaint as ki"],

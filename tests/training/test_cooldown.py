@@ -12,6 +12,8 @@ from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import Cooldown, branch_run
 from keras_inpaint.training.schedule import read_config, train
 
+pytestmark = pytest.mark.long
+
 CONFIG = TrainingConfig(
     size=16,
     width=0.0625,

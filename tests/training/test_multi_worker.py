@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.long
+
 PROGRAM = """
 import contextlib, json, os, sys
 import tensorflow as tf

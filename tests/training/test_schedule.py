@@ -17,6 +17,8 @@ from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.schedule import read_config, train
 
+pytestmark = pytest.mark.long
+
 CONFIG = TrainingConfig(
     size=16,
     width=0.0625,

@@ -141,6 +141,7 @@ def test_it_is_measured_and_completes_photos(forms, photo, tmp_path):
     assert done.holes.pixels and (tmp_path / "o.png").exists()
 
 
+@pytest.mark.long
 def test_training_starts_from_it_and_goes_on(forms, photo, tmp_path):
     (tmp_path / "photos").mkdir()
     for number in range(12):
