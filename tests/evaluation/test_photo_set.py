@@ -105,7 +105,7 @@ def test_split_of_a_run(tmp_path):
     for text in (None, "{}", "no json", '{"config": {"held_out": 0, "seed": 1}}'):
         if text is not None:
             (tmp_path / "config.json").write_text(text)
-        with pytest.raises(ValueError, match=r"no folder of a training run|held no photos out"):
+        with pytest.raises(ValueError, match=r"not a folder of a training run|held no photos out"):
             split_of_run(tmp_path)
     (tmp_path / "config.json").write_text('{"config": {"held_out": 0.25, "seed": 3, "size": 9}}')
     assert split_of_run(tmp_path) == (0.25, 3)

@@ -156,7 +156,7 @@ def test_threads(model_forms, photo_and_hole, caplog):
     ("name", "content", "message"),
     [
         ("broken.keras", b"PK nothing", "broken.keras"),
-        ("broken.tflite", b"nothing", "no TFLite file"),
+        ("broken.tflite", b"nothing", "not a TFLite file"),
         ("broken.tflite", b"\x00\x00\x00\x00TFL3" + b"\x00" * 64, "broken.tflite"),
     ],
 )
