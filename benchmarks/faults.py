@@ -21,6 +21,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from keras_inpaint.training.run_folder import RunFolder
+
 FAULTS = ("kill", "flipped bit", "cut off", "full disk", "changing folder")
 _PHOTOS = 24
 
@@ -49,7 +51,8 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
     restarts = finished = different = 0
     while sum(injected.values()) < count:
         run = folder / f"run{finished}"
-        fault = draw.choice(FAULTS)
+        # Before there is a state, nothing of it can be damaged, nor too large for a disk.
+        fault = draw.choice(FAULTS) if RunFolder(run).state_file.exists() else "kill"
         child = _start(photos, run, fault)
         ended = _wait_for_training(child)
         if not ended:
@@ -60,9 +63,8 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
             different += _differs(expected, _weights(run))
             continue
         injected[fault] += 1
-        state = run / "state" / "state.npz"
-        if fault in ("flipped bit", "cut off") and state.exists():
-            _damage(state, fault, draw)
+        if fault in ("flipped bit", "cut off"):
+            _damage(RunFolder(run).state_file, fault, draw)
         print(f"{sum(injected.values())}/{count}: {fault}", file=sys.stderr)
     run = folder / f"run{finished}"
     if run.exists():
@@ -104,8 +106,7 @@ def _damage(state: Path, fault: str, draw: random.Random) -> None:
 
 
 def _start(photos: Path, run: Path, fault: str = "") -> subprocess.Popen:
-    state = run / "state" / "state.npz"
-    limit = state.stat().st_size // 2 if fault == "full disk" and state.exists() else 0
+    limit = RunFolder(run).state_file.stat().st_size // 2 if fault == "full disk" else 0
     command = [sys.executable, "-m", "benchmarks.faults", "--child", photos, run, str(limit)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 

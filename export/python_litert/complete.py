@@ -184,12 +184,12 @@ def poisson(completed: np.ndarray, hole: np.ndarray) -> np.ndarray:
     count = _neighbour_sum(known.astype(np.float32))
     rim = inside & (count[..., 0] > 0)
     shift = _neighbour_sum(part * known) / np.maximum(count, 1) - part
-    shift = membrane(shift, rim, inside)
+    shift = solve_laplace(shift, rim, inside)
     result[box][inside] = np.clip(np.rint(part + shift), 0, 255).astype(np.uint8)[inside]
     return result
 
 
-def membrane(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> np.ndarray:
+def solve_laplace(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> np.ndarray:
     """Extend values from some pixels of a domain to all of it, each free one its neighbours' mean.
 
     Conjugate gradients on the free pixels, started from the solution on a grid of half the size.
@@ -213,7 +213,7 @@ def membrane(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> np.nd
         blocks = _blocks(fixed[..., None].astype(np.float32))
         half = _blocks(surface) / np.maximum(blocks, 1)
         half_domain = _blocks(domain[..., None].astype(np.float32))[..., 0] > 0
-        half = membrane(half, blocks[..., 0] > 0, half_domain)
+        half = solve_laplace(half, blocks[..., 0] > 0, half_domain)
         start = half.repeat(2, axis=0).repeat(2, axis=1)[: free.shape[0], : free.shape[1]]
 
     # Free pixels are numbered; any other has the number of a last column, of zeros.

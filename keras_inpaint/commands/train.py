@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -33,29 +34,24 @@ def _options(function: Any) -> Any:
 def _option(setting: dataclasses.Field) -> Any:
     flag, limits = "--" + setting.name.replace("_", "-"), setting.metadata
     known: dict[str, Any] = {"default": None, "help": limits["help"]}
-    kind = type(setting.default)
+    kind = (*typing.get_args(setting.type), setting.type)[0]  # of float | None, or of a tuple
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", **known)
-    if kind is tuple:
-        known["nargs"], kind = len(setting.default), type(setting.default[0])
-    if "float" in str(setting.type):
-        kind = float
-    elif "int" in str(setting.type):
-        kind = int
+    if isinstance(setting.default, tuple):
+        known["nargs"] = len(setting.default)
+    least = limits.get("above", limits.get("minimum"))
     if "choices" in limits:
         known["type"] = click.Choice(limits["choices"])
-    elif kind in (int, float):
-        least, most = limits.get("above", limits.get("minimum")), limits.get("maximum")
-        number = {
-            "min": least,
-            "max": limits.get("below", most),
-            "min_open": "above" in limits,
-            "max_open": "below" in limits,
-        }
+    elif least is not None:
         ranges = click.IntRange if kind is int else click.FloatRange
-        known["type"] = kind if least is None else ranges(**number)
+        known["type"] = ranges(
+            min=least,
+            max=limits.get("below", limits.get("maximum")),
+            min_open="above" in limits,
+            max_open="below" in limits,
+        )
     else:
-        known["type"] = str
+        known["type"] = kind
     return click.option(flag, setting.name, **known)
 
 

@@ -59,12 +59,7 @@ class LiteRTRuntime(Runtime):
         # A file with a signature for any size takes any size, whatever else it holds.
         self.fixed_sizes = () if None in self._runners else tuple(sorted(self._runners))
         self.card = {**metadata, **card_beside(self._path)}
-        reach = metadata.get("reach")
-        self.reach = (
-            ReceptiveField.of_pixels(int(reach["before"]), int(reach["after"]))
-            if reach
-            else ReceptiveField()
-        )
+        self.reach = ReceptiveField.of_card(metadata)
         pixel = metadata.get("mean_pixel")
         self.mean_pixel = tuple(map(float, pixel)) if pixel else None
 

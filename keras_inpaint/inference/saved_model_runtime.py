@@ -44,7 +44,7 @@ class SavedModelRuntime(Runtime):
             raise ValueError(f"{model} has no signature {SIGNATURE!r}: it has {names}")
         self._complete = self._loaded.signatures[SIGNATURE]
         self.card = card = _card(Path(model))
-        self.reach = _reach(card)
+        self.reach = ReceptiveField.of_card(card)
         pixel = card.get("mean_pixel")
         self.mean_pixel = tuple(map(float, pixel)) if pixel else None
 
@@ -62,12 +62,3 @@ def _card(folder: Path) -> dict:
             return json.loads(path.read_text("utf-8"))
     logger.info("%s has no %s: taking the paper's network's reach", folder, _CARD)
     return {}
-
-
-def _reach(card: dict) -> ReceptiveField:
-    reach = card.get("reach")
-    return (
-        ReceptiveField.of_pixels(int(reach["before"]), int(reach["after"]))
-        if reach
-        else ReceptiveField()
-    )

@@ -4,7 +4,7 @@ A chain of convolutions maps an interval of output pixels to the interval of inp
 it depends on; the same for rows and columns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,16 @@ class ReceptiveField:
         if before < 0 or after < 0:
             raise ValueError(f"a reach is not negative, got before={before}, after={after}")
         return cls(before, after, round_up(max(before, after)))
+
+    @classmethod
+    def of_card(cls, card: Mapping[str, Any]) -> "ReceptiveField":
+        """Return the reach that an exported network's card or metadata tells; else the paper's.
+
+        Args:
+            card: Mapping that may hold `reach`, with `before` and `after` in pixels.
+        """
+        reach = card.get("reach")
+        return cls.of_pixels(int(reach["before"]), int(reach["after"])) if reach else cls()
 
 
 @dataclass(frozen=True)

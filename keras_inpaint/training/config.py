@@ -5,6 +5,7 @@ reads its options from the fields.
 """
 
 import dataclasses
+import operator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -224,10 +225,10 @@ def _check_limits(setting: dataclasses.Field, value: Any) -> None:
     if "choices" in limits and value not in limits["choices"]:
         raise ValueError(f"{setting.name} must be one of {limits['choices']}, got {value!r}")
     rules = (
-        ("minimum", "at least", lambda number, limit: number >= limit),
-        ("above", "above", lambda number, limit: number > limit),
-        ("maximum", "at most", lambda number, limit: number <= limit),
-        ("below", "below", lambda number, limit: number < limit),
+        ("minimum", "at least", operator.ge),
+        ("above", "above", operator.gt),
+        ("maximum", "at most", operator.le),
+        ("below", "below", operator.lt),
     )
     numbers = value if isinstance(value, tuple) else (value,)
     for key, words, holds in rules:

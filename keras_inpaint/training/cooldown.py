@@ -6,7 +6,6 @@ al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations"
 https://arxiv.org/abs/2405.18392.
 """
 
-import json
 import math
 import os
 import shutil
@@ -114,7 +113,7 @@ def branch_run(
         settings = {**config, "steps": steps, "cooldown": cooldown}
         result = TrainingConfig(**settings)
         found |= {"config": result.as_dict(), "branch_of": origin}
-        copy.config_file.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", "utf-8")
+        copy.write_json(copy.config_file, found)
         if target.path.is_dir():
             target.path.rmdir()
         os.rename(copy.path, target.path)

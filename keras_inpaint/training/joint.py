@@ -287,7 +287,7 @@ class JointTrainer(Trainer):
             completion_gradient_norm=norm,
             discriminator_gradient_norm=d_norm,
             alpha=self.alpha,
-            **({} if features is None else {"feature_loss": features * count}),
+            feature_loss=None if features is None else features * count,
             **scores,
         )
 

@@ -81,11 +81,16 @@ def _optimizer(
 
 def optimizer_parts(trainer: Trainer) -> dict[str, Any]:
     """Return the variables that a trainer adds to its networks', by part of a run's state."""
-    parts = {"optimizer": trainer.optimizer.variables}
-    if hasattr(trainer, "discriminator_optimizer"):
-        parts["discriminator_optimizer"] = trainer.discriminator_optimizer.variables
+    parts = {name: each.variables for name, each in optimizers_of(trainer).items()}
+    if hasattr(trainer, "alpha"):
         parts["alpha"] = [trainer.alpha]
     return parts
+
+
+def optimizers_of(trainer: Trainer) -> dict[str, keras.optimizers.Optimizer]:
+    """Return the optimisers of a compiled trainer by name: one, in phase 3 two."""
+    names = ("optimizer", "discriminator_optimizer")
+    return {name: getattr(trainer, name) for name in names if hasattr(trainer, name)}
 
 
 def moving_averages(trainer: keras.Model) -> list[Any]:

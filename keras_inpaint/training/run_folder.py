@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -65,7 +65,7 @@ class RunFolder:
         self.animation = self.path / "progress.gif"
         self.logs = self.path / "logs"
         self.lock_file = self.path / "running.pid"
-        self._damaged = False  # whether the newest state was found to be
+        self._newest: Path | None = None  # the newest whole state, once it was looked for
         self.failure_file = self.path / "failure.json"
 
     @contextlib.contextmanager
@@ -128,6 +128,7 @@ class RunFolder:
             ValueError: If its configuration cannot be read.
         """
         if fresh and self.config_file.exists():
+            self._newest = None
             for entry in (self.state_file.parent, self.samples, self.logs):
                 shutil.rmtree(entry, ignore_errors=True)
             for entry in (
@@ -200,38 +201,37 @@ class RunFolder:
             for number, variable in enumerate(variables):
                 arrays[f"{part}/{number:04d}"] = np.asarray(variable)
         arrays["sha256"] = _digest(arrays)
+        newest, self._newest = self._newest, None
         with replacing(self.state_file) as temporary:
             with temporary.open("wb") as file:
                 np.savez(file, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
-            if self.state_file.exists() and not self._damaged:
+            # A damaged state must not take the place of the whole one before it.
+            if self.state_file.exists() and newest != self.previous_state_file:
                 os.replace(self.state_file, self.previous_state_file)
-        self._damaged = False
+        self._newest = self.state_file
 
     def find_state(self) -> Path | None:
-        """Return the newest state that is whole; None where there is none yet.
+        """Return the newest state that is whole, read once to see that; None without one.
 
         Raises:
             ValueError: If there are states and all are damaged; the message names them.
         """
+        if self._newest is not None:
+            return self._newest
         damaged = []
         for path in (self.state_file, self.previous_state_file):
             if not path.exists():
                 continue
             try:
-                with path.open("rb") as file, np.load(file) as state:
-                    arrays = {key: state[key] for key in state.files}
-                digest = arrays.pop("sha256", None)  # states of earlier versions have none
-                if digest is not None and not np.array_equal(digest, _digest(arrays)):
-                    raise ValueError("its hash is another one")
-                int(arrays["phase"]), int(arrays["step"])
+                _check_state(path)
             except Exception as error:  # whatever a damaged archive makes NumPy and zipfile raise
                 damaged.append(f"{path} is damaged ({str(error) or type(error).__name__})")
                 continue
-            if damaged and not self._damaged:
-                logger.warning("%s: going on from the state before it, %s", damaged[0], path)
-            self._damaged = bool(damaged)
+            for words in damaged:
+                logger.warning("%s: going on from the state before it, %s", words, path)
+            self._newest = path
             return path
         if damaged:
             raise ValueError(f"{'; '.join(damaged)}: start over with --fresh")
@@ -273,10 +273,19 @@ class RunFolder:
                     variable.assign(state[key])
 
 
-def _digest(arrays: dict[str, Any]) -> np.ndarray:
+def _check_state(path: Path) -> None:
+    """Read a state through, one array at a time; whatever is wrong with it raises something."""
+    with path.open("rb") as file, np.load(file) as state:
+        digest = _digest(state)  # of earlier versions' states, too: reading checks their CRC
+        if "sha256" in state and not np.array_equal(state["sha256"], digest):
+            raise ValueError("its hash is another one")
+        int(state["phase"]), int(state["step"])
+
+
+def _digest(arrays: Mapping[str, Any]) -> np.ndarray:
     """Return the SHA-256 of arrays with their names, types and shapes, uint8 `(32,)`."""
     digest = hashlib.sha256()
-    for name in sorted(arrays):
+    for name in sorted(set(arrays) - {"sha256"}):
         array = np.asarray(arrays[name])
         digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -27,7 +27,7 @@ from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import Cooldown
 from keras_inpaint.training.evaluator import Evaluator
 from keras_inpaint.training.initial import start_from
-from keras_inpaint.training.phases import build_trainer, optimizer_parts
+from keras_inpaint.training.phases import build_trainer, optimizer_parts, optimizers_of
 from keras_inpaint.training.precision import choose_precision
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.trainer import Trainer, require_tensorflow
@@ -128,7 +128,7 @@ def _train(
     schedule = Schedule(config, folder, kept, held_out, precision, tell, save_seconds, callbacks)
     folder.create(
         {
-            **({} if found is None else {k: v for k, v in found.items() if k == "branch_of"}),
+            **(found or {}),  # a branch says of which run it is one
             "config": config.as_dict(),
             "precision": precision,
             "data": {
@@ -236,9 +236,8 @@ class Schedule:
         trainer = build_trainer(config, phase, self.network, self.discriminator)
         cooldown = []
         if config.cooldown:  # it reads the constant rates, before the state brings lowered ones
-            optimizers = [trainer.optimizer, getattr(trainer, "discriminator_optimizer", None)]
-            found = [optimizer for optimizer in optimizers if optimizer is not None]
-            cooldown = [Cooldown(found, done, total, config.cooldown)]
+            optimizers = list(optimizers_of(trainer).values())
+            cooldown = [Cooldown(optimizers, done, total, config.cooldown)]
         parts = {**self._network_parts(), **optimizer_parts(trainer)}
         if done:
             self.folder.load_state(parts)

@@ -1,10 +1,15 @@
 """Small images and batches for the trainers' tests."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import keras_inpaint as ki
 from keras_inpaint.data import sources
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `tiny_runs`
 
 SIZE, PATCH = 16, 8
 

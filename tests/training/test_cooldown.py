@@ -6,29 +6,17 @@ import json
 import keras
 import numpy as np
 import pytest
+import tiny_runs
+from tiny_runs import Killed, assert_same_network, kill_at
 
-from keras_inpaint.networks.weights import read_network
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import Cooldown, branch_run
 from keras_inpaint.training.schedule import read_config, train
 
 pytestmark = pytest.mark.long
 
-CONFIG = TrainingConfig(
-    size=16,
-    width=0.0625,
-    batch_size=4,
-    steps=(8, 0, 0),
-    masks="rectangles:4-8",
-    patch_size=8,
-    scale=(1.0, 1.0),
-    held_out=0.2,
-    precision="float32",
-    optimizer="muon",
-    learning_rate=0.01,
-    ema=0.9,
-    log_every=2,
-    judge_every=4,
+CONFIG = dataclasses.replace(
+    tiny_runs.CONFIG, steps=(8, 0, 0), optimizer="muon", learning_rate=0.01, ema=0.9
 )
 
 
@@ -43,27 +31,6 @@ class Rates(keras.callbacks.Callback):
         self.seen.append(float(self.model.optimizer.learning_rate))
 
 
-class Stopped(BaseException):
-    """Stands for a signal."""
-
-
-def stop_at(place):
-    def listener(event, facts):
-        if event == "step" and facts["step"] == place:
-            raise Stopped
-
-    return listener
-
-
-def weights(run):
-    return read_network(run / "completion.keras").get_weights()
-
-
-def assert_same(one, other):
-    for mine, its in zip(weights(one), weights(other), strict=True):
-        np.testing.assert_array_equal(mine, its)
-
-
 @pytest.fixture(scope="module")
 def runs(images, tmp_path_factory):
     """A run with a cooldown of 4 steps, and a constant one that was stopped after 4."""
@@ -72,8 +39,8 @@ def runs(images, tmp_path_factory):
     config = dataclasses.replace(CONFIG, cooldown=4)
     train(config, folder / "whole", images=images, callbacks=[rates])
     endless = dataclasses.replace(CONFIG, steps=(1000, 0, 0))
-    with pytest.raises(Stopped):
-        train(endless, folder / "constant", images=images, save_seconds=0, listener=stop_at(5))
+    with pytest.raises(Killed):
+        train(endless, folder / "constant", images=images, save_seconds=0, listener=kill_at(1, 5))
     return folder, rates.seen
 
 
@@ -90,11 +57,11 @@ def test_a_branch_is_what_the_whole_run_is(runs, images):
     state = (folder / "constant" / "state" / "state.npz").read_bytes()
     config = branch_run(folder / "constant", folder / "cooled", 4)
     assert config == dataclasses.replace(CONFIG, cooldown=4)
-    with pytest.raises(Stopped):  # in the middle of the cooldown, whose rate must not be lost
-        train(config, folder / "cooled", images=images, save_seconds=0, listener=stop_at(7))
+    with pytest.raises(Killed):  # in the middle of the cooldown, whose rate must not be lost
+        train(config, folder / "cooled", images=images, save_seconds=0, listener=kill_at(1, 7))
     assert branch_run(folder / "constant", folder / "cooled", 4) == config
     train(config, folder / "cooled", images=images)
-    assert_same(folder / "whole", folder / "cooled")
+    assert_same_network(folder / "whole", folder / "cooled")
     assert (folder / "constant" / "state" / "state.npz").read_bytes() == state
     assert read_config(folder / "constant").cooldown == 0
     assert not list(folder.glob(".cooled*"))

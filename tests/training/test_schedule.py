@@ -8,6 +8,7 @@ import os
 import keras
 import numpy as np
 import pytest
+from tiny_runs import CONFIG, Killed, assert_same_network, kill_at, killed
 
 from keras_inpaint.networks.completion import mean_pixel_of
 from keras_inpaint.networks.weights import read_network
@@ -18,36 +19,6 @@ from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.schedule import read_config, train
 
 pytestmark = pytest.mark.long
-
-CONFIG = TrainingConfig(
-    size=16,
-    width=0.0625,
-    batch_size=4,
-    steps=(6, 4, 5),
-    masks="rectangles:4-8",
-    patch_size=8,
-    scale=(1.0, 1.0),
-    held_out=0.2,
-    precision="float32",
-    log_every=2,
-    judge_every=4,
-)
-
-
-class Killed(BaseException):
-    """Stands for a signal that no code can catch."""
-
-
-def killed(*arguments):
-    raise Killed
-
-
-def kill_at(phase, step):
-    def listener(event, facts):
-        if event == "step" and (facts["phase"], facts["step"]) == (phase, step):
-            raise Killed
-
-    return listener
 
 
 def rows(run):
@@ -297,12 +268,7 @@ def test_the_options_of_phase_three_reach_its_trainer_and_resume_exactly(images,
     train(config, tmp_path / "stopped", images=images)
     table = [row for row in rows(tmp_path / "whole") if row["phase"] == 3]
     assert all(row["feature_loss"] > 0 and row["r1_penalty"] > 0 for row in table)
-    finished = [
-        read_network(tmp_path / run / "completion.keras").get_weights()
-        for run in ("whole", "stopped")
-    ]
-    for mine, its in zip(*finished, strict=True):
-        np.testing.assert_array_equal(mine, its)
+    assert_same_network(tmp_path / "whole", tmp_path / "stopped")
 
 
 def test_an_unknown_augmentation_is_named():
