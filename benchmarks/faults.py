@@ -10,6 +10,7 @@ happened to, in float32 on the processor.
 """
 
 import argparse
+import itertools
 import random
 import resource
 import shutil
@@ -54,14 +55,14 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
         # Before there is a state, nothing of it can be damaged, nor too large for a disk.
         fault = draw.choice(FAULTS) if RunFolder(run).state_file.exists() else "kill"
         child = _start(photos, run, fault)
-        ended = _wait_for_training(child)
-        if not ended:
-            ended = _disturb(child, fault, photos, draw)
+        _disturb(child, fault, photos, draw)
         restarts += 1
-        if ended and child.returncode == 0:
+        if child.returncode == 0:
             finished += 1
             different += _differs(expected, _weights(run))
             continue
+        if child.returncode != (1 if fault == "full disk" else -signal.SIGKILL):
+            raise SystemExit(f"after {dict(injected)} the run failed: code {child.returncode}")
         injected[fault] += 1
         if fault in ("flipped bit", "cut off"):
             _damage(RunFolder(run).state_file, fault, draw)
@@ -80,19 +81,23 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
         raise SystemExit(1)
 
 
-def _disturb(child: subprocess.Popen, fault: str, photos: Path, draw: random.Random) -> bool:
-    """Let a child train for a moment and end it; return whether it had ended by itself."""
+def _disturb(child: subprocess.Popen, fault: str, photos: Path, draw: random.Random) -> None:
+    """Let a child write some rows and states, and kill it, if the fault does not end it before."""
     if fault == "changing folder":
+        _wait_for_rows(child, 1)
         shutil.copyfile(next(photos.glob("*.png")), photos / "later.png")
-    try:
-        child.wait(timeout=draw.uniform(0.05, 2.5))
-        return True
-    except subprocess.TimeoutExpired:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        return False
-    finally:
-        (photos / "later.png").unlink(missing_ok=True)
+    _wait_for_rows(child, draw.randint(1, 8))
+    time.sleep(draw.uniform(0, 0.1))
+    if fault != "full disk":
+        child.kill()
+    child.wait()
+    (photos / "later.png").unlink(missing_ok=True)
+
+
+def _wait_for_rows(child: subprocess.Popen, count: int) -> None:
+    """Wait until a child has written so many rows of its metrics, or has ended."""
+    for _ in itertools.islice(child.stdout, count):
+        pass
 
 
 def _damage(state: Path, fault: str, draw: random.Random) -> None:
@@ -109,16 +114,6 @@ def _start(photos: Path, run: Path, fault: str = "") -> subprocess.Popen:
     limit = RunFolder(run).state_file.stat().st_size // 2 if fault == "full disk" else 0
     command = [sys.executable, "-m", "benchmarks.faults", "--child", photos, run, str(limit)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-
-def _wait_for_training(child: subprocess.Popen) -> bool:
-    """Wait until a child has begun its phase; return whether it ended before."""
-    for line in child.stdout:
-        if line.startswith("phase"):
-            time.sleep(0.01)
-            return False
-    child.wait()
-    return True
 
 
 def _train(photos: str, run: str, limit: int) -> None:
@@ -145,8 +140,8 @@ def _train(photos: str, run: str, limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
     def say(event: str, facts: dict) -> None:
-        if event == "phase":
-            print("phase", flush=True)
+        if event == "row":
+            print("row", flush=True)
 
     train(config, run, save_seconds=0, listener=say)
 
