@@ -1,6 +1,6 @@
 """Serve an exported SavedModel with KServe: V1 and V2 over HTTP, V2 over gRPC.
 
-python server.py models/faces/1 --name faces
+python server.py models/faces/1 --model_name faces
 """
 
 import argparse
@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from kserve import InferRequest, InferResponse, Model, ModelServer
+from kserve import InferRequest, InferResponse, Model, ModelServer, model_server
 from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import InferOutput
-
-TYPES = {tf.uint8: "UINT8", tf.float32: "FP32", tf.string: "BYTES"}
+from kserve.utils.numpy_codec import from_np_dtype
 
 
 class CompletionModel(Model):
@@ -35,8 +34,7 @@ class CompletionModel(Model):
             return self._rows_or_columns(payload)
         return self._tensors(payload)
 
-    def _run(self, name: str | None, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
-        name = name or "serving_default"
+    def _run(self, name: str, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
         if name not in self._model.signatures:
             known = ", ".join(self._model.signatures)
             raise InvalidInput(f"no signature {name!r}; there are {known}")
@@ -52,7 +50,7 @@ class CompletionModel(Model):
             raise InvalidInput(sentences[-1].partition("]\n")[0].strip()) from error
 
     def _rows_or_columns(self, request: dict[str, Any]) -> dict[str, Any]:
-        name = request.get("signature_name")
+        name = request.get("signature_name", "serving_default")
         if "instances" in request:
             rows = request["instances"]
             keys = rows[0] if rows and isinstance(rows[0], dict) else {}
@@ -70,13 +68,12 @@ class CompletionModel(Model):
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
 
     def _tensors(self, request: InferRequest) -> InferResponse:
-        name = (request.parameters or {}).get("signature_name")
+        name = (request.parameters or {}).get("signature_name", "serving_default")
         name = getattr(name, "string_param", name)
         outputs = []
         found = self._run(name, {entry.name: entry.as_numpy() for entry in request.inputs})
         for key, value in found.items():
-            kind = TYPES.get(tf.as_dtype(value.dtype), "BYTES")
-            output = InferOutput(key, list(value.shape), kind)
+            output = InferOutput(key, list(value.shape), from_np_dtype(value.dtype))
             output.set_data_from_numpy(value, binary_data=True)
             outputs.append(output)
         return InferResponse(request.id or "", self.name, outputs)
@@ -95,11 +92,8 @@ def _json(value: np.ndarray) -> list[Any]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("path")
-    parser.add_argument("--name", default="completion")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--grpc-port", type=int, default=8081)
+    # KServe's own options, which ModelServer reads itself: name, ports, TLS and more.
+    parser = argparse.ArgumentParser(description=__doc__, parents=[model_server.parser])
+    parser.add_argument("path", help="the folder of the SavedModel")
     chosen = parser.parse_args()
-    server = ModelServer(http_port=chosen.port, grpc_port=chosen.grpc_port, workers=1)
-    server.start([CompletionModel(chosen.name, chosen.path)])
+    ModelServer().start([CompletionModel(chosen.model_name, chosen.path)])

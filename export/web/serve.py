@@ -26,7 +26,7 @@ TYPES = {
 
 @functools.lru_cache(16)
 def _compressed(path: Path, changed: int) -> bytes:
-    return gzip.compress(path.read_bytes(), 6)
+    return gzip.compress(path.read_bytes(), 9)
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -43,13 +43,19 @@ class Handler(SimpleHTTPRequestHandler):
         path = Path(self.translate_path(self.path))
         if path.is_dir():
             path /= "index.html"
-        takes = "gzip" in self.headers.get("Accept-Encoding", "")
-        if not takes or path.suffix == ".png" or not path.is_file():
+        takes = self.headers.get("Accept-Encoding", "")
+        if path.suffix == ".png" or not path.is_file():
             return super().send_head()
-        body = _compressed(path, path.stat().st_mtime_ns)
+        brotli = path.with_name(f"{path.name}.br")  # `npm install` made it
+        if "br" in takes and brotli.is_file():
+            coding, body = "br", brotli.read_bytes()
+        elif "gzip" in takes:
+            coding, body = "gzip", _compressed(path, path.stat().st_mtime_ns)
+        else:
+            return super().send_head()
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(str(path)))
-        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Encoding", coding)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         return io.BytesIO(body)

@@ -54,8 +54,8 @@ def kserve_server(saved_model, tmp_path_factory):
     log = (tmp_path_factory.mktemp("kserve") / "log").open("w+b")
     process = subprocess.Popen(
         [
-            *(sys.executable, EXPORT / "kserve" / "server.py", saved_model, "--name", "tiny"),
-            *("--port", str(ports[0]), "--grpc-port", str(ports[1])),
+            *(sys.executable, EXPORT / "kserve" / "server.py", saved_model, "--model_name", "tiny"),
+            *("--http_port", str(ports[0]), "--grpc_port", str(ports[1])),
         ],
         stdout=log,
         stderr=subprocess.STDOUT,

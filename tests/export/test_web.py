@@ -1,7 +1,13 @@
 """The page of `export/web` in a browser, compared with LiteRT in Python."""
 
+import collections
+import contextlib
+import gzip
+import importlib.util
 import io
 import json
+import threading
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -333,6 +339,67 @@ def test_isolated_pages_use_threads(open_page):
     expected = "one thread" if cores == 1 else f"{cores} threads"
     words = page.page.text_content("#network")
     assert expected in words and "tiny: 64 \u00d7 64, 128 \u00d7 128" in words
+
+
+@contextlib.contextmanager
+def counting_server(folder, isolate=True):
+    """Serve a folder with `serve.py`; give its URL and a counter of the paths it is asked for."""
+    spec = importlib.util.spec_from_file_location("web_serve", WEB / "serve.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    asked = collections.Counter()
+    module.Handler.log_request = lambda self, *_: asked.update([self.path])
+    with module.make_server(folder, 0, isolate) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", asked
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(params=[True, False], ids=["threads", "one thread"])
+def counted_site(request, web_model, tmp_path):
+    """The page with its model, with and without threads, as `counting_server` gives it."""
+    for path in WEB.iterdir():
+        if path.name != "model.tflite":
+            (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "model.tflite").symlink_to(web_model)
+    with counting_server(tmp_path, request.param) as site:
+        yield site
+
+
+def test_nothing_is_fetched_twice(open_page, counted_site):
+    url, asked = counted_site
+    page = open_page(url)
+    page.page.wait_for_selector("#network[data-state=ready]")
+    page.page.click(".example")
+    page.is_in("painting")
+    page.stroke((150, 200), (170, 210))
+    page.complete()
+    assert {"/", "/model.tflite", "/example.png"} <= set(asked)
+    assert sum("litert_wasm" in path for path in asked) == 2
+    assert [path for path, count in asked.items() if count > 1] == []
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"), [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("identity", None)]
+)
+def test_a_file_is_sent_as_small_as_the_browser_takes_it(tmp_path, accepted, coding):
+    bodies = {"br": b"by Brotli", "gzip": b"\0asm" * 100, None: b"\0asm" * 100}
+    (tmp_path / "network.wasm").write_bytes(bodies[None])
+    (tmp_path / "network.wasm.br").write_bytes(bodies["br"])
+    with counting_server(tmp_path) as (url, _):
+        request = urllib.request.Request(
+            f"{url}network.wasm", headers={"Accept-Encoding": accepted}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            body = answer.read()
+    assert answer.headers["Content-Encoding"] == coding
+    assert answer.headers["Content-Type"] == "application/wasm"
+    assert int(answer.headers["Content-Length"]) == len(body)
+    assert (gzip.decompress(body) if coding == "gzip" else body) == bodies[coding]
 
 
 def test_a_missing_model_says_how_to_make_one(open_page, serve, web_model, by_python):

@@ -29,7 +29,8 @@ export function takePhotos(take, examples) {
   for (const button of document.querySelectorAll(".example")) {
     button.addEventListener("click", async () => {
       const address = button.querySelector("img").getAttribute("src");
-      const response = await fetch(address);
+      // The picture on the button has brought it.
+      const response = await fetch(address, { cache: "force-cache" });
       if (response.ok) take(await response.blob(), address.replace(/^.*\//, ""));
       else showError(`The example cannot be read: ${response.status}.`);
     });

@@ -60,10 +60,11 @@ function start(core, utils, wasm) {
 
 async function load(core, utils, wasm) {
   const litert = await importWith(core, { "@litertjs/wasm-utils": utils });
-  if (self.crossOriginIsolated) {
+  if (await canUseThreads(litert)) {
     try {
-      locate(wasm);
-      await litert.loadLiteRt(wasm, { threads: true });
+      const script = await fetchScript(`${wasm}litert_wasm_threaded_internal.js`);
+      locate(wasm, script);
+      await litert.loadLiteRt(script);
       return { litert, threads: Math.min(4, navigator.hardwareConcurrency || 1) };
     } catch (error) {
       console.info("One thread only:", error.message);
@@ -74,12 +75,28 @@ async function load(core, utils, wasm) {
   return { litert, threads: 1 };
 }
 
+async function canUseThreads(litert) {
+  if (!self.crossOriginIsolated) return false;
+  const features = await Promise.all(["relaxedSimd", "threads"].map(litert.supportsFeature));
+  return features.every(Boolean);
+}
+
+/**
+ * Fetch a script once for this worker and those that LiteRT starts from it, one a processor.
+ * @returns {Promise<string>} An address that ends in .js, so that LiteRT takes it for a file.
+ */
+async function fetchScript(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  return `${URL.createObjectURL(await response.blob())}#.js`;
+}
+
 /** Tell LiteRT's loader where its files are; in a worker it would look beside this script. */
-function locate(wasm) {
+function locate(wasm, script) {
   self.ModuleFactory = undefined;
   self.Module = {
     locateFile: (name) => wasm + name,
-    mainScriptUrlOrBlob: `${wasm}litert_wasm_threaded_internal.js`,
+    mainScriptUrlOrBlob: script,
     // LiteRT logs all it does on the error stream.
     printErr: (line) => console.debug(line),
   };
