@@ -231,7 +231,7 @@ def _complete(
     return completed, Completion(
         output=Path(output),
         format=format,
-        mode=photo.mode,
+        mode=photo.raster.mode,
         size=photo.size,
         holes=holes,
         seconds=time.perf_counter() - start,

@@ -24,8 +24,8 @@ from keras_inpaint.photos.formats import FORMATS, SUFFIXES, encode, format_by_su
 from keras_inpaint.photos.metadata import metadata_of
 from keras_inpaint.photos.orientation import as_stored
 from keras_inpaint.photos.photo import Photo, fit
-from keras_inpaint.photos.pixels import BANDS, WITH_ALPHA, Transparency
-from keras_inpaint.photos.png16 import decode_deep
+from keras_inpaint.photos.png16 import decode as decode_16_bit
+from keras_inpaint.photos.raster import MODES, WITH_ALPHA, Raster, Transparency
 
 __all__ = ["Photo", "decode_photo", "encode_photo", "output_format", "read_photo", "write_photo"]
 
@@ -147,14 +147,7 @@ def encode_photo(
     format = format or photo.format
     try:
         fitting, notes = fit(photo, format)
-        data, more = encode(
-            format,
-            fitting.pixels,
-            fitting.mode,
-            fitting.metadata,
-            palette=fitting.palette,
-            transparency=fitting.transparency,
-        )
+        data, more = encode(format, fitting.raster, fitting.metadata)
     except Exception as error:  # encoders of odd metadata raise nearly anything
         raise ValueError(f"{printable(name)}: cannot be written ({_line(error)})") from error
     return data, tuple(notes + more)
@@ -202,7 +195,7 @@ def _decode(data: bytes, path: Path) -> Photo:
             image.seek(0)
         image.load()
         if mode in ("LA;16", "RGB;16", "RGBA;16"):
-            pixels = decode_deep(data, mode)
+            pixels = decode_16_bit(data, mode)
         else:
             pixels = np.asarray(image)
     palette, transparency = None, image.info.get("transparency")
@@ -218,9 +211,8 @@ def _decode(data: bytes, path: Path) -> Photo:
         if mode.startswith("I;16") and image.tag_v2.get(262) == 0:
             pixels = 65535 - pixels  # white is zero, and is written the usual way round
         pixels = as_stored(pixels, orientation)
-    return Photo(
-        path, kind, mode, pixels, orientation, palette, transparency, metadata, frames, tuple(notes)
-    )
+    raster = Raster(pixels, mode, palette, transparency, image.info.get("icc_profile") or None)
+    return Photo(path, kind, raster, orientation, metadata, frames, tuple(notes))
 
 
 def _mode(image: Image.Image, png: bytes | None) -> str:
@@ -235,7 +227,7 @@ def _mode(image: Image.Image, png: bytes | None) -> str:
             mode = f"{mode};16" if set(bits) == {16} else f"{mode} of {max(bits)} bits"
         elif (mode == "CMYK" and max(bits) > 8) or (mode.startswith("I;16") and bits != (16,)):
             mode = f"{mode} of {max(bits)} bits"
-    if mode not in BANDS:
+    if mode not in MODES:
         raise ValueError(
             f"pixels of mode {mode} cannot be kept as they are; convert the photo first"
         )

@@ -1,7 +1,7 @@
 """What each file format holds, and how a photo is encoded in it."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from keras_inpaint.data.files import photo_suffixes
-from keras_inpaint.photos import png16 as deep_files
-from keras_inpaint.photos import tiff as tiff_files
+from keras_inpaint.photos import png16, tiff
 from keras_inpaint.photos.metadata import Metadata, png_chunks, with_chunks
+from keras_inpaint.photos.raster import Raster
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ SUFFIXES = {suffix: name for name, kind in FORMATS.items() for suffix in kind.su
 
 _LOSSLESS_TIFF = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"}
 _BILEVEL_TIFF = {"tiff_ccitt", "group3", "group4"}
-_EXIF_LIMIT = _XMP_LIMIT = 65500
+_JPEG_SEGMENT = 65500
 _PNG_LEVEL = 3  # of a photo hardly larger than with 6, in less than half the time
 _WEBP_EFFORT = 20
 
@@ -100,33 +100,22 @@ def format_by_suffix(path: Path) -> str | None:
     return SUFFIXES.get(path.suffix.lower())
 
 
-def holds(name: str, mode: str, transparency: object) -> bool:
-    """Return whether a format stores a mode and its kind of transparency as they are."""
-    if mode not in FORMATS[name].modes:
+def holds(name: str, raster: Raster) -> bool:
+    """Return whether a format stores a raster's mode and kind of transparency as they are."""
+    if raster.mode not in FORMATS[name].modes:
         return False
-    if transparency is None or name == "PNG":
+    if raster.transparency is None or name == "PNG":
         return True
-    return name == "GIF" and isinstance(transparency, int)
+    return name == "GIF" and isinstance(raster.transparency, int)
 
 
-def encode(
-    name: str,
-    pixels: np.ndarray,
-    mode: str,
-    metadata: Metadata,
-    *,
-    palette: np.ndarray | None = None,
-    transparency: object = None,
-) -> tuple[bytes, list[str]]:
+def encode(name: str, raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     """Encode stored pixels, with what the format can carry of the metadata.
 
     Args:
         name: A key of `FORMATS`.
-        pixels: Pixels in `mode`, which the format must hold.
-        mode: The mode of `pixels`.
+        raster: Pixels in a mode that the format holds.
         metadata: What to keep.
-        palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`.
-        transparency: The value that is transparent.
 
     Returns:
         The file's bytes, and notes on how it was written.
@@ -134,7 +123,7 @@ def encode(
     Raises:
         ValueError: If the photo is too large for the format.
     """
-    height, width = pixels.shape[:2]
+    width, height = raster.size
     longest = FORMATS[name].longest
     if longest is not None and max(height, width) > longest:
         raise ValueError(f"{width}x{height} pixels; {name} holds at most {longest} a side")
@@ -148,19 +137,19 @@ def encode(
         "AVIF": _avif,
         "HEIF": _heif,
     }
-    return encoder[name](pixels, mode, metadata, palette, transparency)
+    return encoder[name](raster, metadata)
 
 
-def image_of(pixels: np.ndarray, mode: str, palette: np.ndarray | None = None) -> Image.Image:
-    """Return a Pillow image of stored pixels in one of Pillow's own modes."""
-    height, width = pixels.shape[:2]
+def _image(raster: Raster) -> Image.Image:
+    """Return a Pillow image of a raster in one of Pillow's own modes."""
+    pixels, mode = raster.pixels, raster.mode
     if mode == "1":
         return Image.fromarray(pixels)
     if mode == "I;16B":
         pixels = pixels.astype(">u2")
-    image = Image.frombuffer(mode, (width, height), np.ascontiguousarray(pixels), "raw", mode, 0, 1)
-    if palette is not None:
-        image.putpalette(palette[:, :3].tobytes(), "RGB")
+    image = Image.frombuffer(mode, raster.size, np.ascontiguousarray(pixels), "raw", mode, 0, 1)
+    if raster.palette is not None:
+        image.putpalette(raster.palette[:, :3].tobytes(), "RGB")
     return image
 
 
@@ -170,63 +159,54 @@ def _save(image: Image.Image, name: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def _jpeg(pixels, mode, metadata, palette, transparency):
+def _jpeg(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     notes = ["written as JPEG of quality 95 with 4:4:4 colour; the rest changes slightly too"]
-    exif, xmp, comment = metadata.exif, metadata.xmp, metadata.comment
-    if exif and len(exif) > _EXIF_LIMIT:
-        exif = None
-        notes.append("its EXIF is too long for a JPEG and is not kept")
-    if xmp and len(xmp) > _XMP_LIMIT:
-        xmp = None
-        notes.append("its XMP is too long for a JPEG and is not kept")
-    if comment and len(comment) > _EXIF_LIMIT:
-        comment = None
+    kept = {"exif": metadata.exif, "xmp": metadata.xmp, "comment": metadata.comment}
+    for name, value in kept.items():
+        if value and len(value) > _JPEG_SEGMENT:
+            kept[name] = None
+            notes.append(f"its {name.upper()} is too long for a JPEG and is not kept")
     data = _save(
-        image_of(pixels, mode),
+        _image(raster),
         "JPEG",
         quality=95,
         subsampling=0,
-        exif=exif,
-        icc_profile=metadata.icc,
+        icc_profile=raster.icc,
         dpi=metadata.dpi,
-        xmp=xmp,
-        comment=comment,
+        **kept,
     )
     return data, notes
 
 
-def _avif(pixels, mode, metadata, palette, transparency):
-    data = _save(
-        image_of(pixels, mode),
-        "AVIF",
-        quality=95,
-        subsampling="4:4:4",
-        exif=metadata.exif,
-        icc_profile=metadata.icc,
-        xmp=metadata.xmp,
-    )
+def _avif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
+    data = _save_with_blocks(raster, "AVIF", metadata, quality=95, subsampling="4:4:4")
     return data, ["written as AVIF of quality 95 with 4:4:4 colour; the rest changes slightly too"]
 
 
-def _heif(pixels, mode, metadata, palette, transparency):
-    data = _save(
-        image_of(pixels, mode),
-        "HEIF",
-        quality=95,
-        chroma=444,
-        exif=metadata.exif,
-        icc_profile=metadata.icc,
-        xmp=metadata.xmp,
-    )
+def _heif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
+    data = _save_with_blocks(raster, "HEIF", metadata, quality=95, chroma=444)
     return data, ["written as HEIC of quality 95 with 4:4:4 colour; the rest changes slightly too"]
 
 
-def _png(pixels, mode, metadata, palette, transparency):
-    if mode in ("LA;16", "RGB;16", "RGBA;16"):
-        data = deep_files.encode_deep_png(pixels, mode, transparency)
+def _webp(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
+    data = _save_with_blocks(
+        raster, "WEBP", metadata, lossless=True, exact=True, quality=_WEBP_EFFORT
+    )
+    return data, ["written as lossless WebP, so that the rest stays as it is"]
+
+
+def _save_with_blocks(raster: Raster, name: str, metadata: Metadata, **options: object) -> bytes:
+    """Encode with EXIF, ICC profile and XMP, as the newer formats hold them."""
+    blocks = {"exif": metadata.exif, "icc_profile": raster.icc, "xmp": metadata.xmp}
+    return _save(_image(raster), name, **options, **blocks)
+
+
+def _png(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
+    if raster.mode in ("LA;16", "RGB;16", "RGBA;16"):
+        data = png16.encode_png(raster)
     else:
-        image = image_of(pixels, mode, palette)
-        data = _save(image, "PNG", transparency=transparency, compress_level=_PNG_LEVEL)
+        transparency = raster.transparency
+        data = _save(_image(raster), "PNG", transparency=transparency, compress_level=_PNG_LEVEL)
     if metadata.chunks is not None:
         return with_chunks(data, *metadata.chunks), []
     texts = PngInfo()
@@ -236,7 +216,7 @@ def _png(pixels, mode, metadata, palette, transparency):
         Image.new("L", (1, 1)),
         "PNG",
         exif=metadata.exif,
-        icc_profile=metadata.icc,
+        icc_profile=raster.icc,
         dpi=metadata.dpi,
         pnginfo=texts,
     )
@@ -244,44 +224,26 @@ def _png(pixels, mode, metadata, palette, transparency):
     return with_chunks(data, tuple(extra), ()), []
 
 
-def _webp(pixels, mode, metadata, palette, transparency):
-    data = _save(
-        image_of(pixels, mode),
-        "WEBP",
-        lossless=True,
-        exact=True,
-        quality=_WEBP_EFFORT,
-        exif=metadata.exif,
-        icc_profile=metadata.icc,
-        xmp=metadata.xmp,
-    )
-    return data, ["written as lossless WebP, so that the rest stays as it is"]
-
-
-def _tiff(pixels, mode, metadata, palette, transparency):
+def _tiff(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     notes = []
-    lossless = _LOSSLESS_TIFF | (_BILEVEL_TIFF if mode == "1" else set())
+    lossless = _LOSSLESS_TIFF | (_BILEVEL_TIFF if raster.mode == "1" else set())
     compression = metadata.compression or "tiff_adobe_deflate"
     if compression not in lossless:
         notes.append(f"its TIFF compression ({compression}) loses detail: written with deflate")
         compression = "tiff_adobe_deflate"
-    if mode in ("RGB;16", "RGBA;16"):
-        return tiff_files.encode_deep_tiff(pixels, metadata), notes
-    if mode == "I;16B" and compression != "raw":
-        mode, pixels = "I;16", pixels.astype(np.uint16)
-    image = image_of(pixels, mode, palette)
-    return tiff_files.encode_tiff_image(image, compression, metadata), notes
+    if raster.mode in ("RGB;16", "RGBA;16"):
+        return tiff.encode_16_bit(raster, metadata), notes
+    if raster.mode == "I;16B" and compression != "raw":
+        raster = replace(raster, mode="I;16", pixels=raster.pixels.astype(np.uint16))
+    return tiff.encode_image(_image(raster), compression, raster.icc, metadata), notes
 
 
-def _bmp(pixels, mode, metadata, palette, transparency):
-    if mode == "RGBA":
-        return deep_files.encode_alpha_bmp(pixels, metadata.dpi), []
-    return _save(image_of(pixels, mode, palette), "BMP", dpi=metadata.dpi), []
+def _bmp(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
+    if raster.mode == "RGBA":
+        return png16.encode_alpha_bmp(raster.pixels, metadata.dpi), []
+    return _save(_image(raster), "BMP", dpi=metadata.dpi), []
 
 
-def _gif(pixels, mode, metadata, palette, transparency):
-    image = image_of(pixels, mode, palette)
-    return (
-        _save(image, "GIF", optimize=False, transparency=transparency, comment=metadata.comment),
-        [],
-    )
+def _gif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
+    options = {"transparency": raster.transparency, "comment": metadata.comment}
+    return _save(_image(raster), "GIF", optimize=False, **options), []

@@ -14,7 +14,7 @@ from keras_inpaint.data.hole_values import SOFT, brightest_colour, hole_of, perc
 from keras_inpaint.files import check_regular_file, printable
 from keras_inpaint.photos.codec import Photo, decode_photo
 from keras_inpaint.photos.orientation import as_shown
-from keras_inpaint.photos.pixels import GREY, brightness
+from keras_inpaint.photos.raster import GREY
 
 POLARITIES = ("white", "black")
 """What marks the hole in a mask file."""
@@ -134,7 +134,8 @@ def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     if photo.alpha is None:
         raise ValueError(
-            f"{printable(photo.path)}: has no alpha channel to take as the mask (mode {photo.mode})"
+            f"{printable(photo.path)}: has no alpha channel to take as the mask "
+            f"(mode {photo.raster.mode})"
         )
     soft = np.count_nonzero((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
     notes = []
@@ -226,9 +227,9 @@ def _values(
             if image.mode[0] in "IF":
                 return raw_values(ImageOps.exif_transpose(image)), "", ()
     mask = decode_photo(data, name)
-    colour = brightest_colour(Image.fromarray(mask.image)) if mask.mode not in GREY else ""
+    colour = brightest_colour(Image.fromarray(mask.image)) if mask.raster.mode not in GREY else ""
     values = _brightness(mask, unpainted=0 if polarity == "white" else 255)
-    if refuse_grey and mask.mode not in ("P", "PA"):
+    if refuse_grey and mask.raster.mode not in ("P", "PA"):
         _check_not_grey(values, printable(name))
     return values, colour, mask.notes
 
@@ -245,8 +246,7 @@ def _check_not_grey(values: np.ndarray, name: str) -> None:
 
 def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
     """Return the luma of a mask as shown, uint8, with transparent pixels as `unpainted`."""
-    stored = brightness(mask.pixels, mask.mode, mask.palette, mask.metadata.icc)
-    value = as_shown(stored, mask.orientation)
+    value = as_shown(mask.raster.luma, mask.orientation)
     if mask.alpha is None or mask.alpha.min() == 255:
         return value
     share = mask.alpha.astype(np.float32) / 255
@@ -269,7 +269,7 @@ def _other_size(name: str, size: tuple[int, int], photo: Photo) -> str:
         f"{name}: the mask is {size[0]}x{size[1]} and the photo "
         f"{printable(photo.path)} is {photo.size[0]}x{photo.size[1]}"
     )
-    if photo.size != photo.stored_size and size == photo.stored_size:
+    if photo.size != photo.raster.size and size == photo.raster.size:
         return (
             f"{text} as shown: the mask was drawn on the photo without its EXIF orientation; "
             "turn the mask"

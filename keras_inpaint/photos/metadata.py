@@ -1,4 +1,4 @@
-"""What a photo file carries beside its pixels: EXIF, ICC, XMP, resolution, chunks, tags."""
+"""What a photo file carries beside its pixels: EXIF, XMP, resolution, chunks, tags."""
 
 import struct
 import zlib
@@ -35,7 +35,6 @@ class Metadata:
 
     Attributes:
         exif: EXIF as JPEG stores it, with its `Exif` prefix, without a thumbnail.
-        icc: The ICC profile.
         xmp: The XMP packet.
         dpi: Horizontal and vertical pixels per inch.
         comment: A JPEG's or GIF's comment.
@@ -45,7 +44,6 @@ class Metadata:
     """
 
     exif: bytes | None = None
-    icc: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
@@ -80,7 +78,6 @@ def metadata_of(image: Image.Image, data: bytes | None = None) -> tuple[Metadata
     return (
         Metadata(
             exif=exif,
-            icc=info.get("icc_profile") or None,
             xmp=xmp.encode("utf-8", "surrogateescape") if isinstance(xmp, str) else xmp or None,
             dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
             comment=comment.encode("utf-8") if isinstance(comment, str) else comment,

@@ -6,18 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_inpaint.photos.cmyk import colour_space
 from keras_inpaint.photos.formats import FORMATS, holds
 from keras_inpaint.photos.metadata import Metadata, is_sound
 from keras_inpaint.photos.orientation import as_shown, as_stored
-from keras_inpaint.photos.pixels import (
-    GREY,
-    WITH_ALPHA,
-    Transparency,
-    alpha_of,
-    filled,
-    to_rgb,
-)
+from keras_inpaint.photos.raster import GREY, Raster
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,23 +19,17 @@ class Photo:
     Attributes:
         path: Where it was read.
         format: A key of `FORMATS`, by the file's content.
-        mode: How its pixels are stored; a key of `pixels.BANDS`.
-        pixels: The stored pixels, `(height, width[, bands])`, rows as in the file.
+        raster: The stored pixels, rows as in the file.
         orientation: EXIF's 1 to 8: how the stored rows are turned to be shown.
-        palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`.
-        transparency: The value that the file declares transparent, if any.
-        metadata: EXIF, ICC profile, XMP, resolution and more.
+        metadata: EXIF, XMP, resolution and more.
         frames: 2 where the file holds further pages or frames, which were not read; else 1.
         notes: What a user should know about the reading, a sentence each.
     """
 
     path: Path
     format: str
-    mode: str
-    pixels: np.ndarray
+    raster: Raster
     orientation: int = 1
-    palette: np.ndarray | None = None
-    transparency: Transparency = None
     metadata: Metadata = field(default_factory=Metadata)
     frames: int = 1
     notes: tuple[str, ...] = ()
@@ -51,25 +37,18 @@ class Photo:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height as shown, in pixels."""
-        height, width = self.pixels.shape[:2]
+        width, height = self.raster.size
         return (height, width) if self.orientation >= 5 else (width, height)
-
-    @property
-    def stored_size(self) -> tuple[int, int]:
-        """Width and height as stored, in pixels."""
-        height, width = self.pixels.shape[:2]
-        return width, height
 
     @cached_property
     def image(self) -> np.ndarray:
         """The photo as shown, uint8 `(height, width, 3)` RGB in [0, 255]; do not change it."""
-        rgb = to_rgb(self.pixels, self.mode, self.palette, self.metadata.icc)
-        return as_shown(rgb, self.orientation)
+        return as_shown(self.raster.rgb, self.orientation)
 
     @cached_property
     def alpha(self) -> np.ndarray | None:
         """Its opacity as shown, uint8 `(height, width)`, or None; do not change it."""
-        alpha = alpha_of(self.pixels, self.mode, self.palette, self.transparency)
+        alpha = self.raster.alpha
         return None if alpha is None else as_shown(alpha, self.orientation)
 
     def completed(self, image: np.ndarray, hole: np.ndarray, *, opaque: bool = False) -> "Photo":
@@ -94,17 +73,10 @@ class Photo:
                 f"Expected a bool hole of shape {(height, width)}. "
                 f"Received: {hole.dtype} {hole.shape}"
             )
-        pixels = filled(
-            self.pixels,
-            self.mode,
-            as_stored(hole, self.orientation),
-            as_stored(image, self.orientation),
-            palette=self.palette,
-            transparency=self.transparency,
-            icc=self.metadata.icc,
-            opaque=opaque,
+        raster = self.raster.filled(
+            as_stored(hole, self.orientation), as_stored(image, self.orientation), opaque=opaque
         )
-        return replace(self, pixels=pixels)
+        return replace(self, raster=raster)
 
 
 def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
@@ -117,50 +89,36 @@ def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
     Raises:
         ValueError: If the photo has transparent pixels and the format holds none.
     """
-    notes = []
-    if photo.orientation != 1 and not FORMATS[format].orientation:
-        photo = replace(
-            photo,
-            pixels=as_shown(photo.pixels, photo.orientation),
-            orientation=1,
-            metadata=replace(photo.metadata, exif=None, tiff=None),
-        )
+    notes, raster, metadata = [], photo.raster, photo.metadata
+    orientation = photo.orientation
+    if orientation != 1 and not FORMATS[format].orientation:
+        raster = replace(raster, pixels=as_shown(raster.pixels, orientation))
+        orientation, metadata = 1, replace(metadata, exif=None, tiff=None)
         notes.append(f"{format} cannot say how a photo is turned: written as it is shown")
     if format != photo.format:
-        metadata = replace(photo.metadata, chunks=None, compression=None)
+        metadata = replace(metadata, chunks=None, compression=None)
         if format == "TIFF" and metadata.exif and not is_sound(metadata.exif):
             metadata = replace(metadata, exif=None)
             notes.append("its EXIF is damaged and is not kept")
-        photo = replace(photo, metadata=metadata)
-    if holds(format, photo.mode, photo.transparency):
-        return photo, notes
-    alpha = alpha_of(photo.pixels, photo.mode, photo.palette, photo.transparency)
-    grey = photo.mode in GREY
-    wanted = ["L", "RGB"] if grey else ["RGB"]
-    if alpha is not None:
-        kept = [
-            mode for mode in (["LA", "RGBA"] if grey else ["RGBA"]) if mode in FORMATS[format].modes
-        ]
-        if kept:
-            wanted = kept
-        elif alpha.min() < 255:
+    if not holds(format, raster):
+        mode = _nearest_mode(raster, format)
+        notes.append(f"{format} cannot hold pixels of mode {raster.mode}: written as {mode}")
+        icc, raster = raster.icc, raster.converted(mode)
+        if raster.icc != icc:
+            notes.append("its ICC profile is for other pixels and is not kept")
+    photo = replace(photo, raster=raster, orientation=orientation, metadata=metadata)
+    return photo, notes
+
+
+def _nearest_mode(raster: Raster, format: str) -> str:
+    """Return the mode of a format that keeps most of a raster: its opacity, then its greyness."""
+    kinds = ("L", "RGB") if raster.mode in GREY else ("RGB",)
+    held = [mode for mode in kinds if mode in FORMATS[format].modes]
+    if raster.alpha is not None:
+        with_alpha = [f"{mode}A" for mode in kinds if f"{mode}A" in FORMATS[format].modes]
+        if not with_alpha and raster.alpha.min() < 255:
             raise ValueError(f"the photo has transparent pixels, which {format} cannot hold")
-    mode = next((mode for mode in wanted if mode in FORMATS[format].modes), None)
-    if mode is None:
-        raise ValueError(f"{format} cannot hold pixels of mode {photo.mode}")
-    pixels = to_rgb(photo.pixels, photo.mode, photo.palette, photo.metadata.icc)
-    if mode in GREY:
-        pixels = np.ascontiguousarray(pixels[..., 0])
-    if mode in WITH_ALPHA and alpha is not None:
-        pixels = np.dstack([pixels, alpha])
-    notes.append(f"{format} cannot hold pixels of mode {photo.mode}: written as {mode}")
-    metadata = photo.metadata
-    if colour_space(metadata.icc) not in (None, "GRAY" if mode in GREY else "RGB"):
-        metadata = replace(metadata, icc=None)
-        notes.append("its ICC profile is for other pixels and is not kept")
-    return (
-        replace(
-            photo, mode=mode, pixels=pixels, palette=None, transparency=None, metadata=metadata
-        ),
-        notes,
-    )
+        held = with_alpha or held
+    if not held:
+        raise ValueError(f"{format} cannot hold pixels of mode {raster.mode}")
+    return held[0]

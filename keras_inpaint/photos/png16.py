@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 
 from keras_inpaint.photos.metadata import PNG_SIGNATURE, png_chunk
+from keras_inpaint.photos.raster import Raster
 
 _BMP_HEADER = 108  # the fourth version, the first with alpha
 _BMP_BIT_FIELDS = 3
 _PNG_COLOUR_TYPE = {"RGB;16": 2, "LA;16": 4, "RGBA;16": 6}
 
 
-def decode_deep(data: bytes, mode: str) -> np.ndarray:
+def decode(data: bytes, mode: str) -> np.ndarray:
     """Decode a 16-bit colour PNG or TIFF.
 
     Args:
@@ -42,30 +43,28 @@ def decode_deep(data: bytes, mode: str) -> np.ndarray:
     return np.ascontiguousarray(found[..., bands])
 
 
-def encode_deep_png(pixels: np.ndarray, mode: str, transparency: tuple[int, ...] | None) -> bytes:
-    """Encode 16-bit colour as PNG.
+def encode_png(raster: Raster) -> bytes:
+    """Encode 16-bit colour as PNG, without metadata.
 
     Args:
-        pixels: uint16 `(height, width, bands)`.
-        mode: `LA;16`, `RGB;16` or `RGBA;16`.
-        transparency: The colour that is transparent, for `RGB;16`.
+        raster: Pixels of mode `LA;16`, `RGB;16` or `RGBA;16`.
 
     Returns:
-        The file's bytes, without metadata.
+        The file's bytes.
     """
-    height, width = pixels.shape[:2]
-    rows = np.ascontiguousarray(pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
+    width, height = raster.size
+    rows = np.ascontiguousarray(raster.pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
     lines = np.empty((height, rows.shape[1] + 1), np.uint8)
     lines[:, 0] = 2  # the filter "up": each byte less the one above
     lines[0, 1:] = rows[0]
     np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
-    header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPE[mode], 0, 0, 0)
-    clear = struct.pack(">3H", *transparency) if transparency is not None else None
+    header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPE[raster.mode], 0, 0, 0)
+    key = raster.transparency
     return b"".join(
         [
             PNG_SIGNATURE,
             png_chunk(b"IHDR", header),
-            png_chunk(b"tRNS", clear) if clear else b"",
+            png_chunk(b"tRNS", struct.pack(">3H", *key)) if key is not None else b"",
             png_chunk(b"IDAT", zlib.compress(lines.tobytes(), 3)),
             png_chunk(b"IEND", b""),
         ]

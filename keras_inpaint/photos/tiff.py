@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from keras_inpaint.photos.metadata import Metadata
+from keras_inpaint.photos.raster import Raster
 
 _ROWS_PER_STRIP = 64
 _UNCOMPRESSED, _ADOBE_DEFLATE = 1, 8
@@ -23,13 +24,16 @@ _RESOLUTION = (282, 283, 296)
 _GROUPS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
-def encode_tiff_image(image: Image.Image, compression: str, metadata: Metadata) -> bytes:
+def encode_image(
+    image: Image.Image, compression: str, icc: bytes | None, metadata: Metadata
+) -> bytes:
     """Encode one of Pillow's images as a TIFF, with the tags that `metadata` keeps.
 
     Args:
         image: The pixels, in a mode that Pillow writes.
         compression: Pillow's word for it.
-        metadata: Gives the tags, the profile and the resolution.
+        icc: The ICC profile.
+        metadata: Gives the tags and the resolution.
 
     Returns:
         The file's bytes.
@@ -48,24 +52,24 @@ def encode_tiff_image(image: Image.Image, compression: str, metadata: Metadata) 
     ]
     for tag in _RESOLUTION:
         layout.pop(tag, None)
-    return _assembled(layout, types, strips, metadata, prefix)
+    return _assembled(layout, types, strips, _kept_tags(icc, metadata, prefix))
 
 
-def encode_deep_tiff(pixels: np.ndarray, metadata: Metadata) -> bytes:
+def encode_16_bit(raster: Raster, metadata: Metadata) -> bytes:
     """Encode 16-bit colour as a TIFF, with the tags that `metadata` keeps.
 
     Args:
-        pixels: uint16 `(height, width, 3 or 4)`, RGB or RGBA.
-        metadata: Gives the tags, the profile, the resolution and whether to compress.
+        raster: Pixels of mode `RGB;16` or `RGBA;16`, and the profile.
+        metadata: Gives the tags, the resolution and whether to compress.
 
     Returns:
         The file's bytes.
     """
-    height, width, bands = pixels.shape
+    height, width, bands = raster.pixels.shape
     plain = metadata.compression == "raw"
     strips = []
     for top in range(0, height, _ROWS_PER_STRIP):
-        part = np.ascontiguousarray(pixels[top : top + _ROWS_PER_STRIP], dtype="<u2")
+        part = np.ascontiguousarray(raster.pixels[top : top + _ROWS_PER_STRIP], dtype="<u2")
         if plain:
             strips.append(part.tobytes())
             continue
@@ -87,13 +91,12 @@ def encode_deep_tiff(pixels: np.ndarray, metadata: Metadata) -> bytes:
         layout[317] = _HORIZONTAL_DIFFERENCE
     if bands == 4:
         layout[338] = 2
-    return _assembled(layout, {}, strips, metadata, b"II")
+    return _assembled(layout, {}, strips, _kept_tags(raster.icc, metadata, b"II"))
 
 
 def _assembled(
-    layout: dict, types: dict, strips: list[bytes], metadata: Metadata, prefix: bytes
+    layout: dict, types: dict, strips: list[bytes], directory: ImageFileDirectory_v2
 ) -> bytes:
-    directory = _kept_tags(metadata, prefix)
     for tag, value in layout.items():
         if tag in types:
             directory.tagtype[tag] = types[tag]
@@ -109,7 +112,7 @@ def _assembled(
     return stream.getvalue()
 
 
-def _kept_tags(metadata: Metadata, prefix: bytes) -> ImageFileDirectory_v2:
+def _kept_tags(icc: bytes | None, metadata: Metadata, prefix: bytes) -> ImageFileDirectory_v2:
     """Return a directory with all that `metadata` keeps and nothing about pixels."""
     directory = ImageFileDirectory_v2(prefix=prefix)
     if metadata.tiff is not None:
@@ -119,9 +122,9 @@ def _kept_tags(metadata: Metadata, prefix: bytes) -> ImageFileDirectory_v2:
     elif metadata.exif:
         _add_exif(directory, metadata.exif)
     directory.pop(_ICC, None)
-    if metadata.icc:
+    if icc:
         directory.tagtype[_ICC] = TiffTags.UNDEFINED
-        directory[_ICC] = metadata.icc
+        directory[_ICC] = icc
     if metadata.xmp and _XMP not in directory:
         directory.tagtype[_XMP] = TiffTags.BYTE
         directory[_XMP] = metadata.xmp

@@ -91,12 +91,12 @@ def test_a_photo_with_a_profile(tmp_path, press_profile, suffix):
     # filled with the colour that is around it: as it is shown, the hole must not be seen
     write_photo(photo.completed(photo.image, hole), out)
     again = read_photo(out)
-    assert again.mode == "CMYK" and again.metadata.icc == press_profile
+    assert again.raster.mode == "CMYK" and again.raster.icc == press_profile
     assert np.abs(again.image.astype(int) - photo.image).max() < 12
     if suffix == ".tif":
-        np.testing.assert_array_equal(again.pixels[~hole], inks[~hole])
+        np.testing.assert_array_equal(again.raster.pixels[~hole], inks[~hole])
         notes = write_photo(photo, tmp_path / "c.png")
         shown = read_photo(tmp_path / "c.png")
-        assert shown.mode == "RGB" and shown.metadata.icc is None
+        assert shown.raster.mode == "RGB" and shown.raster.icc is None
         np.testing.assert_array_equal(shown.image, photo.image)
         assert any("profile is for other pixels" in note for note in notes)

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, ImageCms, ImageOps, features
 
-from keras_inpaint.photos import png16 as deep_files
+from keras_inpaint.photos import png16
 from keras_inpaint.photos.codec import read_photo, write_photo
 from keras_inpaint.photos.orientation import as_shown
-from keras_inpaint.photos.pixels import BANDS
+from keras_inpaint.photos.raster import MODES, Raster
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
@@ -51,7 +51,7 @@ def stored_pixels(mode, height=21, width=34, seed=0):
     """Noise in a mode; for palettes, indices below 40."""
     rng = np.random.default_rng(seed)
     mode = mode.split("+")[0]
-    shape = (height, width) if BANDS[mode] == 1 else (height, width, BANDS[mode])
+    shape = (height, width) if MODES[mode] == 1 else (height, width, MODES[mode])
     if mode == "1":
         return rng.random(shape) > 0.5
     if "16" in mode:
@@ -105,7 +105,7 @@ def make_file(folder, format, case, orientation=1, seed=0):
         if orientation % 2 == 0 and mode != "I;16B":  # Pillow then cannot write EXIF's directory
             options |= {"compression": "tiff_lzw", "exif": exif_bytes(orientation, group=False)}
     if format == "BMP" and mode == "RGBA":
-        path.write_bytes(deep_files.encode_alpha_bmp(pixels, (240, 240)))
+        path.write_bytes(png16.encode_alpha_bmp(pixels, (240, 240)))
         back = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(back, pixels[..., [2, 1, 0, 3]])
         return path, pixels
@@ -145,7 +145,7 @@ def _make_deep(path, format, mode, pixels, orientation, kind):
         )
         return
     if mode == "LA;16":
-        data = deep_files.encode_deep_png(pixels, mode, None)
+        data = png16.encode_png(Raster(pixels, mode))
         back = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(back[..., [0, 3]], pixels)
     else:
@@ -197,11 +197,11 @@ def flat(photo):
 def test_every_format_mode_and_orientation(tmp_path, format, case, orientation):
     path, pixels = make_file(tmp_path, format, case, orientation)
     photo = read_photo(path)
-    assert (photo.format, photo.mode) == (format, case.split("+")[0])
+    assert (photo.format, photo.raster.mode) == (format, case.split("+")[0])
     assert photo.orientation == orientation
     assert photo.notes == ()
     if format != "JPEG":
-        np.testing.assert_array_equal(photo.pixels, pixels)
+        np.testing.assert_array_equal(photo.raster.pixels, pixels)
     hole = hole_in(photo)
     out = tmp_path / f"out{path.suffix}"
     write_photo(photo.completed(flat(photo), hole), out)
@@ -217,32 +217,40 @@ def test_every_format_mode_and_orientation(tmp_path, format, case, orientation):
         np.testing.assert_array_equal(after[~hole], before[~hole])
         # and as they lie in the file
         stored = read_photo(out)
-        kept = as_shown(stored.pixels, orientation)[~hole]
-        np.testing.assert_array_equal(kept, as_shown(photo.pixels, orientation)[~hole])
+        kept = as_shown(stored.raster.pixels, orientation)[~hole]
+        np.testing.assert_array_equal(kept, as_shown(photo.raster.pixels, orientation)[~hole])
     again = read_photo(out)
-    assert (again.format, again.mode, again.orientation) == (format, photo.mode, orientation)
+    assert (again.format, again.raster.mode, again.orientation) == (
+        format,
+        photo.raster.mode,
+        orientation,
+    )
     if photo.alpha is not None:
         np.testing.assert_array_equal(again.alpha, photo.alpha)
     solid = hole if photo.alpha is None else hole & (photo.alpha > 0)
     grey = round(0.299 * FILL[0] + 0.587 * FILL[1] + 0.114 * FILL[2])
     inside = again.image[solid].astype(int)
-    if photo.mode == "1":
+    if photo.raster.mode == "1":
         assert set(np.unique(inside)) == {0, 255}
         assert inside[:, 0].mean() == pytest.approx(grey, abs=10)
-    elif photo.mode in ("P", "PA"):
-        colours = photo.palette[photo.palette[:, 3] == 255][:, :3].astype(int)
+    elif photo.raster.mode in ("P", "PA"):
+        colours = photo.raster.palette[photo.raster.palette[:, 3] == 255][:, :3].astype(int)
         nearest = ((colours - FILL) ** 2).sum(1).min()
-        opaque = solid if photo.mode == "PA" or photo.alpha is None else hole & (photo.alpha == 255)
+        opaque = (
+            solid
+            if photo.raster.mode == "PA" or photo.alpha is None
+            else hole & (photo.alpha == 255)
+        )
         distance = ((again.image[opaque].astype(int) - FILL) ** 2).sum(1)
         assert (distance == nearest).all()
-    elif "L" in photo.mode or photo.mode.startswith("I;16"):
+    elif "L" in photo.raster.mode or photo.raster.mode.startswith("I;16"):
         assert np.abs(inside - grey).max() <= (60 if format == "JPEG" else 1)
     elif format == "JPEG":
         assert np.abs(inside - FILL).mean() < 15
     else:
         assert np.abs(inside - FILL).max() <= 1
 
-    assert again.metadata.icc == photo.metadata.icc
+    assert again.raster.icc == photo.raster.icc
     assert again.metadata.xmp == photo.metadata.xmp
     assert again.metadata.comment == photo.metadata.comment
     if photo.metadata.dpi:
@@ -253,7 +261,7 @@ def test_every_format_mode_and_orientation(tmp_path, format, case, orientation):
             assert second.getexif().get(ExifTags.Base.Orientation) == orientation
             exif = second.getexif().get_ifd(ExifTags.IFD.Exif)
             assert exif == first.getexif().get_ifd(ExifTags.IFD.Exif)
-        if format in TURNED and photo.mode not in ("CMYK", "LA;16", "RGB;16", "RGBA;16"):
+        if format in TURNED and photo.raster.mode not in ("CMYK", "LA;16", "RGB;16", "RGBA;16"):
             assert second.info["icc_profile"] == SRGB
         if format == "TIFF":
             assert second.info["compression"] == first.info["compression"]
@@ -276,7 +284,7 @@ def test_a_hole_taken_from_transparency_becomes_opaque(tmp_path):
         assert hole.any()
         write_photo(photo.completed(flat(photo), hole, opaque=True), path, overwrite=True)
         again = read_photo(path)
-        assert again.mode == photo.mode
+        assert again.raster.mode == photo.raster.mode
         assert (again.alpha[hole] == 255).all()
         np.testing.assert_array_equal(again.alpha[~hole], photo.alpha[~hole])
 
@@ -300,7 +308,7 @@ def test_one_bit_with_a_transparent_colour(tmp_path, opaque):
     path = tmp_path / "a.png"
     Image.fromarray(stored_pixels("1")).save(path, transparency=0)
     photo = read_photo(path)
-    assert photo.mode == "1" and 0 < (photo.alpha == 0).mean() < 1
+    assert photo.raster.mode == "1" and 0 < (photo.alpha == 0).mean() < 1
     hole = hole_in(photo)
     write_photo(photo.completed(flat(photo), hole, opaque=opaque), path, overwrite=True)
     again = read_photo(path)
@@ -315,7 +323,7 @@ def test_grey_of_two_bits_keeps_its_transparent_level(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(data + _chunk(b"IDAT", body) + _chunk(b"IEND", b""))
     photo = read_photo(path)
-    assert photo.pixels.tolist() == [[0, 85, 170, 255]]
+    assert photo.raster.pixels.tolist() == [[0, 85, 170, 255]]
     assert photo.alpha.tolist() == [[255, 255, 0, 255]]
     write_photo(photo, path, overwrite=True)
     assert read_photo(path).alpha.tolist() == photo.alpha.tolist()
@@ -386,9 +394,9 @@ def test_other_formats(tmp_path, case, suffix, mode):
     out = tmp_path / f"out{suffix}"
     notes = write_photo(photo, out)
     again = read_photo(out)
-    assert again.mode == mode
+    assert again.raster.mode == mode
     assert again.size == photo.size
-    assert any("cannot hold pixels" in note for note in notes) == (mode != photo.mode)
+    assert any("cannot hold pixels" in note for note in notes) == (mode != photo.raster.mode)
     if suffix != ".jpg":
         np.testing.assert_array_equal(again.image, photo.image)
         if photo.alpha is not None:
@@ -439,7 +447,7 @@ def test_transparency_does_not_go_into_a_jpeg(tmp_path):
     opaque[..., 3] = 255
     Image.fromarray(opaque).save(path)
     write_photo(read_photo(path), tmp_path / "out.jpg")
-    assert read_photo(tmp_path / "out.jpg").mode == "RGB"
+    assert read_photo(tmp_path / "out.jpg").raster.mode == "RGB"
 
 
 def test_cmyk_without_a_profile_becomes_plain_rgb(tmp_path):
@@ -453,7 +461,7 @@ def test_a_broken_profile_does_not_stop_a_cmyk_photo(tmp_path, caplog):
     path, _ = make_file(tmp_path, "TIFF", "CMYK")
     photo = read_photo(path)
     broken = bytes(16) + b"CMYK" + bytes(200)
-    photo = replace(photo, metadata=replace(photo.metadata, icc=broken))
+    photo = replace(photo, raster=replace(photo.raster, icc=broken))
     assert photo.image.shape == (21, 34, 3)
     assert "profile cannot be used" in caplog.text
 
@@ -483,7 +491,7 @@ def test_content_decides_on_the_format(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(stored_pixels("RGBA")).save(path, "PNG")
     photo = read_photo(path)
-    assert photo.format == "PNG" and photo.mode == "RGBA"
+    assert photo.format == "PNG" and photo.raster.mode == "RGBA"
     assert photo.notes == ("is named .jpg and holds a PNG",)
 
 
@@ -521,7 +529,7 @@ def test_inverted_grey_of_16_bits_keeps_its_look(tmp_path):
     path, out = tmp_path / "a.tif", tmp_path / "b.tif"
     tifffile.imwrite(path, pixels, photometric="miniswhite", metadata=None)
     photo = read_photo(path)
-    np.testing.assert_array_equal(photo.pixels, 65535 - pixels)
+    np.testing.assert_array_equal(photo.raster.pixels, 65535 - pixels)
     write_photo(photo, out)
     with tifffile.TiffFile(out) as file:
         assert file.pages[0].photometric == tifffile.PHOTOMETRIC.MINISBLACK
@@ -545,9 +553,9 @@ def test_the_photo_is_never_changed(tmp_path):
     for case in ("RGB", "L", "P", "RGBA;16"):
         path, _ = make_file(tmp_path, "PNG", case)
         photo = read_photo(path)
-        before, hole = photo.pixels.copy(), hole_in(photo)
+        before, hole = photo.raster.pixels.copy(), hole_in(photo)
         photo.completed(flat(photo), hole)
-        np.testing.assert_array_equal(photo.pixels, before)
+        np.testing.assert_array_equal(photo.raster.pixels, before)
         np.testing.assert_array_equal(hole, hole_in(photo))
 
 
@@ -564,10 +572,10 @@ def test_any_size_mode_and_hole(tmp_path_factory, data):
     path, _ = make_file(folder, format, case, orientation)
     photo = read_photo(path)
     pixels = stored_pixels(case, height, width, seed)
-    photo = replace(photo, pixels=pixels)
+    photo = replace(photo, raster=replace(photo.raster, pixels=pixels))
     write_photo(photo, path, overwrite=True)
     photo = read_photo(path)
-    assert photo.pixels.shape[:2] == (height, width)
+    assert photo.raster.pixels.shape[:2] == (height, width)
     w, h = photo.size
     hole = np.zeros((h, w), bool)
     for _ in range(data.draw(st.integers(0, 4))):
@@ -579,10 +587,12 @@ def test_any_size_mode_and_hole(tmp_path_factory, data):
     filled[hole] = mean
     write_photo(photo.completed(filled, hole), path, overwrite=True)
     again = read_photo(path)
-    assert (again.size, again.mode, again.format) == (photo.size, photo.mode, format)
+    assert (again.size, again.raster.mode, again.format) == (photo.size, photo.raster.mode, format)
     if format != "JPEG":
-        stored_hole = as_shown(again.pixels, orientation)[~hole]
-        np.testing.assert_array_equal(stored_hole, as_shown(photo.pixels, orientation)[~hole])
+        stored_hole = as_shown(again.raster.pixels, orientation)[~hole]
+        np.testing.assert_array_equal(
+            stored_hole, as_shown(photo.raster.pixels, orientation)[~hole]
+        )
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
@@ -603,7 +613,7 @@ def test_photos_of_phones(tmp_path, photo, format, mode, orientation):
     image.save(tmp_path / f"in{suffix}", format, quality=100, exif=exif, icc_profile=SRGB)
     found = read_photo(tmp_path / f"in{suffix}")
     expected, _ = shown_pixels(tmp_path / f"in{suffix}")
-    assert (found.format, found.mode, found.size) == (format, mode, expected.shape[1::-1])
+    assert (found.format, found.raster.mode, found.size) == (format, mode, expected.shape[1::-1])
     np.testing.assert_array_equal(found.image, expected[..., :3])
     hole = hole_in(found)
     completed = found.completed(flat(found), hole)
