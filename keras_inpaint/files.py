@@ -83,7 +83,7 @@ def check_target(
     if not overwrite:
         same = any(other.exists() and target.samefile(other) for other in inputs)
         what = "is the input itself" if same else "exists"
-        raise FileExistsError(f"{printable(path)}: {what}; give --overwrite to replace it")
+        raise FileExistsError(f"{printable(path)}: {what}, and overwrite is not set")
     return target
 
 

@@ -16,7 +16,7 @@ def test_shown_is_one_printable_line():
 def test_a_whole_file_or_nothing(tmp_path):
     path = tmp_path / "a.bin"
     atomic.write_atomically(path, b"one")
-    with pytest.raises(FileExistsError, match=r"a\.bin: exists; give --overwrite"):
+    with pytest.raises(FileExistsError, match=r"a\.bin: exists, and overwrite is not set"):
         atomic.write_atomically(path, b"two")
     assert path.read_bytes() == b"one"
     os.chmod(path, 0o600)

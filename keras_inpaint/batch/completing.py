@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from keras_inpaint.photos.codec import (
 )
 from keras_inpaint.photos.masks import (
     Holes,
+    MaskOptions,
     alpha_mask,
     decode_mask,
     dilate,
@@ -31,36 +31,6 @@ from keras_inpaint.photos.photo import fit
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.
 Its `explained`, where it has one, also tells what was chosen, a sentence each."""
-
-
-@dataclass(frozen=True)
-class MaskOptions:
-    """How a mask is read.
-
-    Attributes:
-        polarity: `white` or `black`, whichever marks the hole.
-        grow: Pixels to widen the hole by, all around.
-        resize: Resize a mask of another size instead of refusing it.
-        without_hole: What to do where a mask has no hole: `refuse` raises ValueError, `keep`
-            writes the photo as it is.
-        refuse_grey: Raise ValueError where most of a mask is neither black nor white: it is the
-            photo, perhaps.
-    """
-
-    polarity: str = "white"
-    grow: int = 0
-    resize: bool = False
-    without_hole: Literal["refuse", "keep"] = "refuse"
-    refuse_grey: bool = False
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """What `read_mask` and `decode_mask` take of it."""
-        return {
-            "polarity": self.polarity,
-            "resize": self.resize,
-            "refuse_grey": self.refuse_grey,
-        }
 
 
 @dataclass(frozen=True)
@@ -135,14 +105,30 @@ def complete_file(
             "left; write to another file"
         )
     format = photo.format if keep_format else output_format(photo, Path(output))
-    found = alpha_mask(photo) if from_alpha else read_mask(mask, photo, **options.reading)
-    what = photo_path if from_alpha else mask
+
+    def check(photo: Photo, hole: np.ndarray, holes: Holes) -> None:
+        """Raise what writing would raise, on a photo whose hole is filled with what is there."""
+        if format != photo.format:
+            try:
+                fit(photo.completed(photo.image, hole, opaque=from_alpha), format)
+            except ValueError as error:
+                raise ValueError(f"{printable(output)}: cannot be written ({error})") from error
+
+    found = alpha_mask(photo) if from_alpha else read_mask(mask, photo, options)
     completed, done = _complete(
-        photo, found, load, options, format, start, what=what, output=output, opaque=from_alpha
+        photo,
+        found,
+        load,
+        options,
+        check,
+        mask=photo_path if from_alpha else mask,
+        opaque=from_alpha,
     )
     notes = write_photo(completed, target, format=format, overwrite=overwrite)
     seconds = time.perf_counter() - start
-    return replace(done, output=Path(output), seconds=seconds, notes=done.notes + notes)
+    return replace(
+        done, output=Path(output), format=format, seconds=seconds, notes=done.notes + notes
+    )
 
 
 def complete_bytes(
@@ -151,7 +137,7 @@ def complete_bytes(
     load: Callable[[], Completer],
     *,
     options: MaskOptions | None = None,
-    check: Callable[[Photo, Holes], None] | None = None,
+    check: Callable[[Photo, np.ndarray, Holes], None] | None = None,
 ) -> tuple[bytes, Completion]:
     """Complete the holes of a photo file in memory, in its own format.
 
@@ -160,8 +146,8 @@ def complete_bytes(
         mask: The bytes of the mask's file; None takes the photo's own transparency.
         load: Returns what fills the holes.
         options: How the mask is read.
-        check: Called with the photo and its holes before anything is computed; what it raises is
-            raised.
+        check: Called with the photo, the hole (bool `(height, width)`) and what it holds before
+            anything is computed; what it raises is raised.
 
     Returns:
         The bytes of the completed file, and what was done.
@@ -172,22 +158,15 @@ def complete_bytes(
     start = time.perf_counter()
     options = options or MaskOptions()
     decoded = decode_photo(photo, "photo")
-    found = (
-        alpha_mask(decoded)
-        if mask is None
-        else decode_mask(mask, decoded, "mask", **options.reading)
-    )
+    found = alpha_mask(decoded) if mask is None else decode_mask(mask, decoded, "mask", options)
     completed, done = _complete(
         decoded,
         found,
         load,
         options,
-        decoded.format,
-        start,
-        what="photo" if mask is None else "mask",
-        output="photo",
+        check,
+        mask="photo" if mask is None else "mask",
         opaque=mask is None,
-        check=check,
     )
     data, notes = encode_photo(completed, decoded.format)
     seconds = time.perf_counter() - start
@@ -199,13 +178,10 @@ def _complete(
     found: tuple[np.ndarray, tuple[str, ...]],
     load: Callable[[], Completer],
     options: MaskOptions,
-    format: str,
-    start: float,
+    check: Callable[[Photo, np.ndarray, Holes], None] | None,
     *,
-    what: str | Path,
-    output: str | Path,
+    mask: str | Path,
     opaque: bool,
-    check: Callable[[Photo, Holes], None] | None = None,
 ) -> tuple[Photo, Completion]:
     """Fill the hole that a mask was found to mean; nothing is read or written."""
     hole, warnings = found
@@ -213,40 +189,26 @@ def _complete(
     holes = mask_statistics(hole)
     if not holes.pixels and options.without_hole == "refuse":
         raise ValueError(
-            f"{printable(what)}: the mask has no hole; white is the hole unless --mask-polarity "
-            "black is given"
+            f"{printable(mask)}: the mask has no hole; white is the hole unless its polarity is "
+            "black"
         )
     if check is not None:
-        check(photo, holes)
-    warnings += warnings_about(holes)
-    _refuse_early(photo, hole, format, output, opaque=opaque)
+        check(photo, hole, holes)
     completed, chosen = photo, ()
     if holes.pixels:
         completer = load()
-        explained = getattr(completer, "explained", None)
-        filled, chosen = (
-            explained(photo.image, hole) if explained else (completer(photo.image, hole), ())
-        )
+        if hasattr(completer, "explained"):
+            filled, chosen = completer.explained(photo.image, hole)
+        else:
+            filled = completer(photo.image, hole)
         completed = photo.completed(filled, hole, opaque=opaque)
     return completed, Completion(
-        output=Path(output),
-        format=format,
+        output=photo.path,
+        format=photo.format,
         mode=photo.raster.mode,
         size=photo.size,
         holes=holes,
-        seconds=time.perf_counter() - start,
-        warnings=warnings,
+        seconds=0.0,
+        warnings=warnings + warnings_about(holes),
         notes=photo.notes + chosen,
     )
-
-
-def _refuse_early(
-    photo: Photo, hole: np.ndarray, name: str, output: str | Path, *, opaque: bool
-) -> None:
-    """Raise what writing would raise, on a photo whose hole is filled with what is there."""
-    if name == photo.format:
-        return
-    try:
-        fit(photo.completed(photo.image, hole, opaque=opaque), name)
-    except ValueError as error:
-        raise ValueError(f"{printable(output)}: cannot be written ({error})") from error

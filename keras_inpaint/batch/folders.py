@@ -206,10 +206,12 @@ def _check_folder_of_photos(
     if output.exists() and output.samefile(photos):
         if resume:
             raise ValueError(
-                f"{printable(output)}: --resume cannot tell photos from outputs in one folder"
+                f"{printable(output)}: resume cannot tell photos from outputs in one folder"
             )
         if not overwrite:
-            raise FileExistsError(f"{printable(output)}: is the input itself; give --overwrite")
+            raise FileExistsError(
+                f"{printable(output)}: is the input itself, and overwrite is not set"
+            )
 
 
 def _matched(

@@ -5,6 +5,7 @@ import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -43,74 +44,81 @@ class Holes:
     depth: int
 
 
+@dataclass(frozen=True)
+class MaskOptions:
+    """How a mask is read.
+
+    Attributes:
+        polarity: `"white"` or `"black"`, whichever marks the hole.
+        grow: Pixels to widen the hole by, all around, at least 0.
+        resize: Resize a mask of another size to the photo's, by the nearest pixel, instead of
+            refusing it.
+        without_hole: What to do where a mask has no hole: `"refuse"` raises ValueError, `"keep"`
+            leaves the photo as it is.
+        refuse_grey: Raise ValueError where most of a mask is neither black nor white: it is the
+            photo, perhaps.
+    """
+
+    polarity: str = "white"
+    grow: int = 0
+    resize: bool = False
+    without_hole: Literal["refuse", "keep"] = "refuse"
+    refuse_grey: bool = False
+
+    def __post_init__(self) -> None:
+        if self.polarity not in POLARITIES:
+            raise ValueError(
+                f"polarity must be one of {', '.join(POLARITIES)}, got {self.polarity!r}"
+            )
+        if self.grow < 0:
+            raise ValueError(f"grow must be at least 0, got {self.grow!r}")
+
+
 def read_mask(
-    path: str | Path,
-    photo: Photo,
-    *,
-    polarity: str = "white",
-    resize: bool = False,
-    refuse_grey: bool = False,
+    path: str | Path, photo: Photo, options: MaskOptions | None = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Read a mask file for a photo.
-
-    Any format and mode that a photo may have, and 32-bit and floating-point ones; colours count
-    by their luma, transparent pixels as unpainted, EXIF orientation is applied. What the values
-    mean is `data.hole_values.hole_of`.
-
-    Args:
-        path: The mask file.
-        photo: The photo; the mask must have its size as shown.
-        polarity: `white` or `black`, whichever marks the hole.
-        resize: Resize a mask of another size to the photo's, by the nearest pixel.
-        refuse_grey: Refuse a mask most of which is neither black nor white.
-
-    Returns:
-        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+    """Read a mask file for a photo; see `decode_mask`.
 
     Raises:
         OSError: If the file cannot be reached.
-        ValueError: If it cannot be read, or has another size and `resize` is not set.
+        ValueError: If it cannot be read, or has another size and is not to be resized.
     """
-    _check_polarity(polarity)
     path = check_regular_file(path)
-    return decode_mask(
-        path.read_bytes(), photo, path, polarity=polarity, resize=resize, refuse_grey=refuse_grey
-    )
+    return decode_mask(path.read_bytes(), photo, path, options)
 
 
 def decode_mask(
     data: bytes,
     photo: Photo,
     name: str | Path = "mask",
-    *,
-    polarity: str = "white",
-    resize: bool = False,
-    refuse_grey: bool = False,
+    options: MaskOptions | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the hole that the bytes of a mask file mean for a photo; see `read_mask`.
+    """Return the hole that the bytes of a mask file mean for a photo, before it is grown.
+
+    Any format and mode that a photo may have, and 32-bit and floating-point ones; colours count
+    by their luma, transparent pixels as unpainted, EXIF orientation is applied. What the values
+    mean is `data.hole_values.hole_of`.
 
     Args:
         data: The file's bytes.
         photo: The photo; the mask must have its size as shown.
         name: What messages call the mask.
-        polarity: `white` or `black`, whichever marks the hole.
-        resize: Resize a mask of another size to the photo's, by the nearest pixel.
-        refuse_grey: Refuse a mask most of which is neither black nor white.
+        options: How the mask is read.
 
     Returns:
-        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+        Bool `(height, width)`, true in the hole, and warnings, a sentence each.
 
     Raises:
-        ValueError: If it cannot be read, or has another size and `resize` is not set.
+        ValueError: If it cannot be read, or has another size and is not to be resized.
     """
-    _check_polarity(polarity)
-    values, colour, notes = _values(data, name, polarity, refuse_grey)
+    options = options or MaskOptions()
+    values, colour, notes = _values(data, name, options)
     name = printable(name)
-    hole, told = hole_of(values, name, polarity=polarity, colour=colour)
+    hole, told = hole_of(values, name, polarity=options.polarity, colour=colour)
     notes = [*(f"{name}: {note}" for note in notes), *told]
     width, height = photo.size
     if hole.shape != (height, width):
-        if not resize:
+        if not options.resize:
             raise ValueError(_other_size(name, hole.shape[::-1], photo))
         if abs(hole.shape[1] * height - hole.shape[0] * width) > 0.01 * hole.shape[0] * width:
             notes.append(f"{name}: has other proportions than the photo and was stretched")
@@ -159,7 +167,7 @@ def dilate(hole: np.ndarray, pixels: int) -> np.ndarray:
         ValueError: If `pixels` is negative.
     """
     if pixels < 0:
-        raise ValueError(f"Expected to grow by 0 or more pixels. Received: pixels={pixels}")
+        raise ValueError(f"pixels must be at least 0, got {pixels!r}")
     box = _box(hole, pixels)
     if pixels == 0 or box is None:
         return hole
@@ -193,7 +201,7 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
     """Return what a user should know before holes like these are completed, a sentence each.
 
     Args:
-        holes: As `measure` gives it.
+        holes: As `mask_statistics` gives it.
     """
     notes = []
     if holes.pixels == 0:
@@ -201,7 +209,7 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
     if holes.share > 0.5:
         notes.append(
             f"the hole is {percent(holes.share)} of the photo; "
-            "if the mask is inverted, use --mask-polarity"
+            "if the mask is inverted, change its polarity"
         )
     if holes.depth > REACH:
         notes.append(
@@ -211,13 +219,8 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_polarity(polarity: str) -> None:
-    if polarity not in POLARITIES:
-        raise ValueError(f"Expected a polarity of {POLARITIES}. Received: polarity={polarity!r}")
-
-
 def _values(
-    data: bytes, name: str | Path, polarity: str, refuse_grey: bool
+    data: bytes, name: str | Path, options: MaskOptions
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
     unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # told below
@@ -228,8 +231,8 @@ def _values(
                 return raw_values(ImageOps.exif_transpose(image)), "", ()
     mask = decode_photo(data, name)
     colour = brightest_colour(Image.fromarray(mask.image)) if mask.raster.mode not in GREY else ""
-    values = _brightness(mask, unpainted=0 if polarity == "white" else 255)
-    if refuse_grey and mask.raster.mode not in ("P", "PA"):
+    values = _brightness(mask, unpainted=0 if options.polarity == "white" else 255)
+    if options.refuse_grey and mask.raster.mode not in ("P", "PA"):
         _check_not_grey(values, printable(name))
     return values, colour, mask.notes
 
@@ -266,12 +269,12 @@ def _box(hole: np.ndarray, margin: int) -> tuple[slice, slice] | None:
 
 def _other_size(name: str, size: tuple[int, int], photo: Photo) -> str:
     text = (
-        f"{name}: the mask is {size[0]}x{size[1]} and the photo "
-        f"{printable(photo.path)} is {photo.size[0]}x{photo.size[1]}"
+        f"{name}: its size is {size[0]}x{size[1]}, that of {printable(photo.path)} is "
+        f"{photo.size[0]}x{photo.size[1]}"
     )
     if photo.size != photo.raster.size and size == photo.raster.size:
         return (
             f"{text} as shown: the mask was drawn on the photo without its EXIF orientation; "
             "turn the mask"
         )
-    return f"{text}; give --resize-mask to resize it"
+    return f"{text}; resize it, or ask for that"

@@ -2,9 +2,9 @@
 
 import io
 import json
-import re
 import threading
 
+import numpy as np
 from PIL import Image
 
 from keras_inpaint.batch.completing import Completion, MaskOptions, complete_bytes
@@ -81,7 +81,7 @@ def complete_upload(
         Cancelled: If the work was told to stop.
     """
 
-    def check(decoded: Photo, holes: Holes) -> None:
+    def check(decoded: Photo, hole: np.ndarray, holes: Holes) -> None:
         if holes.share == 1:
             raise ServingError(422, "mask: all of it is hole, so nothing of the photo is known")
         if holes.pixels > max_hole:
@@ -102,7 +102,7 @@ def complete_upload(
 
             return complete_bytes(photo, mask, load, options=options, check=check)
     except (ValueError, OSError) as error:
-        raise ServingError(422, in_form_words(str(error))) from error
+        raise ServingError(422, str(error)) from error
     finally:
         if reading:
             _reading.release()
@@ -110,16 +110,4 @@ def complete_upload(
 
 def notes_of(done: Completion) -> str:
     """Return what should be known about a result as JSON in ASCII, for a header."""
-    return json.dumps([in_form_words(note) for note in done.warnings + done.notes])
-
-
-def in_form_words(text: str) -> str:
-    """Return a message with the form's names for what the command line calls otherwise."""
-    for option, field in (
-        ("--mask-polarity black", "polarity=black"),
-        ("--mask-polarity", "polarity"),
-        ("--resize-mask", "resize_mask=true"),
-        ("--coarse", "coarse"),
-    ):
-        text = text.replace(option, field)
-    return re.sub(r"\b(photo|mask): (the (?:photo|mask)\b)", r"\2", text)
+    return json.dumps(done.warnings + done.notes)

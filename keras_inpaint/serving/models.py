@@ -30,7 +30,7 @@ class Models:
         found = references or [name for name, preset in PRESETS.items() if preset.has_weights]
         if not found:
             raise ValueError(
-                "no preset has its weights here: name a model with --model PATH, or train one with "
+                "no preset has its weights here: name a model, or train one with "
                 "keras-inpaint train"
             )
         self.names = tuple(_name_of(reference) for reference in found)

@@ -84,7 +84,7 @@ def test_nothing_is_overwritten_unasked(folder):
     photo, mask = folder / "photo.png", folder / "mask.png"
     before = photo.read_bytes()
     load = MeanColour()
-    with pytest.raises(FileExistsError, match=r"is the input itself; give --overwrite"):
+    with pytest.raises(FileExistsError, match=r"is the input itself, and overwrite"):
         complete_file(photo, mask, photo, load)
     (folder / "link.png").symlink_to(photo)
     with pytest.raises(FileExistsError, match=r"is the input itself"):
@@ -108,7 +108,7 @@ def test_all_is_refused_before_the_model_is_loaded(folder):
         ((photo, mask, folder / "missing" / "out.png"), "does not exist"),
         ((photo, mask, folder / "out.xyz"), "no known photo format"),
         ((photo, folder / "black.png", folder / "out.png"), r"black\.png: the mask has no hole"),
-        ((photo, folder / "small.png", folder / "out.png"), r"small\.png: the mask is 12x9"),
+        ((photo, folder / "small.png", folder / "out.png"), r"small\.png: its size is 12x9"),
         ((photo, "alpha", folder / "out.png"), "no alpha channel"),
         ((folder / "clear.png", mask, folder / "out.jpg"), r"out\.jpg: .*transparent"),
     ]

@@ -226,7 +226,7 @@ def test_resume_skips_what_is_done_and_newer(folder, fake):
         add(folder, name)
     run(folder, fake.load, jobs=0)
     report = run(folder, fake.load, jobs=0)
-    assert report.counts["failed"] == 3 and "give --overwrite" in report.failed[0].error
+    assert report.counts["failed"] == 3 and "overwrite is not set" in report.failed[0].error
     (folder / "out" / "b.png").unlink()
     later = time.time() + 10
     os.utime(folder / "masks" / "c.png", (later, later))
@@ -302,7 +302,7 @@ def test_folders_that_do_not_fit(folder, fake):
     ]:
         with pytest.raises(error, match=message):
             complete_folder(*arguments, fake.load, jobs=0)
-    with pytest.raises(ValueError, match="--resume cannot tell"):
+    with pytest.raises(ValueError, match="resume cannot tell"):
         complete_folder(photos, masks, photos, fake.load, resume=True, overwrite=True)
     with pytest.raises(ValueError, match="jobs=-1"):
         run(folder, fake.load, jobs=-1)

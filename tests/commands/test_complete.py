@@ -163,11 +163,14 @@ def test_resume_of_one_photo(folder, fake):
     [
         (("missing.png", "--mask", "mask.png", "-o", "out.png"), "No such file.*: missing.png"),
         (("photo.png", "--mask", "no.png", "-o", "out.png"), "No such file.*: no.png"),
-        (("photo.png", "--mask", "small.png", "-o", "out.png"), "small.png: the mask is 12x9"),
+        (("photo.png", "--mask", "small.png", "-o", "out.png"), "small.png: its size is 12x9"),
         (("photo.png", "--mask", "black.png", "-o", "out.png"), "black.png: the mask has no hole"),
         (("photo.png", "--mask", "mask.png", "-o", "no/out.png"), "does not exist: no"),
         (("photo.png", "--mask", "mask.png", "-o", "photo.png"), "photo.png: is the input itself"),
-        (("photo.png", "--mask", "mask.png", "-o", "black.png"), "black.png: exists; give"),
+        (
+            ("photo.png", "--mask", "mask.png", "-o", "black.png"),
+            "black.png: exists, and over",
+        ),
         (("photo.png", "--mask", "mask.png", "-o", "out.doc"), "out.doc: no known photo format"),
         (("photo.png", "--mask", "alpha", "-o", "out.png"), "photo.png: has no alpha channel"),
         (("text.png", "--mask", "mask.png", "-o", "out.png"), "text.png: is no JPEG, PNG"),

@@ -45,7 +45,7 @@ def test_phase_one_may_be_another_run(run, tmp_path_factory):
     [
         (["--weight", "1.5", "-o", "mixed.keras"], 2, "1.5"),
         (["--weight", "0.5", "-o", "mixed.h5"], 2, "mixed.h5"),
-        (["--weight", "0.5", "-o", "completion.keras"], 1, "exists; give --overwrite"),
+        (["--weight", "0.5", "-o", "completion.keras"], 1, "exists, and overwrite is not set"),
         (["--weight", "0.5", "-o", "none/mixed.keras"], 1, "does not exist: none"),
     ],
 )

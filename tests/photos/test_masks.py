@@ -5,6 +5,7 @@ from scipy import ndimage
 
 from keras_inpaint.photos.codec import read_photo
 from keras_inpaint.photos.masks import (
+    MaskOptions,
     alpha_mask,
     dilate,
     mask_statistics,
@@ -45,7 +46,7 @@ def test_every_mode_and_polarity(tmp_path, photo_30_by_20, mode, polarity):
     else:
         image = image.convert("RGB").convert(mode)
     image.save(path)
-    mask, notes = read_mask(path, photo_30_by_20, polarity=polarity)
+    mask, notes = read_mask(path, photo_30_by_20, MaskOptions(polarity))
     assert mask.dtype == bool
     np.testing.assert_array_equal(mask, hole)
     assert notes == ()
@@ -81,20 +82,20 @@ def test_transparent_means_unpainted(tmp_path, photo_30_by_20, polarity, stroke)
     value[..., :3] = 255 - stroke if polarity == "black" else 77
     value[drawn()] = [stroke, stroke, stroke, 255]
     path = saved(tmp_path / "m.png", value)
-    mask, _ = read_mask(path, photo_30_by_20, polarity=polarity)
+    mask, _ = read_mask(path, photo_30_by_20, MaskOptions(polarity))
     np.testing.assert_array_equal(mask, drawn())
 
 
 def test_another_size_is_an_error_unless_resized(tmp_path, photo_30_by_20):
     small = drawn()[::2, ::2]
     path = saved(tmp_path / "m.png", small)
-    with pytest.raises(ValueError, match=r"m\.png: the mask is 15x10 .*30x20.*--resize-mask"):
+    with pytest.raises(ValueError, match=r"m\.png: its size is 15x10, .*30x20.*; resize it"):
         read_mask(path, photo_30_by_20)
-    mask, notes = read_mask(path, photo_30_by_20, resize=True)
+    mask, notes = read_mask(path, photo_30_by_20, MaskOptions(resize=True))
     np.testing.assert_array_equal(mask, small.repeat(2, 0).repeat(2, 1))
     assert notes == ()
     path = saved(tmp_path / "m.png", np.ones((10, 10), bool))
-    mask, notes = read_mask(path, photo_30_by_20, resize=True)
+    mask, notes = read_mask(path, photo_30_by_20, MaskOptions(resize=True))
     assert mask.all() and mask.shape == (20, 30) and "other proportions" in notes[0]
 
 
@@ -120,8 +121,8 @@ def test_bad_masks(tmp_path, photo_30_by_20):
         read_mask(tmp_path / "empty.png", photo_30_by_20)
     with pytest.raises(FileNotFoundError):
         read_mask(tmp_path / "missing.png", photo_30_by_20)
-    with pytest.raises(ValueError, match="polarity='grey'"):
-        read_mask(tmp_path / "empty.png", photo_30_by_20, polarity="grey")
+    with pytest.raises(ValueError, match="got 'grey'"):
+        MaskOptions(polarity="grey")
 
 
 def test_alpha_as_the_mask(tmp_path):
@@ -153,7 +154,7 @@ def test_grown_at_the_ends():
     nothing, everything = np.zeros((5, 5), bool), np.ones((5, 5), bool)
     assert not dilate(nothing, 3).any()
     assert dilate(everything, 3).all()
-    with pytest.raises(ValueError, match="pixels=-1"):
+    with pytest.raises(ValueError, match="got -1"):
         dilate(drawn(), -1)
 
 
@@ -168,7 +169,7 @@ def test_measure_and_warn():
     hole[:] = True
     hole[:9] = False
     (warning,) = warnings_about(mask_statistics(hole))
-    assert "55.0 % of the photo" in warning and "--mask-polarity" in warning
+    assert "55.0 % of the photo" in warning and "change its polarity" in warning
     assert mask_statistics(np.ones((5, 7), bool)).depth == 7
 
 
