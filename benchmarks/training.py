@@ -14,7 +14,7 @@ ADADELTA = {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}
 
 def batch_of(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
     """Return one fixed batch as the input pipeline makes it."""
-    from keras_inpaint.data.masks import default_patch_size
+    from keras_inpaint.data.mask_specs import default_patch_size
 
     rng = np.random.default_rng(0)
     size, count = arguments.size, arguments.batch
@@ -88,7 +88,7 @@ def _keras_case(
     import tensorflow as tf
 
     import keras_inpaint as ki
-    from keras_inpaint.data.masks import default_patch_size
+    from keras_inpaint.data.mask_specs import default_patch_size
     from keras_inpaint.networks.layers import with_dtype_policy, with_stock_layers
 
     keras.utils.set_random_seed(0)

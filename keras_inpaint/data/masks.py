@@ -17,28 +17,17 @@ import tensorflow as tf
 
 from keras_inpaint.data.files import find_photos
 from keras_inpaint.data.hole_values import read_hole
-from keras_inpaint.data.mask_specs import BOX_MARGIN, STROKE_PERCENT, MaskKind, parse_mask_spec
+from keras_inpaint.data.mask_specs import (
+    BOX_MARGIN,
+    STROKE_PERCENT,
+    MaskKind,
+    default_rectangle_sides,
+    parse_mask_spec,
+)
 
 logger = logging.getLogger(__name__)
 
 MaskSampler = Callable[[tf.Tensor, int], tf.Tensor]
-
-
-def default_patch_size(size: int) -> int:
-    """Return the side of the local patch: 128 at 256, 96 at 160 (paper, and its faces).
-
-    Args:
-        size: Int, side of the image in pixels.
-
-    Returns:
-        Int, a multiple of 4.
-    """
-    return max(4, int(size * (0.5 if size >= 224 else 0.6)) // 4 * 4)
-
-
-def default_rectangle_sides(size: int) -> tuple[int, int]:
-    """Return the range of a rectangle's sides: 96 to 128 at 256, 48 to 96 at 160."""
-    return max(1, round(size * (0.375 if size >= 224 else 0.3))), default_patch_size(size)
 
 
 def mask_sampler(spec: str | os.PathLike[str] | MaskSampler) -> MaskSampler:

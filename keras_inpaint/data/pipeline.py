@@ -9,7 +9,8 @@ from typing import Any
 import tensorflow as tf
 
 from keras_inpaint.data.images import Images
-from keras_inpaint.data.masks import MaskSampler, default_patch_size, mask_sampler, patch_origin
+from keras_inpaint.data.mask_specs import default_patch_size
+from keras_inpaint.data.masks import MaskSampler, mask_sampler, patch_origin
 from keras_inpaint.data.sources import load_images
 
 #: The paper resizes the shortest side to 256 to 384 before it crops 256 (section 4).

@@ -1,6 +1,6 @@
 """The protocol's holes: fixed by a seed, the same on every machine, each with its hash.
 
-Everything is integer arithmetic, so that no machine's rounding can move an edge. Mask `i`
+Everything is drawn in whole pixels, so that no machine's rounding can move an edge. Mask `i`
 depends on the seed and on `i` alone, not on how many there are.
 """
 
@@ -9,17 +9,20 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 
 from keras_inpaint.data.files import find_photos
 from keras_inpaint.data.hole_values import read_hole
-from keras_inpaint.data.mask_specs import BOX_MARGIN, STROKE_PERCENT, MaskKind, parse_mask_spec
-from keras_inpaint.evaluation.draws import Draws
+from keras_inpaint.data.mask_specs import (
+    BOX_MARGIN,
+    STROKE_PERCENT,
+    MaskKind,
+    default_rectangle_sides,
+    parse_mask_spec,
+)
 from keras_inpaint.evaluation.geometry import square
-
-#: Vertices of strokes lie on a grid of this many places a pixel.
-_GRID = 16
 
 
 class FixedMasks(Sequence[np.ndarray]):
@@ -42,16 +45,18 @@ class FixedMasks(Sequence[np.ndarray]):
     def __init__(
         self, spec: str | os.PathLike[str], count: int, size: int = 160, seed: int = 0
     ) -> None:
+        if seed < 0:
+            raise ValueError(f"the seed of masks must be 0 or above, got {seed}")
         self.spec, self.count, self.size, self.seed = os.fspath(spec), count, size, seed
         self._kinds = parse_mask_spec(spec)
         self._files: list[Path] = []
         folder = self._kinds[0].folder
         if folder is not None:
-            self._files = _shuffled(find_photos(folder, what="mask"), Draws(seed))
+            self._files = find_photos(folder, what="mask")
+            np.random.default_rng(seed).shuffle(self._files)
         for kind in self._kinds:
             if kind.kind in ("center", "rectangles"):
                 _check_fits(_sides(kind, size)[1], size, self.spec)
-        Draws(seed)
 
     def __len__(self) -> int:
         return self.count
@@ -62,9 +67,8 @@ class FixedMasks(Sequence[np.ndarray]):
             raise IndexError(index)
         if self._files:
             return read_square_mask(self._files[index % len(self._files)], self.size)
-        draws = Draws(self.seed, index)
-        number = draws.below(len(self._kinds)) if len(self._kinds) > 1 else 0
-        return _drawn(self._kinds[number], self.size, draws)
+        rng = np.random.default_rng([self.seed, index])
+        return _drawn(self._kinds[rng.integers(len(self._kinds))], self.size, rng)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(self.count))
@@ -79,16 +83,6 @@ class FixedMasks(Sequence[np.ndarray]):
     def name(self) -> str:
         """The spec without the path of a folder, which differs from machine to machine."""
         return f"folder:{Path(self.spec).resolve().name}" if self._files else self.spec
-
-
-def rectangle_sides(size: int) -> tuple[int, int]:
-    """Return the range of a rectangle's sides in px: 96 to 128 at 256, 48 to 96 at 160.
-
-    Source: the paper's holes at 256 px, and those of its faces at 160 px, by the size.
-    """
-    if size >= 224:
-        return size * 3 // 8, size // 2
-    return size * 3 // 10, size * 6 // 10
 
 
 def mask_hash(mask: np.ndarray) -> str:
@@ -129,21 +123,20 @@ def read_square_mask(file: Path, size: int) -> np.ndarray:
     return mask
 
 
-def _drawn(kind: MaskKind, size: int, draws: Draws) -> np.ndarray:
+def _drawn(kind: MaskKind, size: int, rng: np.random.Generator) -> np.ndarray:
     if kind.kind == "strokes":
-        return _strokes(size, kind.limits or STROKE_PERCENT, draws)
+        return _strokes(size, kind.limits or STROKE_PERCENT, rng)
     mask = np.zeros((size, size), bool)
     if kind.kind == "rectangles":
         low, high = _sides(kind, size)
-        for _ in range(draws.between(1, kind.most) if kind.most > 1 else 1):
-            height, width = draws.between(low, high), draws.between(low, high)
-            top, left = draws.between(0, size - height), draws.between(0, size - width)
+        for _ in range(rng.integers(1, kind.most, endpoint=True)):
+            height, width = rng.integers(low, high, 2, endpoint=True)
+            top, left = rng.integers(0, [size - height, size - width], endpoint=True)
             mask[top : top + height, left : left + width] = True
         return mask
     if kind.kind == "box":
         side, margin = size // 2, size * BOX_MARGIN // 256
-        top = draws.between(margin, size - side - margin)
-        left = draws.between(margin, size - side - margin)
+        top, left = rng.integers(margin, size - side - margin, 2, endpoint=True)
     else:
         side = _sides(kind, size)[0]
         top = left = (size - side) // 2
@@ -153,60 +146,26 @@ def _drawn(kind: MaskKind, size: int, draws: Draws) -> np.ndarray:
 
 def _sides(kind: MaskKind, size: int) -> tuple[int, int]:
     if kind.limits is None:
-        return rectangle_sides(size)
+        return default_rectangle_sides(size)
     return int(kind.limits[0]), int(kind.limits[1])
 
 
-def _strokes(size: int, percent: tuple[float, float], draws: Draws) -> np.ndarray:
+def _strokes(size: int, percent: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """Draw polylines of a round brush until they cover a share of the photo."""
-    mask = np.zeros((size, size), bool)
-    parts = 1 if all(float(limit).is_integer() for limit in percent) else 1000
-    low, high = (round(limit * parts) for limit in percent)
-    wanted = max(1, size * size * draws.between(low, high) // (100 * parts))
-    extent, step = size * _GRID, size * _GRID // 4
-    rows, columns = np.mgrid[0:size, 0:size].astype(np.int64) * _GRID + _GRID // 2
-    while mask.sum() < wanted:
-        radius = draws.between(extent // 50, extent // 16)
-        y, x = draws.below(extent), draws.below(extent)
-        for _ in range(draws.between(3, 10)):
-            to_y = min(max(y + draws.between(-step, step), 0), extent)
-            to_x = min(max(x + draws.between(-step, step), 0), extent)
-            mask |= _near_segment(rows, columns, (y, x), (to_y, to_x), radius)
-            y, x = to_y, to_x
-            if mask.sum() >= wanted:
+    mask = np.zeros((size, size), np.uint8)
+    wanted = max(1, round(size * size * rng.uniform(*percent) / 100))
+    while np.count_nonzero(mask) < wanted:
+        thickness = int(rng.integers(size // 25, size // 8, endpoint=True))
+        point = rng.integers(0, size, 2)
+        for _ in range(rng.integers(3, 10, endpoint=True)):
+            step = rng.integers(-(size // 4), size // 4, 2, endpoint=True)
+            start, point = point, np.clip(point + step, 0, size - 1)
+            cv2.line(mask, start.tolist(), point.tolist(), 1, thickness)
+            if np.count_nonzero(mask) >= wanted:
                 break
-    return mask
-
-
-def _near_segment(
-    rows: np.ndarray,
-    columns: np.ndarray,
-    start: tuple[int, int],
-    end: tuple[int, int],
-    radius: int,
-) -> np.ndarray:
-    """Return which points lie within `radius` of a segment; exact, in integers."""
-    dy, dx = end[0] - start[0], end[1] - start[1]
-    from_start_y, from_start_x = rows - start[0], columns - start[1]
-    length2 = dy * dy + dx * dx
-    along = from_start_y * dy + from_start_x * dx
-    across = from_start_y * dx - from_start_x * dy
-    near_start = from_start_y**2 + from_start_x**2 <= radius * radius
-    near_end = (rows - end[0]) ** 2 + (columns - end[1]) ** 2 <= radius * radius
-    if length2 == 0:
-        return near_start
-    beside = (along >= 0) & (along <= length2) & (across**2 <= radius * radius * length2)
-    return near_start | near_end | beside
+    return mask.astype(bool)
 
 
 def _check_fits(side: int, size: int, spec: str) -> None:
     if side >= size:
         raise ValueError(f"masks {spec!r}: a hole of {side} px leaves nothing of {size} px")
-
-
-def _shuffled(files: list[Path], draws: Draws) -> list[Path]:
-    """Return the files in another order (Fisher and Yates)."""
-    for last in range(len(files) - 1, 0, -1):
-        other = draws.below(last + 1)
-        files[last], files[other] = files[other], files[last]
-    return files

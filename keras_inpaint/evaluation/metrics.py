@@ -5,12 +5,10 @@ one being the original's. Errors are on a scale of [0, 1]: differences of 8-bit 
 255. Sums of errors are taken in integers, so that they are exact.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_inpaint.evaluation.draws import Draws
 from keras_inpaint.evaluation.extras import scikit_image
 
 #: PSNR of a completion without any error, instead of infinity; a mean needs a number.
@@ -138,10 +136,6 @@ class Bootstrap:
     def __init__(self, count: int, seed: int = 0, times: int = 2000) -> None:
         self.count, self.seed, self.times = count, seed, times
 
-    def interval(self, values: Sequence[float] | np.ndarray) -> Interval:
-        """Return the mean of values, one a photo, and its 95 % interval."""
-        return self.intervals(np.asarray(values, np.float64)[:, None])[0]
-
     def intervals(self, columns: np.ndarray) -> list[Interval]:
         """Return the mean and the 95 % interval of each column.
 
@@ -152,11 +146,11 @@ class Bootstrap:
             An `Interval` a column: the mean, and the 2.5th and 97.5th percentile of the means of
             the resamples.
         """
-        draws, means = Draws(self.seed, 0xB007), []
+        rng, means = np.random.default_rng(self.seed), []
         block = max(1, 100_000 // self.count)
         for start in range(0, self.times, block):
             rows = min(block, self.times - start)
-            chosen = draws.indices(rows * self.count, self.count).reshape(rows, self.count)
+            chosen = rng.integers(self.count, size=(rows, self.count))
             means.append(columns[chosen].mean(axis=1))
         low, high = np.percentile(np.concatenate(means), (2.5, 97.5), axis=0)
         return [

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -212,11 +211,3 @@ def size_on_disk(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-
-
-def total_ops(ops: Mapping[str, Mapping[str, int]]) -> Counter[str]:
-    """Return how often the signatures of an export hold each op at most."""
-    most: Counter[str] = Counter()
-    for counts in ops.values():
-        most |= Counter(counts)
-    return most

@@ -6,7 +6,7 @@ The file is TensorFlow Serving's `assets.extra/tf_serving_warmup_requests`: a TF
 described here, so that the package of Serving's stubs is not needed to write it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 #: Where Serving looks for the file inside a SavedModel.
 WARMUP_PATH = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -60,36 +59,6 @@ def write_warmup(
                 request.inputs.add(key=key, value=tensor)
             writer.write(log.SerializeToString())
     return path
-
-
-def read_warmup(folder: str | Path) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
-    """Yield the warm-up requests of a SavedModel; none where it holds no such file.
-
-    Args:
-        folder: Path of the SavedModel's folder.
-
-    Yields:
-        Pairs of a signature's name and its inputs by name.
-
-    Raises:
-        ValueError: If the file cannot be read.
-    """
-    path = Path(folder) / WARMUP_PATH
-    if not path.is_file():
-        return
-    try:
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-            request = _message("PredictionLog").FromString(record).predict_log.request
-            yield (
-                request.model_spec.signature_name or "serving_default",
-                {entry.key: _array(entry.value) for entry in request.inputs},
-            )
-    except (tf.errors.DataLossError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} holds no warm-up requests that can be read: {error}") from error
-
-
-def _array(serialized: bytes) -> np.ndarray:
-    return tf.make_ndarray(TensorProto.FromString(serialized))
 
 
 def _message(name: str) -> Any:

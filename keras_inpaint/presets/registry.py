@@ -59,11 +59,6 @@ class Preset:
         return self.folder / TFLITE_FILE
 
     @property
-    def card_file(self) -> Path:
-        """The model card: data, licences, intended use, limits and figures."""
-        return self.folder / CARD_FILE
-
-    @property
     def has_weights(self) -> bool:
         """Whether the completion network is bundled, in any of its two forms."""
         return self.keras_file.is_file() or self.tflite_file.is_file()

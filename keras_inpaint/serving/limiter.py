@@ -38,11 +38,6 @@ class Limiter:
         #: Set when the server stops: nobody is let in any more.
         self.draining = False
 
-    @property
-    def working(self) -> int:
-        """Requests whose threads have not ended, waited for or not."""
-        return len(self._flags)
-
     def enter(self) -> None:
         """Let a request in, before its body is read; `leave` must follow.
 

@@ -204,7 +204,7 @@ class TrainingConfig:
     @property
     def patch(self) -> int:
         """Side of the local patch in pixels."""
-        from keras_inpaint.data.masks import default_patch_size
+        from keras_inpaint.data.mask_specs import default_patch_size
 
         return default_patch_size(self.size) if self.patch_size is None else self.patch_size
 

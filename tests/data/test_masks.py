@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from keras_inpaint.data import masks
+from keras_inpaint.data import mask_specs, masks
 from keras_inpaint.data.masks import mask_sampler
 
 SIZE = 64
@@ -50,8 +50,8 @@ def test_several_rectangles_each_number_as_likely():
     ("size", "patch", "sides"), [(256, 128, (96, 128)), (160, 96, (48, 96)), (64, 36, (19, 36))]
 )
 def test_the_papers_ranges_by_size(size, patch, sides):
-    assert masks.default_patch_size(size) == patch
-    assert masks.default_rectangle_sides(size) == sides
+    assert mask_specs.default_patch_size(size) == patch
+    assert mask_specs.default_rectangle_sides(size) == sides
 
 
 def test_strokes_have_the_area_asked_for():

@@ -99,20 +99,25 @@ def test_wrong_arrays(pair):
         measure(original[:9, :9], completed[:9, :9], np.ones((9, 9), bool))
 
 
+def interval(values, **options):
+    """Return the interval of the mean of one column."""
+    return Bootstrap(len(values), **options).intervals(np.array(values, float)[:, None])[0]
+
+
 def test_interval_is_the_normal_one_for_many_values():
     values = np.random.default_rng(1).normal(3, 2, 900)
-    found = Bootstrap(900).interval(values)
+    found = interval(values)
     assert found.mean == values.mean()
     assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 30, rel=0.05)
-    assert found == Bootstrap(900).interval(values)
-    assert found != Bootstrap(900, seed=1).interval(values)
+    assert found == interval(values)
+    assert found != interval(values, seed=1)
 
 
 def test_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(2)
     hits = 0
     for _ in range(200):
-        found = Bootstrap(60, times=400).interval(rng.normal(0, 1, 60))
+        found = interval(rng.normal(0, 1, 60), times=400)
         hits += found.low <= 0 <= found.high
     assert 0.9 <= hits / 200 <= 0.99
 
@@ -125,12 +130,12 @@ def test_columns_share_their_resamples():
 
 
 def test_one_photo_has_an_interval_of_no_width():
-    assert Bootstrap(1).interval([4.0]) == (4, 4, 4)
+    assert interval([4.0]) == (4, 4, 4)
 
 
 def test_many_photos_are_resampled_block_by_block():
     values = np.random.default_rng(4).normal(0, 1, 60_000)
-    found = Bootstrap(60_000, times=20).interval(values)
+    found = interval(values, times=20)
     assert found.low < found.mean < found.high
     assert found.high - found.low < 4 / np.sqrt(60_000) * 1.2
 

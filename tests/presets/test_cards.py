@@ -10,7 +10,6 @@ from keras_inpaint.presets.cards import (
     CARD_FORMAT,
     TrainedOn,
     card_beside,
-    card_text,
     check_card,
     figures_of,
     files_of,
@@ -88,14 +87,10 @@ def test_figures_compare_with_the_best_baseline_of_each_metric(evaluation):
     assert "best_baselines" not in figures_of(evaluation)
 
 
-def test_card_is_read_and_shown(card, tmp_path):
+def test_card_is_read(card, tmp_path):
     file = tmp_path / CARD_FILE
     file.write_text(json.dumps(card))
     assert read_card(file) == card
-    text = card_text(card)
-    assert "24.00 dB [23.00, 25.00] in the hole" in text
-    assert "+5.00 dB (telea) and +0.0100 (biharmonic)" in text
-    assert "| portraits | 3 | CC0 | none |" in text and "`keras-inpaint train X`" in text
 
 
 @pytest.mark.parametrize("key", ["name", "limits", "licence", "training", "files", "figures"])
@@ -127,7 +122,7 @@ def test_a_card_must_name_licences_and_command(card, tmp_path):
 @pytest.mark.parametrize("name", [name for name in PRESETS if PRESETS[name].has_weights])
 def test_bundled_weights_are_those_of_their_card(name):
     preset = PRESETS[name]
-    card = read_card(preset.card_file)
+    card = read_card(preset.folder / CARD_FILE)
     assert card["name"] == name
     assert files_of(preset.folder, (KERAS_FILE, TFLITE_FILE)) == card["files"]
     assert all(about["bytes"] < LARGEST for about in card["files"].values())
@@ -170,7 +165,7 @@ def test_what_a_card_tells_of_the_training(card, expected):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_bundled_cards_tell_what_the_presets_were_trained_on(name):
-    known = trained_on(read_card(PRESETS[name].card_file))
+    known = trained_on(read_card(PRESETS[name].folder / CARD_FILE))
     assert known.subject == PRESETS[name].subject and known.holes_px[0] >= 8
 
 
