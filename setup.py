@@ -26,14 +26,14 @@ TEST = [
     "pytest>=9.0",
     "pytest-xdist>=3.8",
     "hypothesis>=6.150",
+    "requests>=2.32",
     "ruff>=0.17",
     "build>=1.2",
     "setuptools>=80",
 ]
-TEST_SERVE = [
+TEST_ALL = [
     "grpcio>=1.71",
     "kserve>=0.21",
-    "requests>=2.32",
     "schemathesis>=4.30",
     "tensorflow-serving-api>=2.21",
     "tritonclient[grpc,http]>=2.70",
@@ -88,7 +88,8 @@ setup(
         "tensorboard": TENSORBOARD,
         "ui": SERVE,
         "all": SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
-        "test": TEST + TEST_SERVE + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX + DOCS,
+        "test": TEST + SERVE + EVALUATE + HEIC,
+        "test-all": TEST + SERVE + EVALUATE + HEIC + TENSORBOARD + ONNX + DOCS + TEST_ALL,
         "test-web": TEST + TEST_WEB,
         "test-torch": [*TEST, "torch>=2.6"],
     },

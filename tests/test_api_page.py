@@ -10,6 +10,8 @@ import keras_inpaint
 
 pytest.importorskip("pdoc")
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):

@@ -17,6 +17,8 @@ from PIL import Image
 
 EXPORT = Path(__file__).parents[2] / "export"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def saved_model(tiny_network, tmp_path_factory):
@@ -45,7 +47,7 @@ def expected(pair, saved_model):
 @pytest.fixture(scope="module")
 def kserve_server(saved_model, tmp_path_factory):
     """KServe's model server with the SavedModel, on free ports; its HTTP and gRPC addresses."""
-    pytest.importorskip("tritonclient", reason="pip install 'keras-inpaint[test]'")
+    pytest.importorskip("tritonclient", reason="pip install 'keras-inpaint[test-all]'")
     ports = []
     for _ in range(2):
         with socket.socket() as free:

@@ -13,6 +13,8 @@ onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 pytest.importorskip("tf2onnx")
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def file(tiny_network, tmp_path_factory):

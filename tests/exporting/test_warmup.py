@@ -28,6 +28,7 @@ def test_the_bytes_on_the_wire(tmp_path):
     assert record == field(6, field(1, spec + entry))
 
 
+@pytest.mark.long
 def test_serving_reads_it(tmp_path):
     log = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
     assert write_warmup(tmp_path, REQUESTS, "faces") == tmp_path / WARMUP_PATH

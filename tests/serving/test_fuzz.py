@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
 from PIL import Image
 
-requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
-schemathesis = pytest.importorskip("schemathesis", reason="pip install 'keras-inpaint[test]'")
+requests = pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-all]'")
+schemathesis = pytest.importorskip("schemathesis", reason="pip install 'keras-inpaint[test-all]'")
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 CLEAR = {200, 400, 404, 405, 408, 413, 422, 429}
 

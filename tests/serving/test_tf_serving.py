@@ -12,8 +12,10 @@ from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "export" / "tf_serving"
 
-pytest.importorskip("tensorflow_serving", reason="pip install 'keras-inpaint[test]'")
-pytest.importorskip("requests", reason="pip install 'keras-inpaint[test]'")
+pytest.importorskip("tensorflow_serving", reason="pip install 'keras-inpaint[test-all]'")
+pytest.importorskip("requests", reason="pip install 'keras-inpaint[test-all]'")
+
+pytestmark = pytest.mark.long
 
 
 def program(name):

@@ -199,6 +199,7 @@ def test_bfloat16_and_float32_follow_each_other(batch):
     assert losses[0] == pytest.approx(losses[1], rel=0.02)
 
 
+@pytest.mark.long
 def test_keras_own_callbacks(dataset, tmp_path):
     pytest.importorskip("tensorboard")
     trainer, *_ = build(3)
