@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_inpaint.evaluation.extras import scikit_image
+from keras_inpaint.psnr import psnr
 
-#: PSNR of a completion without any error, instead of infinity; a mean needs a number.
-PSNR_LIMIT = 100.0
 #: Added to gradient energies in 8-bit values, so that a plain photo has a share too.
 FLAT = 0.5
 
@@ -40,11 +39,6 @@ class Interval(NamedTuple):
     mean: float
     low: float
     high: float
-
-
-def psnr(mse: float) -> float:
-    """Return the peak signal-to-noise ratio in dB of a mean square error on a scale of [0, 1]."""
-    return min(PSNR_LIMIT, -10.0 * float(np.log10(mse))) if mse > 0 else PSNR_LIMIT
 
 
 def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> dict[str, float]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_inpaint.exporting.calibration import masked_photos
 from keras_inpaint.networks.completion import SIZE_MULTIPLE
+from keras_inpaint.psnr import psnr
 
 #: Timed calls of a signature, after one that is not counted.
 _TIMED_CALLS = 5
@@ -163,7 +164,7 @@ def compare_outputs(
                 height=size[0],
                 width=size[1],
                 photos=len(pairs),
-                psnr=math.inf if mean == 0 else -10 * math.log10(mean),
+                psnr=psnr(mean, limit=math.inf),
                 largest_error=largest,
                 known_pixels_kept=kept,
                 milliseconds=_time(lambda run=run, dtype=dtype: run(*_inputs(*pairs[0], dtype))),

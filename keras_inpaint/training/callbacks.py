@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_inpaint.psnr import psnr
 from keras_inpaint.training.sheets import contact_sheet, grid, save_animation, save_image
 from keras_inpaint.training.steps import composite
 
@@ -140,7 +141,7 @@ def write_samples(
     )
     error = float(np.sum(np.square(generated - image) * mask) / (3 * mask.sum()))
     completed = np.asarray(composite(image, mask, generated))
-    caption = f"{caption}   {decibels(error):.2f} dB in the holes"
+    caption = f"{caption}   {psnr(error):.2f} dB in the holes"
     folder.mkdir(parents=True, exist_ok=True)
     holed = image * (1 - mask) + mask
     columns = [part[:shown] for part in (image, holed, completed)]
@@ -153,11 +154,6 @@ def write_samples(
         save_image(grid(completed[:shown], caption), frames / f"{stem}.png")
         save_animation(sorted(frames.glob("*.png")), animation)
     return error
-
-
-def decibels(mean_squared_error: float) -> float:
-    """Return the peak signal-to-noise ratio in dB of a mean squared error over [0, 1]."""
-    return float(-10 * np.log10(max(mean_squared_error, 1e-10)))
 
 
 class TrainingFailed(RuntimeError):

@@ -10,8 +10,9 @@ from keras_inpaint.data.images import Images
 from keras_inpaint.data.pipeline import fixed_examples
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.networks.weights import write_network
+from keras_inpaint.psnr import psnr
 from keras_inpaint.training.batch_norm import BatchNormEstimator
-from keras_inpaint.training.callbacks import decibels, write_samples
+from keras_inpaint.training.callbacks import write_samples
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.phases import moving_averages
 from keras_inpaint.training.run_folder import RunFolder
@@ -79,7 +80,7 @@ class Evaluator:
             self._folder.animation,
         )
         self.save()
-        return {"held_out_hole_mse": error, "held_out_psnr": decibels(error)}
+        return {"held_out_hole_mse": error, "held_out_psnr": psnr(error)}
 
     def settle(self, network: keras.Model) -> None:
         """Re-estimate the batch normalisation of a network that is to stay as it is."""
@@ -107,7 +108,7 @@ class Evaluator:
         return {
             "photos": len(image),
             "telea_hole_mse": float(telea),
-            "telea_psnr": decibels(telea),
+            "telea_psnr": psnr(telea),
             "mean_pixel_hole_mse": float(mean),
-            "mean_pixel_psnr": decibels(mean),
+            "mean_pixel_psnr": psnr(mean),
         }

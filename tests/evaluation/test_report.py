@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from keras_inpaint.evaluation.html import PageReport
-from keras_inpaint.evaluation.metrics import METRICS, psnr
+from keras_inpaint.evaluation.metrics import METRICS
 from keras_inpaint.evaluation.report import Measured
+from keras_inpaint.psnr import psnr
 
 
 def figures(level):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import keras_inpaint as ki
-from keras_inpaint.training.callbacks import StopOnNaN, TrainingFailed, decibels, write_samples
+from keras_inpaint.training.callbacks import StopOnNaN, TrainingFailed, write_samples
 
 
 class Painter:
@@ -124,8 +124,3 @@ def test_a_loss_that_is_no_number_stops_at_once():
     guard.on_train_batch_end(0, {"loss": 1.0, "completion_gradient_norm": float("inf")})
     with pytest.raises(TrainingFailed, match="loss is not a finite number after 2 steps"):
         guard.on_train_batch_end(1, {"loss": float("nan")})
-
-
-def test_decibels():
-    assert decibels(0.01) == pytest.approx(20.0)
-    assert decibels(0.0) == pytest.approx(100.0)
