@@ -1,11 +1,13 @@
 """Which network and which working scale fit a hole, measured on the photo itself.
 
 A completion network is good at what it was trained on: holes of some sizes in photos of some
-size, faces or scenes. What fits a hole, the photo tells: places beside the hole that are known
-are masked too, all at once, and completed; what comes nearest to what is known there completes
-the hole. The scale is chosen first, on places of the hole's own shape around it, then the network
-at this scale, on a lattice of squares in a window as large as the photos of the training. Nothing
-is random, and only crops around the hole are computed.
+size, faces or scenes. A hole in a face is completed by a network for faces, at the scale at which
+the face is as wide as in its training; where there is no face, it has no say. What fits another
+hole, the photo tells: places beside it that are known are masked too, all at once, and completed;
+what comes nearest to what is known there completes the hole. The scale is chosen first, on places
+of the hole's own shape around it, then the network at this scale, on a lattice of squares in a
+window as large as the photos of the training. Nothing is random, and only crops around the hole
+are computed.
 """
 
 import os
@@ -18,11 +20,12 @@ import numpy as np
 
 from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.faces import Face, find_face
 from keras_inpaint.inference.filling import fill
 from keras_inpaint.inference.runtime import Runtime, load_runtime
 from keras_inpaint.inference.tiles import Box, hole_groups, reduced_mask
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
-from keras_inpaint.presets.cards import ANY_SUBJECT, TrainedOn, trained_on
+from keras_inpaint.presets.cards import ANY_SUBJECT, FACE, TrainedOn, trained_on
 
 #: Working scales that are ever tried: a photo reduced to one part in so many.
 SCALES = (1, 2, 4, 8, 16, 32)
@@ -45,6 +48,11 @@ _SQUARE, _STEP, _REACH = 32, 64, 112
 #: A specialist's mean square error (0 to 1) in squares on photos of its subject, rounded up, and
 #: the weight of what it makes beyond that: measured on the photos held out for tuning.
 _USUAL_ERROR, _SURPRISE = 0.015, 0.15
+#: A hole is in a face where this part of it is.
+_IN_FACE = 0.3
+#: A face may be so much wider or narrower than those of the training before the photo is resized;
+#: it is enlarged at most twice.
+_WIDTH_SLACK, _FINEST = 1.2, 0.5
 #: Errors below this are as good as none.
 _NO_ERROR = 1e-4
 
@@ -68,6 +76,12 @@ class Candidate:
     def specialist(self) -> bool:
         """Whether it was trained on one kind of subject, such as faces."""
         return self.trained_on is not None and self.trained_on.subject not in (None, ANY_SUBJECT)
+
+    @property
+    def knows_faces(self) -> bool:
+        """Whether it was trained on faces of a width that is known."""
+        known = self.trained_on
+        return known is not None and known.subject == FACE and known.subject_px is not None
 
     @property
     def texture(self) -> bool:
@@ -121,13 +135,15 @@ class Choice:
 
     Attributes:
         candidate: The network.
-        scale: Int, the photo is reduced to one part in so many.
+        scale: Float, the photo is reduced to one part in so many; below 1 it is enlarged.
         places: Int, known places around the hole that were compared; 0 where nothing was.
+        in_face: Bool, whether it was chosen for the face that the hole is in.
     """
 
     candidate: Candidate
-    scale: int
+    scale: float
     places: int = 0
+    in_face: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,17 +203,20 @@ def summary(groups: Sequence[Group]) -> list[str]:
     Args:
         groups: What `choose` gave for a photo.
     """
-    places: dict[str, int] = {}
-    for choice in (group.choice for group in groups):
-        at = "the photo's own scale" if choice.scale == 1 else f"1/{choice.scale} of the scale"
-        name = f"{choice.candidate.name} at {at}"
-        places[name] = places.get(name, 0) + choice.places
-    total = sum(places.values())
-    if not total:
-        return []
-    count = "1 place" if total == 1 else f"{total} places"
+    choices = [group.choice for group in groups]
+    names = dict.fromkeys(f"{one.candidate.name} at {_words(one.scale)}" for one in choices)
+    total = sum(one.places for one in choices)
     around = "the hole" if len(groups) == 1 else "the holes"
-    return [f"completed with {', '.join(places)}, chosen on {count} around {around}"]
+    reasons = [f"{total} place{'' if total == 1 else 's'} around {around}"] if total else []
+    reasons += [f"the face around {around}"] if any(one.in_face for one in choices) else []
+    return [f"completed with {', '.join(names)}, chosen on {' and '.join(reasons)}"] * bool(reasons)
+
+
+def _words(scale: float) -> str:
+    """Return a working scale in words."""
+    if scale == 1:
+        return "the photo's own scale"
+    return f"1/{scale:g} of the scale" if scale == int(scale) else f"{1 / scale:.2f} of the scale"
 
 
 def _within(choice: Choice, photo: tuple[int, int], own: np.ndarray, scale: int | None) -> Choice:
@@ -254,6 +273,14 @@ def _choose_one(
     own: np.ndarray,
     scale: int | None,
 ) -> Choice:
+    specialist = next((one for one in candidates if one.knows_faces), None)
+    if specialist is not None:
+        face = find_face(image, mask, box) or _hidden_face(specialist, image, mask, box)
+        if face is not None and face.share(box, own) >= _IN_FACE:
+            best = scale or _scale_of_face(face.width, specialist.trained_on.subject_px)
+            return Choice(specialist, best, in_face=True)
+        if face is None:  # a network for faces has no say where there is none
+            candidates = [one for one in candidates if not one.knows_faces] or candidates
     best, places = _choose_scale(candidates, image, mask, box, own, scale)
     if len(candidates) == 1:
         return Choice(candidates[0], best, places)
@@ -268,6 +295,35 @@ def _choose_one(
             score += _SURPRISE * np.log((errors.mean() + _NO_ERROR) / _USUAL_ERROR)
         scores.append(score)
     return Choice(candidates[int(np.argmin(scores))], best, places + sum(map(len, squares)))
+
+
+def _hidden_face(
+    candidate: Candidate, image: np.ndarray, mask: np.ndarray, box: Box
+) -> Face | None:
+    """Return the face that a hole hides as a whole: the network shows it."""
+    side = max(box.height, box.width)
+    if min(box.height, box.width) * 2 < side:  # long and thin: no face is under it
+        return None
+    scale = _scale_of_face(side, candidate.trained_on.subject_px)
+    crop = box.expanded(side, mask.shape)
+    part = image[crop.slices].copy()
+
+    def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        filled = photo.copy()
+        fill(candidate.runtime, filled[None], holes[None])
+        return filled
+
+    shown = image.copy()
+    shown[crop.slices] = complete_at(part, mask[crop.slices], scale, complete)
+    return find_face(shown, np.zeros_like(mask), box)
+
+
+def _scale_of_face(width: float, trained: tuple[int, int]) -> float:
+    """Return the working scale at which a face is as wide as those of a training."""
+    low, high = trained
+    if low / _WIDTH_SLACK <= width <= high * _WIDTH_SLACK:
+        return 1
+    return max(_FINEST, round(float(width / np.sqrt(low * high)), 2))
 
 
 def _choose_scale(
@@ -411,15 +467,15 @@ def _moved(own: np.ndarray, place: Box, dy: int, dx: int, shape: tuple[int, int]
 def complete_at(
     image: np.ndarray,
     mask: np.ndarray,
-    scale: int,
+    scale: float,
     complete: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Complete a photo that is reduced first and drawn up again.
+    """Complete a photo that is resized first, and resize the result back.
 
     Args:
         image: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`, true in the hole.
-        scale: Int, the photo is reduced to one part in so many.
+        scale: Float, the photo is reduced to one part in so many; below 1 it is enlarged.
         complete: Completes a photo, of any size, as it is.
 
     Returns:
@@ -428,7 +484,8 @@ def complete_at(
     if scale == 1:
         return complete(image, mask)
     size = tuple(max(1, round(side / scale)) for side in mask.shape)
-    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-    filled = complete(small, reduced_mask(mask, size))
-    drawn = cv2.resize(filled, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    there, back = (cv2.INTER_AREA, cv2.INTER_CUBIC)[:: 1 if scale > 1 else -1]
+    resized = cv2.resize(image, size[::-1], interpolation=there)
+    filled = complete(resized, reduced_mask(mask, size))
+    drawn = cv2.resize(filled, mask.shape[::-1], interpolation=back)
     return np.where(mask[..., None], drawn, image)

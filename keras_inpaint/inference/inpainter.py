@@ -13,11 +13,18 @@ from keras_inpaint.inference import coarse_to_fine as wide_holes
 from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.cancelling import check_cancelled
-from keras_inpaint.inference.choosing import Group, choose, complete_at, load_candidates, summary
+from keras_inpaint.inference.choosing import (
+    Choice,
+    Group,
+    choose,
+    complete_at,
+    load_candidates,
+    summary,
+)
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
 from keras_inpaint.inference.runtime import Runtime
 from keras_inpaint.inference.texture import add_texture
-from keras_inpaint.inference.tiles import reduced_mask
+from keras_inpaint.inference.tiles import Box, reduced_mask, tightened
 from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE
 
 logger = logging.getLogger(__name__)
@@ -218,25 +225,26 @@ class Inpainter:
                     and group.choice.scale == choice.scale
                 ):
                     wanted[group.box.slices][group.own] = True
-            runtime = choice.candidate.runtime
-            if choice.scale == 1:
-                filled = image.copy()
-                self._complete(runtime, filled[None], hole[None], wanted[None])
-            else:
-                filled = self._complete_reduced(runtime, image, hole, wanted, choice.scale)
-            completed[wanted] = filled[wanted]
+            crop, filled = self._complete_at(choice, image, hole, wanted)
+            here = wanted[crop.slices]
+            completed[crop.slices][here] = filled[here]
         return completed
 
-    def _complete_reduced(
-        self, runtime: Runtime, image: np.ndarray, hole: np.ndarray, wanted: np.ndarray, scale: int
-    ) -> np.ndarray:
+    def _complete_at(
+        self, choice: Choice, image: np.ndarray, hole: np.ndarray, wanted: np.ndarray
+    ) -> tuple[Box, np.ndarray]:
+        """Return what a choice makes of the holes that are wanted, and where in the photo."""
+        runtime, crop = choice.candidate.runtime, Box(0, 0, *hole.shape)
+        if choice.scale < 1:  # the photo is enlarged: only what the network sees of it
+            crop = tightened(wanted, crop).expanded(wide_holes.widest(runtime), hole.shape)
+
         def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
             filled = photo.copy()
-            part = reduced_mask(wanted, holes.shape)
+            part = wanted if choice.scale == 1 else reduced_mask(wanted[crop.slices], holes.shape)
             self._complete(runtime, filled[None], holes[None], part[None])
             return filled
 
-        return complete_at(image, hole, scale, complete)
+        return crop, complete_at(image[crop.slices], hole[crop.slices], choice.scale, complete)
 
     def _complete(
         self,

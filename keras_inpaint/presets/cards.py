@@ -32,8 +32,8 @@ COMPARED = ("psnr_hole", "psnr_whole", "ssim_hole", "ssim_whole")
 DATA_KEYS = ("source", "photos", "licence", "attribution")
 
 
-#: The subject of a network that was trained on photos in general.
-ANY_SUBJECT = "any"
+#: The subjects of networks that were trained on photos in general, and on portraits.
+ANY_SUBJECT, FACE = "any", "face"
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,14 @@ class TrainedOn:
         photos_px: The shortest side of the smallest and of the largest photo, in pixels.
         subject: String, what the photos show, such as `"face"`; `ANY_SUBJECT` for photos in
             general; None where nobody knows.
+        subject_px: The least and the largest width of the subject, in pixels; None where nobody
+            knows.
     """
 
     holes_px: tuple[int, int]
     photos_px: tuple[int, int]
     subject: str | None = None
+    subject_px: tuple[int, int] | None = None
 
 
 def trained_on(card: Mapping[str, Any], subject: str | None = None) -> TrainedOn | None:
@@ -68,14 +71,22 @@ def trained_on(card: Mapping[str, Any], subject: str | None = None) -> TrainedOn
         training = card.get("training")
         config = training.get("config") if isinstance(training, Mapping) else None
         found = sizes_of_training(config) if isinstance(config, Mapping) else {}
-    try:
-        ranges = [tuple(map(int, found[key])) for key in ("holes_px", "photos_px")]
-    except (KeyError, TypeError, ValueError):
-        return None
-    if any(len(pair) != 2 or not 0 < pair[0] <= pair[1] for pair in ranges):
+    holes, photos, widths = (
+        _range(found.get(key)) for key in ("holes_px", "photos_px", "subject_px")
+    )
+    if holes is None or photos is None:
         return None
     told = found.get("subject")
-    return TrainedOn(*ranges, told if isinstance(told, str) else subject)
+    return TrainedOn(holes, photos, told if isinstance(told, str) else subject, widths)
+
+
+def _range(found: Any) -> tuple[int, int] | None:
+    """Return two sizes, the smaller first; None for anything else."""
+    try:
+        low, high = map(int, found)
+    except (TypeError, ValueError):
+        return None
+    return (low, high) if 0 < low <= high else None
 
 
 def sizes_of_training(config: Mapping[str, Any]) -> dict[str, list[int]]:
