@@ -94,9 +94,9 @@ def _window(image: np.ndarray, hole: np.ndarray, y: float, x: float, side: float
     box = Box(int(top), int(left), int(top + side), int(left + side)).expanded(0, hole.shape)
     size = (max(1, round(box.width * scale)), max(1, round(box.height * scale)))
     resized = cv2.resize(image[box.slices], size, interpolation=cv2.INTER_AREA)
-    holes = cv2.resize(hole[box.slices].astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    if holes.any() and not holes.all():
-        resized = cv2.inpaint(resized, holes.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    holes = cv2.resize(hole[box.slices] * np.uint8(255), size, interpolation=cv2.INTER_AREA)
+    if 0 < np.count_nonzero(holes) < holes.size:
+        resized = cv2.inpaint(resized, holes, 3, cv2.INPAINT_TELEA)
     above, before = round((box.top - top) * scale), round((box.left - left) * scale)
     below, behind = _INPUT - size[1] - above, _INPUT - size[0] - before
     edges = [max(0, edge) for edge in (above, below, before, behind)]
