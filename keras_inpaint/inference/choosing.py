@@ -275,7 +275,10 @@ def _choose_one(
 ) -> Choice:
     specialist = next((one for one in candidates if one.knows_faces), None)
     if specialist is not None:
-        face = find_face(image, mask, box) or _hidden_face(specialist, image, mask, box)
+        face = find_face(image, mask, box)
+        scales = plausible_scales(specialist, hole_width(own), mask.shape, scale)
+        if face is None and len(candidates) * len(scales) > 1:
+            face = _hidden_face(specialist, image, mask, box)
         if face is not None and face.share(box, own) >= _IN_FACE:
             best = scale or _scale_of_face(face.width, specialist.trained_on.subject_px)
             return Choice(specialist, best, in_face=True)
