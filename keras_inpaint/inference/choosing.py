@@ -221,6 +221,8 @@ def _words(scale: float) -> str:
 
 def _within(choice: Choice, photo: tuple[int, int], own: np.ndarray, scale: int | None) -> Choice:
     """Return a neighbour's choice, at a scale that is plausible for this hole."""
+    if choice.in_face:
+        return choice
     scales = plausible_scales(choice.candidate, hole_width(own), photo, scale)
     nearest = min(scales, key=lambda other: abs(np.log(other / choice.scale)))
     return Choice(choice.candidate, nearest)
