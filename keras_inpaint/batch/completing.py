@@ -152,6 +152,7 @@ def complete_bytes(
     *,
     options: MaskOptions | None = None,
     check: Callable[[Photo, Holes], None] | None = None,
+    names: tuple[str, str] = ("photo", "mask"),
 ) -> tuple[bytes, Completion]:
     """Complete the holes of a photo file in memory, in its own format.
 
@@ -162,20 +163,21 @@ def complete_bytes(
         options: How the mask is read.
         check: Called with the photo and its holes before anything is computed; what it raises is
             raised.
+        names: What messages call the photo's file and the mask's.
 
     Returns:
         The bytes of the completed file, and what was done.
 
     Raises:
-        ValueError: As for `complete_file`; messages call the files `photo` and `mask`.
+        ValueError: As for `complete_file`.
     """
     start = time.perf_counter()
     options = options or MaskOptions()
-    decoded = decode_photo(photo, "photo")
+    decoded = decode_photo(photo, names[0])
     found = (
         alpha_mask(decoded)
         if mask is None
-        else decode_mask(mask, decoded, "mask", **options.reading)
+        else decode_mask(mask, decoded, names[1], **options.reading)
     )
     completed, done = _complete(
         decoded,
@@ -184,8 +186,8 @@ def complete_bytes(
         options,
         decoded.format,
         start,
-        what="photo" if mask is None else "mask",
-        output="photo",
+        what=names[mask is not None],
+        output=names[0],
         opaque=mask is None,
         check=check,
     )

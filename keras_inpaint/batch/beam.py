@@ -1,0 +1,345 @@
+"""Photos completed on Apache Beam: on one machine or a cluster, on any file system Beam knows."""
+
+import csv
+import glob
+import json
+import logging
+import os
+import posixpath
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.fileio import EmptyMatchTreatment, MatchFiles
+from apache_beam.io.filesystem import CompressionTypes, FileMetadata
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.pvalue import TaggedOutput
+
+from keras_inpaint.batch.completing import Completer, Completion, MaskOptions, complete_bytes
+from keras_inpaint.batch.folders import failed, reported, with_mask
+from keras_inpaint.batch.report import FAILED, SKIPPED, FileReport
+from keras_inpaint.files import PREFIX, printable
+from keras_inpaint.photos.formats import SUFFIXES, format_by_suffix
+
+logger = logging.getLogger(__name__)
+
+_COLUMNS = ("photo", "mask", "output")
+_WILDCARDS = "*?["
+_PHOTO_AT_A_TIME = threading.Lock()
+
+
+class FromFolders:
+    """Finds photos and their masks by name, as `complete_folder` does.
+
+    Args:
+        photos: A pattern of Beam's, such as `gs://bucket/photos/**.jpg` (`*` stays in a folder,
+            `**` does not), or a folder, which is searched as a whole.
+        masks: The folder of masks, one mask file for all photos, or `alpha`.
+        output: The folder to write to. A photo is written where it lies below the part of the
+            pattern before its first wildcard, or below the folder.
+
+    Raises:
+        ValueError: If photos are to be written over photos or masks.
+    """
+
+    def __init__(self, photos: str, masks: str, output: str) -> None:
+        if not set(photos) & set(_WILDCARDS):
+            photos = FileSystems.join(photos, "**")
+        before = photos[: min(photos.index(sign) for sign in _WILDCARDS if sign in photos)]
+        self.photos, self.root = photos, before[: before.rfind("/") + 1]
+        self.masks, self.output = masks, output
+        self.masks_by_name = masks != "alpha" and format_by_suffix(PurePosixPath(masks)) is None
+        for name, other in (("photos", self.root), ("masks", masks)):
+            if _same(output, other):
+                raise ValueError(f"{printable(output)}: the output is the folder of {name}")
+
+    def leftovers(self) -> list[str]:
+        """Return the patterns of temporary files that a run which was killed may have left."""
+        return [FileSystems.join(glob.escape(self.output), f"**{PREFIX}-*.part")]
+
+    def find(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Return a report to be filled for each photo."""
+        apart = (self.output, self.masks) if self.masks_by_name else (self.output,)
+        photos = (
+            pipeline
+            | "Find photos" >> MatchFiles(self.photos, EmptyMatchTreatment.ALLOW)
+            | "Name photos" >> beam.FlatMap(_by_stem, self.root, apart)
+        )
+        if not self.masks_by_name:
+            return photos | beam.MapTuple(
+                lambda stem, photo: self._file(os.fsdecode(photo), self.masks)
+            )
+        pattern = FileSystems.join(glob.escape(self.masks), "**")
+        masks = (
+            pipeline
+            | "Find masks" >> MatchFiles(pattern, EmptyMatchTreatment.ALLOW)
+            | "Name masks" >> beam.FlatMap(_by_stem, FileSystems.join(self.masks, ""))
+        )
+        return (photos, masks) | beam.CoGroupByKey() | beam.FlatMapTuple(self._paired)
+
+    def _paired(
+        self, stem: bytes, files: tuple[Iterable[bytes], Iterable[bytes]]
+    ) -> Iterator[FileReport]:
+        photos, masks = ([os.fsdecode(path) for path in sorted(paths)] for paths in files)
+        if not photos:
+            logger.warning("%s: no photo has this name", ", ".join(map(printable, masks)))
+        for photo in photos:
+            wanted = FileSystems.join(self.masks, os.fsdecode(stem))
+            yield with_mask(self._file(photo), masks, wanted)
+
+    def _file(self, photo: str, mask: str | None = None) -> FileReport:
+        return FileReport(photo, FileSystems.join(self.output, photo[len(self.root) :]), mask)
+
+
+class FromManifest:
+    """Reads photos, masks and outputs from a file: see `read_manifest`.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If a line of it is wrong, or two lines would write one file.
+    """
+
+    def __init__(self, manifest: str) -> None:
+        self.photos, lines = manifest, {}
+        for line, file in read_manifest(manifest):
+            if file.output in lines:
+                raise ValueError(
+                    f"{printable(manifest)}, line {line}: line {lines[file.output]} writes "
+                    f"{printable(file.output)}, too"
+                )
+            lines[file.output] = line
+        if not lines:
+            raise ValueError(f"{printable(manifest)}: has no photo")
+        self.folders = sorted({FileSystems.split(output)[0] for output in lines})
+
+    def leftovers(self) -> list[str]:
+        """Return the patterns of temporary files that a run which was killed may have left."""
+        return [
+            FileSystems.join(glob.escape(folder), f"{PREFIX}-*.part") for folder in self.folders
+        ]
+
+    def find(self, pipeline: beam.Pipeline) -> beam.PCollection:
+        """Return a report to be filled for each photo."""
+        return pipeline | beam.Create([self.photos]) | beam.FlatMap(read_manifest) | beam.Values()
+
+
+def read_manifest(path: str) -> Iterator[tuple[int, FileReport]]:
+    """Read which photos to complete with which masks, and where to write them.
+
+    Args:
+        path: A file whose name ends in `.csv`, with a first line `photo,mask,output`, or in
+            `.jsonl`, an object with these keys a line; UTF-8. More columns are left alone. The
+            mask may be `alpha`.
+
+    Yields:
+        The number of a line, from 1, and the report to be filled.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If a line is wrong; the message names it.
+    """
+    _, suffix = posixpath.splitext(path)
+    if suffix not in (".csv", ".jsonl"):
+        raise ValueError(f"{printable(path)}: a manifest must be .csv or .jsonl, got {suffix!r}")
+    line = 0
+
+    def lines(stream: Iterable[bytes]) -> Iterator[str]:
+        nonlocal line
+        for data in stream:
+            line += 1
+            yield data.decode("utf-8-sig")
+
+    with FileSystems.open(path) as stream:
+        text = lines(stream)
+        try:
+            for row in (
+                csv.DictReader(text)
+                if suffix == ".csv"
+                else map(json.loads, filter(str.strip, text))
+            ):
+                row = row if isinstance(row, dict) else {}
+                photo, mask, output = (row.get(column) for column in _COLUMNS)
+                if not all(isinstance(value, str) and value for value in (photo, mask, output)):
+                    raise ValueError(f"expected photo, mask and output, got {row}")
+                if _same(output, photo) or _same(output, mask):
+                    raise ValueError(f"the output {output} is the photo or its mask")
+                yield line, FileReport(photo, output, mask)
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{printable(path)}, line {line}: {printable(str(error))}") from error
+
+
+class PhotoModelHandler(ModelHandler[tuple, tuple[FileReport, bytes], Completer]):
+    """Completes photos from bytes to bytes; a model in each process, a photo at a time.
+
+    An example is a photo's report, the bytes of the photo's file and those of the mask's, None
+    for the photo's transparency; a prediction is the report, filled, and the bytes to write.
+
+    Args:
+        load: Returns what fills the holes; must be picklable.
+        options: How masks are read.
+    """
+
+    def __init__(self, load: Callable[[], Completer], options: MaskOptions) -> None:
+        super().__init__(max_batch_size=1)
+        self._load, self._options = load, options
+
+    def load_model(self) -> Completer:
+        return self._load()
+
+    def run_inference(
+        self, batch: Sequence[tuple], model: Completer, inference_args: Any = None
+    ) -> list[tuple[FileReport, bytes]]:
+        return [self._complete(model, *example) for example in batch]
+
+    def _complete(
+        self, model: Completer, file: FileReport, photo: bytes, mask: bytes | None
+    ) -> tuple[FileReport, bytes]:
+        data = b""
+
+        def complete() -> Completion:
+            nonlocal data
+            names = (file.photo, str(file.mask))
+            data, done = complete_bytes(
+                photo, mask, lambda: model, options=self._options, names=names
+            )
+            return done
+
+        with _PHOTO_AT_A_TIME:
+            return reported(file, complete), data
+
+
+def complete_batch(
+    source: FromFolders | FromManifest,
+    load: Callable[[], Completer],
+    report: str,
+    *,
+    options: MaskOptions | None = None,
+    overwrite: bool = False,
+    pipeline_options: PipelineOptions | None = None,
+) -> dict[str, int]:
+    """Complete photos on a Beam runner; one bad photo never stops the rest.
+
+    Photos whose output exists are skipped, so that the same call goes on where a run was killed.
+
+    Args:
+        source: Which photos.
+        load: Returns what fills the holes; called once in each worker process, and picklable,
+            e.g. `functools.partial(Inpainter, "faces")`.
+        report: What the two JSON Lines files are called: `REPORT.done.jsonl` and
+            `REPORT.failed.jsonl`, a `FileReport` a line.
+        options: How masks are read. A mask without a hole leaves its photo as it is.
+        overwrite: Whether outputs that exist are made again.
+        pipeline_options: Beam's own options; the runner among them.
+
+    Returns:
+        How many photos have each status.
+
+    Raises:
+        ValueError: If there is not a photo.
+        RuntimeError: If the pipeline fails as a whole, e.g. where `load` does.
+    """
+    options = replace(options or MaskOptions(), without_hole="keep")
+    for pattern in source.leftovers():
+        for match in FileSystems.match([pattern]):
+            FileSystems.delete([glob.escape(left.path) for left in match.metadata_list])
+    with beam.Pipeline(options=pipeline_options) as pipeline:
+        read = (
+            source.find(pipeline)
+            | "Spread over workers" >> beam.Reshuffle()
+            | "Read" >> beam.FlatMap(_read, overwrite).with_outputs("ended", main="photos")
+        )
+        completed = (
+            read.photos
+            | "Complete" >> RunInference(PhotoModelHandler(load, options))
+            | "Write" >> beam.MapTuple(_write)
+        )
+        done, bad = (
+            (read.ended, completed)
+            | beam.Flatten()
+            | "Part" >> beam.Partition(lambda file, parts: int(file.status == FAILED), 2)
+        )
+        for name, files in (("done", done), ("failed", bad)):
+            _ = (
+                files
+                | f"As JSON: {name}" >> beam.Map(lambda file: json.dumps(asdict(file)))
+                | f"Report: {name}"
+                >> beam.io.WriteToText(_report(report, name), num_shards=1, shard_name_template="")
+            )
+    counts: Counter[str] = Counter()
+    for name in ("done", "failed"):
+        with FileSystems.open(_report(report, name)) as stream:
+            counts.update(json.loads(line)["status"] for line in stream)
+    if not counts:
+        raise ValueError(f"no photo in {printable(source.photos)}")
+    return counts
+
+
+def _report(report: str, name: str) -> str:
+    return f"{report}.{name}.jsonl"
+
+
+def _same(path: str, other: str) -> bool:
+    """Return whether two paths mean one place, as far as names tell."""
+    if FileSystems.get_scheme(path) is None:
+        return os.path.realpath(path) == os.path.realpath(other)
+    return path.rstrip("/") == other.rstrip("/")
+
+
+def _by_stem(
+    found: FileMetadata, root: str, apart: Sequence[str] = ()
+) -> Iterator[tuple[bytes, bytes]]:
+    """Give the path of a photo file the key by which its mask is found; leave others out."""
+    place = PurePosixPath(found.path[len(root) :])
+    hidden = any(part.startswith(".") for part in place.parts)
+    inside = any(found.path.startswith(FileSystems.join(folder, "")) for folder in apart)
+    if not hidden and not inside and place.suffix.lower() in SUFFIXES:
+        yield os.fsencode(place.with_suffix("")), os.fsencode(found.path)
+
+
+def _read(file: FileReport, overwrite: bool) -> Iterator[Any]:
+    """Read a photo and its mask; the report of one that needs no completing goes to `ended`."""
+    if file.status == FAILED:
+        yield TaggedOutput("ended", file)
+        return
+    try:
+        if not overwrite and FileSystems.exists(file.output):
+            yield TaggedOutput("ended", replace(file, status=SKIPPED))
+            return
+        photo = _bytes(file.photo)
+        mask = None if file.mask == "alpha" else _bytes(file.mask)
+    except Exception as error:  # file systems raise nearly anything
+        yield TaggedOutput("ended", failed(file, error))
+        return
+    yield file, photo, mask
+
+
+def _bytes(path: str) -> bytes:
+    with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as stream:
+        return stream.read()
+
+
+def _write(file: FileReport, data: bytes) -> FileReport:
+    """Write a completed photo to a temporary name beside its own, and rename it."""
+    if file.status == FAILED:
+        return file
+    folder = FileSystems.split(file.output)[0]
+    temporary = FileSystems.join(folder, f"{PREFIX}-{uuid.uuid4().hex}.part")
+    try:
+        with FileSystems.create(
+            temporary, compression_type=CompressionTypes.UNCOMPRESSED
+        ) as stream:
+            stream.write(data)
+        FileSystems.rename([temporary], [file.output])
+    except Exception as error:  # as above
+        with suppress(Exception):
+            FileSystems.delete([glob.escape(temporary)])
+        return failed(file, error)
+    return file
