@@ -21,11 +21,10 @@ from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.pvalue import TaggedOutput
 
 from keras_inpaint.batch.completing import Completer, Completion, MaskOptions, complete_bytes
 from keras_inpaint.batch.folders import failed, reported, with_mask
-from keras_inpaint.batch.report import FAILED, SKIPPED, FileReport
+from keras_inpaint.batch.report import COMPLETED, FAILED, PENDING, SKIPPED, UNCHANGED, FileReport
 from keras_inpaint.files import PREFIX, printable
 from keras_inpaint.photos.formats import SUFFIXES, format_by_suffix
 
@@ -181,6 +180,7 @@ class PhotoModelHandler(ModelHandler[tuple, tuple[FileReport, bytes], Completer]
 
     An example is a photo's report, the bytes of the photo's file and those of the mask's, None
     for the photo's transparency; a prediction is the report, filled, and the bytes to write.
+    A photo whose report tells its end already is passed on.
 
     Args:
         load: Returns what fills the holes; must be picklable.
@@ -203,6 +203,8 @@ class PhotoModelHandler(ModelHandler[tuple, tuple[FileReport, bytes], Completer]
         self, model: Completer, file: FileReport, photo: bytes, mask: bytes | None
     ) -> tuple[FileReport, bytes]:
         data = b""
+        if file.status != PENDING:
+            return file, data
 
         def complete() -> Completion:
             nonlocal data
@@ -251,24 +253,18 @@ def complete_batch(
         for match in FileSystems.match([pattern]):
             FileSystems.delete([glob.escape(left.path) for left in match.metadata_list])
     with beam.Pipeline(options=pipeline_options) as pipeline:
-        read = (
+        reports = (
             source.find(pipeline)
             | "Spread over workers" >> beam.Reshuffle()
-            | "Read" >> beam.FlatMap(_read, overwrite).with_outputs("ended", main="photos")
-        )
-        completed = (
-            read.photos
+            | "Read" >> beam.Map(_read, overwrite)
             | "Complete" >> RunInference(PhotoModelHandler(load, options))
             | "Write" >> beam.MapTuple(_write)
         )
-        done, bad = (
-            (read.ended, completed)
-            | beam.Flatten()
-            | "Part" >> beam.Partition(lambda file, parts: int(file.status == FAILED), 2)
-        )
-        for name, files in (("done", done), ("failed", bad)):
+        for name, bad in (("done", False), ("failed", True)):
             _ = (
-                files
+                reports
+                | f"Which are {name}"
+                >> beam.Filter(lambda file, bad: (file.status == FAILED) is bad, bad)
                 | f"As JSON: {name}" >> beam.Map(lambda file: json.dumps(asdict(file)))
                 | f"Report: {name}"
                 >> beam.io.WriteToText(_report(report, name), num_shards=1, shard_name_template="")
@@ -304,21 +300,16 @@ def _by_stem(
         yield os.fsencode(place.with_suffix("")), os.fsencode(found.path)
 
 
-def _read(file: FileReport, overwrite: bool) -> Iterator[Any]:
-    """Read a photo and its mask; the report of one that needs no completing goes to `ended`."""
+def _read(file: FileReport, overwrite: bool) -> tuple:
+    """Return a photo as `PhotoModelHandler` takes it; one that is not to be completed as ended."""
     if file.status == FAILED:
-        yield TaggedOutput("ended", file)
-        return
+        return file, b"", None
     try:
         if not overwrite and FileSystems.exists(file.output):
-            yield TaggedOutput("ended", replace(file, status=SKIPPED))
-            return
-        photo = _bytes(file.photo)
-        mask = None if file.mask == "alpha" else _bytes(file.mask)
+            return replace(file, status=SKIPPED), b"", None
+        return file, _bytes(file.photo), None if file.mask == "alpha" else _bytes(file.mask)
     except Exception as error:  # file systems raise nearly anything
-        yield TaggedOutput("ended", failed(file, error))
-        return
-    yield file, photo, mask
+        return failed(file, error), b"", None
 
 
 def _bytes(path: str) -> bytes:
@@ -328,7 +319,7 @@ def _bytes(path: str) -> bytes:
 
 def _write(file: FileReport, data: bytes) -> FileReport:
     """Write a completed photo to a temporary name beside its own, and rename it."""
-    if file.status == FAILED:
+    if file.status not in (COMPLETED, UNCHANGED):
         return file
     folder = FileSystems.split(file.output)[0]
     temporary = FileSystems.join(folder, f"{PREFIX}-{uuid.uuid4().hex}.part")

@@ -107,7 +107,12 @@ def _hush_beam() -> None:
 
 def _beam_options(flags: tuple[str, ...]) -> tuple[Any, int]:
     """Return Beam's options, and the processes that the DirectRunner starts on this machine."""
-    from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+    from apache_beam.options.pipeline_options import (
+        DirectOptions,
+        PipelineOptions,
+        StandardOptions,
+    )
+    from apache_beam.runners.runner import create_runner
 
     def check(parser: argparse.ArgumentParser) -> None:
         parser.usage, parser.prog = argparse.SUPPRESS, "keras-inpaint batch"
@@ -117,6 +122,7 @@ def _beam_options(flags: tuple[str, ...]) -> tuple[Any, int]:
 
     flags = ("--default_sdk_harness_log_level=ERROR", *flags)  # the last one counts
     options = PipelineOptions(list(flags))
+    create_runner(options.view_as(StandardOptions).runner or "DirectRunner")  # has its options
     options.get_all_options(add_extra_args_fn=check)
     direct = options.view_as(DirectOptions)
     several = direct.direct_running_mode == "multi_processing"
