@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import posixpath
+import re
 import threading
 import uuid
 from collections import Counter
@@ -30,13 +31,13 @@ from keras_inpaint.photos.formats import SUFFIXES, format_by_suffix
 
 logger = logging.getLogger(__name__)
 
-_COLUMNS = ("photo", "mask", "output")
-_WILDCARDS = "*?["
 _PHOTO_AT_A_TIME = threading.Lock()
 
 
 class FromFolders:
     """Finds photos and their masks by name, as `complete_folder` does.
+
+    Local paths are made absolute, since workers may start in another folder.
 
     Args:
         photos: A pattern of Beam's, such as `gs://bucket/photos/**.jpg` (`*` stays in a folder,
@@ -45,24 +46,24 @@ class FromFolders:
         output: The folder to write to. A photo is written where it lies below the part of the
             pattern before its first wildcard, or below the folder.
 
+    Attributes:
+        leftovers: Patterns of the temporary files that a run which was killed may have left.
+
     Raises:
         ValueError: If photos are to be written over photos or masks.
     """
 
     def __init__(self, photos: str, masks: str, output: str) -> None:
-        if not set(photos) & set(_WILDCARDS):
+        photos, masks, output = (_absolute(path) for path in (photos, masks, output))
+        if not re.search(r"[*?[]", photos):
             photos = FileSystems.join(photos, "**")
-        before = photos[: min(photos.index(sign) for sign in _WILDCARDS if sign in photos)]
-        self.photos, self.root = photos, before[: before.rfind("/") + 1]
+        self.photos, self.root = photos, re.match(r"([^*?[]*/)?", photos)[0]
         self.masks, self.output = masks, output
         self.masks_by_name = masks != "alpha" and format_by_suffix(PurePosixPath(masks)) is None
+        self.leftovers = [FileSystems.join(glob.escape(output), f"**{PREFIX}-*.part")]
         for name, other in (("photos", self.root), ("masks", masks)):
             if _same(output, other):
                 raise ValueError(f"{printable(output)}: the output is the folder of {name}")
-
-    def leftovers(self) -> list[str]:
-        """Return the patterns of temporary files that a run which was killed may have left."""
-        return [FileSystems.join(glob.escape(self.output), f"**{PREFIX}-*.part")]
 
     def find(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Return a report to be filled for each photo."""
@@ -73,9 +74,7 @@ class FromFolders:
             | "Name photos" >> beam.FlatMap(_by_stem, self.root, apart)
         )
         if not self.masks_by_name:
-            return photos | beam.MapTuple(
-                lambda stem, photo: self._file(os.fsdecode(photo), self.masks)
-            )
+            return photos | beam.Values() | beam.Map(lambda photo: self._file(photo, self.masks))
         pattern = FileSystems.join(glob.escape(self.masks), "**")
         masks = (
             pipeline
@@ -87,28 +86,37 @@ class FromFolders:
     def _paired(
         self, stem: bytes, files: tuple[Iterable[bytes], Iterable[bytes]]
     ) -> Iterator[FileReport]:
-        photos, masks = ([os.fsdecode(path) for path in sorted(paths)] for paths in files)
+        photos, masks = list(files[0]), [os.fsdecode(mask) for mask in sorted(files[1])]
         if not photos:
             logger.warning("%s: no photo has this name", ", ".join(map(printable, masks)))
         for photo in photos:
             wanted = FileSystems.join(self.masks, os.fsdecode(stem))
             yield with_mask(self._file(photo), masks, wanted)
 
-    def _file(self, photo: str, mask: str | None = None) -> FileReport:
-        return FileReport(photo, FileSystems.join(self.output, photo[len(self.root) :]), mask)
+    def _file(self, photo: bytes, mask: str | None = None) -> FileReport:
+        path = os.fsdecode(photo)
+        return FileReport(path, FileSystems.join(self.output, path[len(self.root) :]), mask)
 
 
 class FromManifest:
-    """Reads photos, masks and outputs from a file: see `read_manifest`.
+    """Reads which photos to complete with which masks, and where to write them.
+
+    Args:
+        manifest: A file whose name ends in `.csv`, with a first line `photo,mask,output`, or in
+            `.jsonl`, an object with these keys a line; UTF-8. More columns are left alone. Paths
+            may be relative to the manifest's folder; the mask may be `alpha`.
+
+    Attributes:
+        leftovers: As for `FromFolders`.
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If a line of it is wrong, or two lines would write one file.
+        ValueError: If a line is wrong, which is named, or two lines would write one file.
     """
 
     def __init__(self, manifest: str) -> None:
-        self.photos, lines = manifest, {}
-        for line, file in read_manifest(manifest):
+        self.photos, lines = _absolute(manifest), {}
+        for line, file in _read_manifest(self.photos):
             if file.output in lines:
                 raise ValueError(
                     f"{printable(manifest)}, line {line}: line {lines[file.output]} writes "
@@ -117,38 +125,20 @@ class FromManifest:
             lines[file.output] = line
         if not lines:
             raise ValueError(f"{printable(manifest)}: has no photo")
-        self.folders = sorted({FileSystems.split(output)[0] for output in lines})
-
-    def leftovers(self) -> list[str]:
-        """Return the patterns of temporary files that a run which was killed may have left."""
-        return [
-            FileSystems.join(glob.escape(folder), f"{PREFIX}-*.part") for folder in self.folders
-        ]
+        folders = sorted({FileSystems.split(output)[0] for output in lines})
+        self.leftovers = [FileSystems.join(glob.escape(f), f"{PREFIX}-*.part") for f in folders]
 
     def find(self, pipeline: beam.Pipeline) -> beam.PCollection:
         """Return a report to be filled for each photo."""
-        return pipeline | beam.Create([self.photos]) | beam.FlatMap(read_manifest) | beam.Values()
+        return pipeline | beam.Create([self.photos]) | beam.FlatMap(_read_manifest) | beam.Values()
 
 
-def read_manifest(path: str) -> Iterator[tuple[int, FileReport]]:
-    """Read which photos to complete with which masks, and where to write them.
-
-    Args:
-        path: A file whose name ends in `.csv`, with a first line `photo,mask,output`, or in
-            `.jsonl`, an object with these keys a line; UTF-8. More columns are left alone. The
-            mask may be `alpha`.
-
-    Yields:
-        The number of a line, from 1, and the report to be filled.
-
-    Raises:
-        OSError: If it cannot be read.
-        ValueError: If a line is wrong; the message names it.
-    """
+def _read_manifest(path: str) -> Iterator[tuple[int, FileReport]]:
+    """Give each report to be filled with the number of its line."""
     _, suffix = posixpath.splitext(path)
     if suffix not in (".csv", ".jsonl"):
         raise ValueError(f"{printable(path)}: a manifest must be .csv or .jsonl, got {suffix!r}")
-    line = 0
+    folder, line = FileSystems.split(path)[0], 0
 
     def lines(stream: Iterable[bytes]) -> Iterator[str]:
         nonlocal line
@@ -159,15 +149,13 @@ def read_manifest(path: str) -> Iterator[tuple[int, FileReport]]:
     with FileSystems.open(path) as stream:
         text = lines(stream)
         try:
-            for row in (
-                csv.DictReader(text)
-                if suffix == ".csv"
-                else map(json.loads, filter(str.strip, text))
-            ):
+            objects = map(json.loads, filter(str.strip, text))
+            for row in csv.DictReader(text) if suffix == ".csv" else objects:
                 row = row if isinstance(row, dict) else {}
-                photo, mask, output = (row.get(column) for column in _COLUMNS)
-                if not all(isinstance(value, str) and value for value in (photo, mask, output)):
+                values = [row.get(column) for column in ("photo", "mask", "output")]
+                if not all(isinstance(value, str) and value for value in values):
                     raise ValueError(f"expected photo, mask and output, got {row}")
+                photo, mask, output = (_absolute(value, folder) for value in values)
                 if _same(output, photo) or _same(output, mask):
                     raise ValueError(f"the output {output} is the photo or its mask")
                 yield line, FileReport(photo, output, mask)
@@ -248,8 +236,9 @@ def complete_batch(
         ValueError: If there is not a photo.
         RuntimeError: If the pipeline fails as a whole, e.g. where `load` does.
     """
+    files = {name: f"{_absolute(report)}.{name}.jsonl" for name in ("done", "failed")}
     options = replace(options or MaskOptions(), without_hole="keep")
-    for pattern in source.leftovers():
+    for pattern in source.leftovers:
         for match in FileSystems.match([pattern]):
             FileSystems.delete([glob.escape(left.path) for left in match.metadata_list])
     with beam.Pipeline(options=pipeline_options) as pipeline:
@@ -260,26 +249,27 @@ def complete_batch(
             | "Complete" >> RunInference(PhotoModelHandler(load, options))
             | "Write" >> beam.MapTuple(_write)
         )
-        for name, bad in (("done", False), ("failed", True)):
+        for name, path in files.items():
             _ = (
                 reports
-                | f"Which are {name}"
-                >> beam.Filter(lambda file, bad: (file.status == FAILED) is bad, bad)
-                | f"As JSON: {name}" >> beam.Map(lambda file: json.dumps(asdict(file)))
+                | f"As JSON: {name}" >> beam.FlatMap(_as_json, failures=name == "failed")
                 | f"Report: {name}"
-                >> beam.io.WriteToText(_report(report, name), num_shards=1, shard_name_template="")
+                >> beam.io.WriteToText(path, num_shards=1, shard_name_template="")
             )
     counts: Counter[str] = Counter()
-    for name in ("done", "failed"):
-        with FileSystems.open(_report(report, name)) as stream:
+    for path in files.values():
+        with FileSystems.open(path) as stream:
             counts.update(json.loads(line)["status"] for line in stream)
     if not counts:
         raise ValueError(f"no photo in {printable(source.photos)}")
     return counts
 
 
-def _report(report: str, name: str) -> str:
-    return f"{report}.{name}.jsonl"
+def _absolute(path: str, folder: str = "") -> str:
+    """Return a path below a folder, by default the working directory, unless it is absolute."""
+    if path == "alpha" or os.path.isabs(path) or FileSystems.get_scheme(path) is not None:
+        return path
+    return FileSystems.join(folder or os.getcwd(), path)
 
 
 def _same(path: str, other: str) -> bool:
@@ -298,6 +288,11 @@ def _by_stem(
     inside = any(found.path.startswith(FileSystems.join(folder, "")) for folder in apart)
     if not hidden and not inside and place.suffix.lower() in SUFFIXES:
         yield os.fsencode(place.with_suffix("")), os.fsencode(found.path)
+
+
+def _as_json(file: FileReport, failures: bool) -> Iterator[str]:
+    if (file.status == FAILED) is failures:
+        yield json.dumps(asdict(file))
 
 
 def _read(file: FileReport, overwrite: bool) -> tuple:

@@ -75,15 +75,15 @@ def command(
     from keras_inpaint.batch.completing import MaskOptions
     from keras_inpaint.batch.report import COMPLETED, FAILED, SKIPPED, UNCHANGED
 
-    options, processes = _beam_options(arguments[photos is not None :])
     try:
+        options, threads = _beam_options(arguments[photos is not None :])
         source = beam.FromManifest(manifest) if manifest else beam.FromFolders(*wanted)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     start = time.perf_counter()
     counts = beam.complete_batch(
         source,
-        loader(model, processes, network),
+        loader(model, network, threads),
         report,
         options=MaskOptions(mask_polarity, grow, resize_mask),
         overwrite=overwrite,
@@ -105,8 +105,8 @@ def _hush_beam() -> None:
     )
 
 
-def _beam_options(flags: tuple[str, ...]) -> tuple[Any, int]:
-    """Return Beam's options, and the processes that the DirectRunner starts on this machine."""
+def _beam_options(flags: tuple[str, ...]) -> tuple[Any, int | None]:
+    """Return Beam's options, and the processor threads for each of its worker processes."""
     from apache_beam.options.pipeline_options import (
         DirectOptions,
         PipelineOptions,
@@ -122,8 +122,12 @@ def _beam_options(flags: tuple[str, ...]) -> tuple[Any, int]:
 
     flags = ("--default_sdk_harness_log_level=ERROR", *flags)  # the last one counts
     options = PipelineOptions(list(flags))
-    create_runner(options.view_as(StandardOptions).runner or "DirectRunner")  # has its options
+    runner = options.view_as(StandardOptions).runner or "DirectRunner"
+    create_runner(runner)  # defines its options
     options.get_all_options(add_extra_args_fn=check)
     direct = options.view_as(DirectOptions)
-    several = direct.direct_running_mode == "multi_processing"
-    return options, (direct.direct_num_workers or processors()) if several else 1
+    if not runner.lower().startswith("direct"):
+        return options, 1
+    if direct.direct_running_mode != "multi_processing":
+        return options, None
+    return options, max(1, processors() // (direct.direct_num_workers or processors()))

@@ -8,7 +8,6 @@ import click
 
 from keras_inpaint.commands.quiet import suppress_native_logs
 from keras_inpaint.inference import blend_methods
-from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
     from keras_inpaint.batch.completing import Completer
@@ -112,13 +111,15 @@ def _with(options: tuple[Callable, ...], command: Callable) -> Callable:
     return command
 
 
-def loader(model: str, jobs: int | None, network: dict[str, Any]) -> "Callable[[], Completer]":
+def loader(
+    model: str, network: dict[str, Any], threads: int | None = None
+) -> "Callable[[], Completer]":
     """Return what loads the model, which can be pickled.
 
     Args:
         model: What `--model` says.
-        jobs: Processes that share the processor; None is this one.
         network: The values of `network_options`.
+        threads: As for `Inpainter`.
 
     Raises:
         ValueError: At once, if there is no such model.
@@ -128,7 +129,6 @@ def loader(model: str, jobs: int | None, network: dict[str, Any]) -> "Callable[[
 
     names = None if model == blend_methods.AUTO else model
     presets.resolve(names, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
-    threads = None if jobs in (None, 1) else max(1, processors() // jobs)
     return partial(_quietly, partial(Inpainter, model, threads=threads, **network))
 
 

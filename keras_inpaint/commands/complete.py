@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.choosing_options import completing_options, loader
+from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -92,7 +93,7 @@ def command(
                 "name is taken.",
                 param_hint="--mask",
             )
-        load = loader(model, None, network)
+        load = loader(model, network)
         _one(photo, mask, out, load, options, resume=resume, overwrite=overwrite)
         return
     if out in _STANDARD_OUTPUT:
@@ -112,7 +113,7 @@ def command(
         photos[0] if photos[0].is_dir() and len(photos) == 1 else photos,
         mask,
         Path(out),
-        loader(model, jobs, network),
+        loader(model, network, None if jobs == 1 else max(1, processors() // jobs)),
         settings,
         report,
         options=options,

@@ -2,10 +2,12 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager, suppress
 from typing import ClassVar
 
 import numpy as np
@@ -137,6 +139,23 @@ def test_run_again_nothing_is_done_unless_overwrite_is_set(folder, fake):
     assert written(folder / "out") == before
 
 
+def test_names_that_are_no_utf_8_and_masks_from_transparency(folder, fake):
+    photo = np.full((24, 32, 4), 200, np.uint8)
+    photo[..., 3] = 255
+    photo[8:12, 8:20, 3] = 0
+    Image.fromarray(photo).save(folder / "photos" / "clear.png")
+    os.rename(folder / "photos/clear.png", os.fsencode(folder) + b"/photos/cl\xe9ar.png")
+    source = FromFolders(f"{folder}/photos/cl*", "alpha", f"{folder}/out")
+    assert run(folder, fake, source) == {"completed": 1}
+    [line] = lines(folder, "done")
+    assert (os.fsencode(os.path.basename(line["photo"])), line["mask"]) == (
+        b"cl\xe9ar.png",
+        "alpha",
+    )
+    with Image.open(line["output"]) as image:
+        assert np.asarray(image)[..., 3].min() == 255
+
+
 def test_what_a_killed_run_left_is_removed(folder, fake):
     (folder / "out" / "sub").mkdir(parents=True)
     left = folder / "out" / "sub" / ".keras-inpaint-0123.part"
@@ -183,7 +202,7 @@ def test_a_manifest(folder, fake, suffix):
     rows = [
         (f"{folder}/photos/a.png", f"{folder}/masks/a.png", f"{folder}/out/x/1.png"),
         (f"{folder}/photos/sub/c d#é.png", f"{folder}/masks/a.png", f"{folder}/out/2, é.png"),
-        (f"{folder}/photos/none.png", f"{folder}/masks/a.png", f"{folder}/out/3.png"),
+        ("photos/none.png", "masks/a.png", "out/3.png"),
     ]
     path = folder / f"manifest{suffix}"
     with open(path, "w", encoding="utf-8") as file:
@@ -207,8 +226,8 @@ def test_a_manifest(folder, fake, suffix):
     [
         ("m.csv", "photo,mask\na,b\n", "line 2: expected photo, mask and output, got .*'photo'"),
         ("m.csv", "photo,mask,output\na,b,c\n\nd,,f\n", "line 4: expected photo"),
-        ("m.csv", "photo,mask,output\na,b,./a\n", "line 2: the output ./a is the photo"),
-        ("m.csv", "photo,mask,output\na,b,c\na,b,c\n", "line 3: line 2 writes c, too"),
+        ("m.csv", "photo,mask,output\na,b,./a\n", "line 2: the output .*/a is the photo"),
+        ("m.csv", "photo,mask,output\na,b,c\na,b,c\n", "line 3: line 2 writes .*/c, too"),
         ("m.csv", "photo,mask,output\n", "has no photo"),
         (
             "m.jsonl",
@@ -367,16 +386,17 @@ def keras_inpaint(*arguments, **how):
     return subprocess.run(command, capture_output=True, text=True, **how)
 
 
-def batch(out, report):
-    return ["batch", "photos", "--mask", "masks", "-o", out, "--report", report, *TWO_PROCESSES]
+def batch(out, *beam_options):
+    """Return the command that writes to a folder, and its report beside it by the same name."""
+    return ["batch", "photos", "--mask", "masks", "-o", out, "--report", out, *beam_options]
 
 
-def check(folder, out, report):
+def check(folder, out):
     """Check that good photos are as `complete` writes them, and bad ones told; return the good."""
     expected = written(folder / "expected")
     assert written(folder / out) == expected
-    failed = (folder / f"{report}.failed.jsonl").read_text().splitlines()
-    names = {os.path.relpath(json.loads(line)["photo"], "photos") for line in failed}
+    failed = (folder / f"{out}.failed.jsonl").read_text().splitlines()
+    names = {os.path.relpath(json.loads(line)["photo"], folder / "photos") for line in failed}
     assert names == written(folder / "photos").keys() - expected.keys()
     assert len(names) == 17
     return len(expected)
@@ -384,21 +404,21 @@ def check(folder, out, report):
 
 @pytest.mark.long
 def test_two_hundred_photos_in_two_processes(many):
-    finished = keras_inpaint(*batch("out", "first"), cwd=many)
+    finished = keras_inpaint(*batch("out", *TWO_PROCESSES), cwd=many)
     assert finished.returncode == 1, finished.stderr
-    good = check(many, "out", "first")
+    good = check(many, "out")
     assert "200 photos in" in finished.stdout
     assert f": {good} completed, 0 unchanged, 0 skipped, 17 failed" in finished.stdout
     times = {path: path.stat().st_mtime_ns for path in (many / "out").rglob("*")}
-    finished = keras_inpaint(*batch("out", "second"), cwd=many)
+    finished = keras_inpaint(*batch("out", *TWO_PROCESSES), cwd=many)
     assert f": 0 completed, 0 unchanged, {good} skipped, 17 failed" in finished.stdout
     assert {path: path.stat().st_mtime_ns for path in (many / "out").rglob("*")} == times
-    check(many, "out", "second")
+    check(many, "out")
 
 
 @pytest.mark.long
 def test_killed_in_the_middle_and_started_again_it_ends_the_same(many):
-    command = [sys.executable, "-m", "keras_inpaint", *batch("killed", "killed")]
+    command = [sys.executable, "-m", "keras_inpaint", *batch("killed", *TWO_PROCESSES)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=many, start_new_session=True, **quiet)
     try:
@@ -412,7 +432,52 @@ def test_killed_in_the_middle_and_started_again_it_ends_the_same(many):
         process.wait()
     there = len(list((many / "killed").rglob("p*.*")))
     assert 30 <= there < 180
-    finished = keras_inpaint(*batch("killed", "killed"), cwd=many)
+    finished = keras_inpaint(*batch("killed", *TWO_PROCESSES), cwd=many)
     assert finished.returncode == 1, finished.stderr
-    good = check(many, "killed", "killed")
+    good = check(many, "killed")
     assert f": {good - there} completed, 0 unchanged, {there} skipped" in finished.stdout
+
+
+@pytest.mark.long
+def test_portable_runner_with_a_job_server_and_a_pool_of_worker_processes(many):
+    job, pool = free_port(), free_port()
+    apart = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{pool}"]
+    portable = ["--runner=PortableRunner", f"--job_endpoint=localhost:{job}", *apart]
+    with (
+        serving("apache_beam.runners.portability.local_job_service_main", "--port", job),
+        serving("apache_beam.runners.worker.worker_pool_main", "--service_port", pool),
+    ):
+        command = batch("portable", *portable, "--direct_num_workers=2")
+        finished = keras_inpaint(*command, cwd=many, timeout=300)
+    assert finished.returncode == 1, finished.stderr
+    good = check(many, "portable")
+    assert f": {good} completed, 0 unchanged, 0 skipped, 17 failed" in finished.stdout
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@contextmanager
+def serving(module, option, port):
+    """Run a module that listens on a port, and all that it starts, until the block ends."""
+    folder = os.path.dirname(sys.executable)  # the pool starts workers as `python`
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, option, str(port)],
+        env={**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+                break
+            assert process.poll() is None and time.monotonic() < deadline, module
+            time.sleep(0.1)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

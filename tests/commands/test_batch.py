@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -82,6 +83,27 @@ class TestWithBeam:
         done = [json.loads(line) for line in (folder / "run.done.jsonl").read_text().splitlines()]
         assert {line["hole_share"] for line in done} == {round(600 / (96 * 120), 6)}
 
+    @pytest.mark.parametrize(
+        ("options", "threads"),
+        [
+            ([], None),
+            (["--direct_running_mode=multi_processing", "--direct_num_workers=2"], 3),
+            (["--direct_running_mode=multi_processing", "--direct_num_workers=0"], 1),
+            (["--runner=PortableRunner"], 1),
+        ],
+    )
+    def test_worker_processes_share_the_processors(self, folder, monkeypatch, options, threads):
+        loads = []
+
+        def complete_batch(source, load, *args, **options):
+            loads.append(load)
+            return Counter()
+
+        monkeypatch.setattr("keras_inpaint.batch.beam.complete_batch", complete_batch)
+        monkeypatch.setattr("keras_inpaint.commands.batch.processors", lambda: 6)
+        assert run("photos", *USUAL, *options).exit_code == 0
+        assert loads[0].args[0].keywords["threads"] == threads
+
     def test_a_failure_is_exit_code_1(self, folder, fake):
         (folder / "photos" / "b.jpg").write_bytes(b"no photo")
         manifest = [{"photo": f"photos/{n}.jpg", "mask": f"masks/{n}.png"} for n in "ab"]
@@ -93,7 +115,7 @@ class TestWithBeam:
         [line] = [
             json.loads(line) for line in (folder / "run.failed.jsonl").read_text().splitlines()
         ]
-        assert line["photo"] == "photos/b.jpg"
+        assert line["photo"] == str(folder / "photos/b.jpg")
         assert "is no JPEG" in line["error"]
 
     @pytest.mark.parametrize(
@@ -102,6 +124,7 @@ class TestWithBeam:
             (["photos", *USUAL, "--ruuner=DirectRunner"], "in Beam: --ruuner=DirectRunner"),
             (["photos", "more", *USUAL], "No such option, here or in Beam: more"),
             (["photos", *USUAL, "--", "--direct_num_workers=two"], "invalid int value: 'two'"),
+            (["photos", *USUAL, "--runner", "no"], "Unexpected pipeline runner: no"),
             (["masks", *USUAL], "the output is the folder of"),
             (["--manifest", "bad.csv", "--report", "run"], "bad.csv, line 3: expected photo"),
         ],
