@@ -23,8 +23,6 @@ from keras_inpaint.batch.beam import FromFolders, FromManifest, complete_batch
 from keras_inpaint.batch.completing import MaskOptions
 from keras_inpaint.batch.folders import complete_folder
 
-pytestmark = pytest.mark.filterwarnings("ignore:::apache_beam", "ignore:unclosed:ResourceWarning")
-
 MODULE = """
     loaded = 0
 

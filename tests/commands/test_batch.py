@@ -60,7 +60,6 @@ def run(*arguments):
     return CliRunner().invoke(command, ["--model", "model.tflite", *arguments])
 
 
-@pytest.mark.filterwarnings("ignore:::apache_beam", "ignore:unclosed:ResourceWarning")
 class TestWithBeam:
     @pytest.fixture(autouse=True)
     def _beam(self):
