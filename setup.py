@@ -10,6 +10,7 @@ VERSION = re.search(
     r'^__version__ = "([^"]+)"', (HERE / "keras_inpaint" / "__init__.py").read_text("utf-8"), re.M
 ).group(1)
 
+BEAM = ["apache-beam>=2.77"]
 SERVE = [
     "fastapi>=0.115",
     "fastapi-offline>=1.7",
@@ -80,6 +81,7 @@ setup(
         "protobuf>=6.31.1,<7",
     ],
     extras_require={
+        "beam": BEAM,
         "docs": DOCS,
         "evaluate": EVALUATE,
         "heic": HEIC,
@@ -87,9 +89,9 @@ setup(
         "serve": SERVE,
         "tensorboard": TENSORBOARD,
         "ui": SERVE,
-        "all": SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
+        "all": BEAM + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
         "test": TEST + SERVE + EVALUATE + HEIC,
-        "test-all": TEST + SERVE + EVALUATE + HEIC + TENSORBOARD + ONNX + DOCS + TEST_ALL,
+        "test-all": TEST + BEAM + SERVE + EVALUATE + HEIC + TENSORBOARD + ONNX + DOCS + TEST_ALL,
         "test-web": TEST + TEST_WEB,
         "test-torch": [*TEST, "torch>=2.6"],
     },

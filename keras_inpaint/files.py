@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _COUNTER = itertools.count()
-_PREFIX = ".keras-inpaint"
+PREFIX = ".keras-inpaint"
+"""What the names of temporary files begin with."""
 
 
 def printable(path: str | os.PathLike) -> str:
@@ -127,7 +128,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Whoever reads `path` sees the old file or the whole new one. The temporary file has the
     suffix of `path`, since libraries choose formats by it; a failure removes it.
     """
-    name = f"{_PREFIX}-{os.getpid()}-{next(_COUNTER)}.part{path.suffix}"
+    name = f"{PREFIX}-{os.getpid()}-{next(_COUNTER)}.part{path.suffix}"
     temporary = path.with_name(name)
     try:
         yield temporary
@@ -142,5 +143,5 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def remove_leftovers(folder: Path, pid: int) -> None:
     """Remove the temporary files of a process that was killed while it wrote to `folder`."""
-    for part in folder.glob(f"{_PREFIX}-{pid}-*.part*"):
+    for part in folder.glob(f"{PREFIX}-{pid}-*.part*"):
         part.unlink(missing_ok=True)

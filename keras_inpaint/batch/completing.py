@@ -138,6 +138,7 @@ def complete_bytes(
     *,
     options: MaskOptions | None = None,
     check: Callable[[Photo, np.ndarray, Holes], None] | None = None,
+    names: tuple[str, str] = ("photo", "mask"),
 ) -> tuple[bytes, Completion]:
     """Complete the holes of a photo file in memory, in its own format.
 
@@ -148,24 +149,25 @@ def complete_bytes(
         options: How the mask is read.
         check: Called with the photo, the hole (bool `(height, width)`) and what it holds before
             anything is computed; what it raises is raised.
+        names: What messages call the photo's file and the mask's.
 
     Returns:
         The bytes of the completed file, and what was done.
 
     Raises:
-        ValueError: As for `complete_file`; messages call the files `photo` and `mask`.
+        ValueError: As for `complete_file`.
     """
     start = time.perf_counter()
     options = options or MaskOptions()
-    decoded = decode_photo(photo, "photo")
-    found = alpha_mask(decoded) if mask is None else decode_mask(mask, decoded, "mask", options)
+    decoded = decode_photo(photo, names[0])
+    found = alpha_mask(decoded) if mask is None else decode_mask(mask, decoded, names[1], options)
     completed, done = _complete(
         decoded,
         found,
         load,
         options,
         check,
-        mask="photo" if mask is None else "mask",
+        mask=names[mask is not None],
         opaque=mask is None,
     )
     data, notes = encode_photo(completed, decoded.format)

@@ -10,7 +10,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from keras_inpaint.batch.completing import Completer, MaskOptions, complete_file
+from keras_inpaint.batch.completing import (
+    Completer,
+    Completion,
+    MaskOptions,
+    complete_file,
+)
 from keras_inpaint.batch.report import (
     COMPLETED,
     FAILED,
@@ -130,23 +135,35 @@ def _worker(
 def _complete_one(
     completer: Completer, options: MaskOptions, overwrite: bool, file: FileReport
 ) -> FileReport:
-    """Complete one photo; every failure becomes part of its report."""
+    def complete() -> Completion:
+        Path(file.output).parent.mkdir(parents=True, exist_ok=True)
+        return complete_file(
+            file.photo,
+            str(file.mask),
+            file.output,
+            lambda: completer,
+            options=options,
+            overwrite=overwrite,
+            keep_format=True,
+        )
+
+    return reported(file, complete)
+
+
+def reported(file: FileReport, complete: Callable[[], Completion]) -> FileReport:
+    """Complete a photo and return its report, of which every failure becomes part.
+
+    Args:
+        file: The report so far.
+        complete: Completes the photo. What the library logs meanwhile goes into the report, so
+            that one photo at a time is completed in a process.
+    """
     start = time.perf_counter()
     try:
-        Path(file.output).parent.mkdir(parents=True, exist_ok=True)
         with _heard() as said:
-            done = complete_file(
-                file.photo,
-                str(file.mask),
-                file.output,
-                lambda: completer,
-                options=options,
-                overwrite=overwrite,
-                keep_format=True,
-            )
+            done = complete()
     except Exception as error:  # one bad file never stops the rest, whatever it raises
-        seconds = round(time.perf_counter() - start, 3)
-        return replace(file, status=FAILED, seconds=seconds, error=_one_line(error))
+        return failed(file, error, time.perf_counter() - start)
     return replace(
         file,
         status=COMPLETED if done.holes.pixels else UNCHANGED,
@@ -158,6 +175,16 @@ def _complete_one(
         warnings=done.warnings + tuple(said[logging.WARNING]),
         notes=done.notes + tuple(said[logging.INFO]),
     )
+
+
+def failed(file: FileReport, error: Exception, seconds: float | None = None) -> FileReport:
+    """Return the report of a photo that failed, with the error in one line."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        line = f"{printable(error.filename)}: {error.strerror}"
+    else:
+        line = printable(" ".join(str(error).split()) or type(error).__name__)
+    seconds = None if seconds is None else round(seconds, 3)
+    return replace(file, status=FAILED, seconds=seconds, error=line)
 
 
 @contextmanager
@@ -240,19 +267,26 @@ def _matched(
         stem = place.with_suffix("")
         used.add(stem)
         there = by_stem.get(stem, [])
-        if len(there) == 1:
-            found.append(replace(file, mask=str(there[0])))
-        else:
-            why = (
-                f"has no mask {printable(folder / stem)}.*"
-                if not there
-                else (f"has several masks: {', '.join(printable(mask.name) for mask in there)}")
-            )
-            found.append(replace(file, status=FAILED, error=f"{printable(photo)}: {why}"))
+        found.append(with_mask(file, [str(mask) for mask in there], str(folder / stem)))
     if not isinstance(photos, Path):
         return found, []  # masks of photos that were not named
     left = [str(mask) for stem, there in by_stem.items() if stem not in used for mask in there]
     return found, left
+
+
+def with_mask(file: FileReport, masks: Sequence[str], stem: str) -> FileReport:
+    """Return a photo's report with its mask, or with why it has none.
+
+    Args:
+        file: The report.
+        masks: The mask files of the photo's name.
+        stem: What they are called, without an ending.
+    """
+    if len(masks) == 1:
+        return replace(file, mask=masks[0])
+    names = ", ".join(printable(os.path.basename(mask)) for mask in masks)
+    why = f"has several masks: {names}" if masks else f"has no mask {printable(stem)}.*"
+    return replace(file, status=FAILED, error=f"{printable(file.photo)}: {why}")
 
 
 def _named(photos: Sequence[str | Path]) -> dict[Path, Path]:
@@ -284,9 +318,3 @@ def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:
         return all(os.stat(path).st_mtime_ns <= made for path in inputs)
     except (OSError, ValueError):
         return False
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{printable(error.filename)}: {error.strerror}"
-    return printable(" ".join(str(error).split()) or type(error).__name__)

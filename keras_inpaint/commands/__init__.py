@@ -12,6 +12,7 @@ import keras_inpaint
 _COMMANDS = {
     "train": "Train GLCIC in three phases on a folder, a TFDS data set or the sample.",
     "complete": "Fill the holes of a photo, or of a folder of photos.",
+    "batch": "Complete photos by the thousand, on Apache Beam.",
     "evaluate": "Measure a completion network on photos, beside what one would use instead.",
     "interpolate": "Write a network between those of phases 1 and 3 of a run.",
     "export": "Write a completion network as SavedModel, TFLite or ONNX.",

@@ -3,16 +3,13 @@
 import os
 import sys
 from contextlib import ExitStack, suppress
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from keras_inpaint.commands.choosing_options import scale_and_texture
-from keras_inpaint.commands.quiet import suppress_native_logs
-from keras_inpaint.inference import blend_methods
+from keras_inpaint.commands.choosing_options import completing_options, loader
 from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
@@ -45,52 +42,7 @@ _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     help="The file to write; a folder (made where its name ends in /, or for several photos); - "
     "for the standard output.",
 )
-@click.option(
-    "--model",
-    metavar="NAME|PATH",
-    default=blend_methods.AUTO,
-    show_default=True,
-    help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; auto chooses among "
-    "the presets, hole by hole, by what is known around it.",
-)
-@click.option(
-    "--runtime",
-    type=click.Choice(["auto", "keras", "saved-model", "litert"]),
-    default="auto",
-    show_default=True,
-    help="What computes it; auto is litert where the model has a TFLite file for any size.",
-)
-@click.option(
-    "--blend",
-    type=click.Choice(blend_methods.METHODS),
-    default=blend_methods.USUAL,
-    show_default=True,
-    help="How the hole's rim is matched to the photo; none leaves what the network gives.",
-)
-@click.option(
-    "--coarse",
-    type=click.Choice(["auto", "off"]),
-    default="auto",
-    show_default=True,
-    help="Holes wider than the network can see: complete a reduced photo first, or refuse.",
-)
-@scale_and_texture
-@click.option(
-    "--mask-polarity",
-    type=click.Choice(["white", "black"]),
-    default="white",
-    show_default=True,
-    help="What marks the hole in a mask file.",
-)
-@click.option(
-    "--grow",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="PIXELS",
-    help="Widen the hole all around.",
-)
-@click.option("--resize-mask", is_flag=True, help="Resize a mask of another size to the photo's.")
+@completing_options
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -111,11 +63,6 @@ def command(
     mask: str,
     out: str,
     model: str,
-    runtime: str,
-    blend: str,
-    coarse: str,
-    scale: int | str,
-    texture: str,
     mask_polarity: str,
     grow: int,
     resize_mask: bool,
@@ -124,6 +71,7 @@ def command(
     resume: bool,
     overwrite: bool,
     report: Path | None,
+    **network: Any,
 ) -> None:
     """Fill the holes of a photo, of several, or of every photo in a folder.
 
@@ -134,8 +82,6 @@ def command(
     from keras_inpaint.batch.completing import MaskOptions
 
     options = MaskOptions(mask_polarity, grow, resize_mask)
-    network = {"runtime": runtime, "blend": blend, "coarse": coarse}
-    network |= {"scale": scale, "texture": texture}
     masks_by_name = mask != "alpha" and Path(mask).is_dir()
     if len(photos) == 1 and not photos[0].is_dir() and not (masks_by_name and _is_folder(out)):
         [photo] = photos
@@ -147,7 +93,7 @@ def command(
                 "name is taken.",
                 param_hint="--mask",
             )
-        load = _loader(model, None, network)
+        load = loader(model, network)
         _one(photo, mask, out, load, options, resume=resume, overwrite=overwrite)
         return
     if out in _STANDARD_OUTPUT:
@@ -167,7 +113,7 @@ def command(
         photos[0] if photos[0].is_dir() and len(photos) == 1 else photos,
         mask,
         Path(out),
-        _loader(model, jobs, network),
+        loader(model, network, None if jobs == 1 else max(1, processors() // jobs)),
         settings,
         report,
         options=options,
@@ -177,22 +123,6 @@ def command(
         overwrite=overwrite,
     )
     ctx.exit(1 if found.failed else 0)
-
-
-def _loader(model: str, jobs: int | None, network: dict) -> "Callable[[], Completer]":
-    """Return what loads the model; raise at once if there is no such model."""
-    from keras_inpaint import presets
-    from keras_inpaint.inference.inpainter import Inpainter
-
-    names = None if model == blend_methods.AUTO else model
-    presets.resolve(names, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
-    threads = None if jobs in (None, 1) else max(1, processors() // jobs)
-    return partial(_quietly, partial(Inpainter, model, threads=threads, **network))
-
-
-def _quietly(load: "Callable[[], Completer]") -> "Completer":
-    with suppress_native_logs():
-        return load()
 
 
 def _check_report(report: Path | None) -> None:

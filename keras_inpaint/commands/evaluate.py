@@ -5,10 +5,9 @@ from typing import Any
 
 import click
 
-from keras_inpaint.commands.choosing_options import scale_and_texture
+from keras_inpaint.commands.choosing_options import network_options
 from keras_inpaint.commands.quiet import import_tensorflow
 from keras_inpaint.data.mask_specs import GRAMMAR
-from keras_inpaint.inference import blend_methods
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 
 _BASELINES = ("mean-pixel", "telea", "navier-stokes", "biharmonic")
@@ -92,29 +91,7 @@ _CONTRIB = ("fsr", "shift-map")
     help="The seed of that training.",
 )
 @click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
-@click.option(
-    "--runtime",
-    type=click.Choice(("auto", "keras", "saved-model", "litert")),
-    default="auto",
-    show_default=True,
-    help="What runs the network.",
-)
-@click.option(
-    "--blend",
-    type=click.Choice(blend_methods.METHODS),
-    default=blend_methods.USUAL,
-    show_default=True,
-    help="How the hole's rim is matched to the photo, as `complete` does; none measures what the "
-    "network gives.",
-)
-@click.option(
-    "--coarse",
-    type=click.Choice(("auto", "off")),
-    default="auto",
-    show_default=True,
-    help="Whether holes larger than those of the training are filled coarsely first.",
-)
-@scale_and_texture
+@network_options
 @click.option(
     "--features",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -138,14 +115,10 @@ def command(
     held_out: float | Path | None,
     split_seed: int,
     data_dir: str | None,
-    runtime: str,
-    blend: str,
-    coarse: str,
-    scale: int | str,
-    texture: str,
     features: Path | None,
     json_file: Path | None,
     html_file: Path | None,
+    **network: Any,
 ) -> None:
     """Measure completion networks on the photos of DATA, beside what one would use instead.
 
@@ -182,11 +155,7 @@ def command(
         data_dir=data_dir,
         features=features,
         cases=3 if html_file else 0,
-        runtime=runtime,
-        blend=blend,
-        coarse=coarse,
-        scale=scale,
-        texture=texture,
+        **network,
     )
     _show(report)
     if json_file:
