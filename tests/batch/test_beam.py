@@ -16,14 +16,14 @@ from PIL import Image
 
 pytest.importorskip("apache_beam", reason="needs pip install 'keras-inpaint[beam]'")
 
-pytestmark = pytest.mark.long
-
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata, FileSystem
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_inpaint.batch.beam import FromFolders, FromManifest, complete_batch
 from keras_inpaint.batch.completing import MaskOptions
 from keras_inpaint.batch.folders import complete_folder
+
+pytestmark = pytest.mark.long
 
 MODULE = """
     loaded = 0
