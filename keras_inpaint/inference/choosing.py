@@ -45,9 +45,9 @@ _LONGEST, _MARGIN = 96, 32
 #: The squares by which networks are compared and the distance from one to the next, in pixels at
 #: the working scale, and how far they reach from the hole's middle.
 _SQUARE, _STEP, _REACH = 32, 64, 112
-#: A specialist's mean square error (0 to 1) in squares on photos of its subject, rounded up, and
+#: A specialist's mean square error (0 to 1) in squares on photos of its subject, at most, and
 #: the weight of what it makes beyond that: measured on the photos held out for tuning.
-_USUAL_ERROR, _SURPRISE = 0.015, 0.15
+_USUAL_ERROR, _SURPRISE = 0.011, 0.15
 #: A hole is in a face where this part of it is.
 _IN_FACE = 0.3
 #: A face may be so much wider or narrower than those of the training before the photo is resized;
