@@ -40,8 +40,8 @@ def main() -> None:
         broken = write_files(Path(folder, "photos"), arguments.files)
         took = time.perf_counter() - began
         print(f"{arguments.files} files written in {took:.0f} s, {broken} of them broken")
-        columns = ("start", "processor", "before", "trained", "epoch", "images", "broken")
-        print(f"{'':24}" + "".join(f"{name:>10}" for name in columns))
+        columns = ("seconds", "core seconds", "before", "a step", "an epoch", "images", "broken")
+        print(f"\n| | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|")
         limit = arguments.cache_gb
         runs = {"first time": None, "once more": None, f"{limit:g} GB for images": limit}
         for label, cache_gb in runs.items():
@@ -52,7 +52,8 @@ def main() -> None:
             if run.returncode:
                 raise SystemExit(run.stderr)
             row = json.loads(run.stdout.splitlines()[-1])
-            print(f"{label:24}" + "".join(f"{row[c]:10.0f}" for c in columns), flush=True)
+            cells = [label, *(f"{row[column]:,.0f}" for column in columns)]
+            print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def write_files(root: Path, count: int) -> int:
@@ -94,7 +95,8 @@ def _train(photos: str, cache_gb: str) -> None:
 
     def listen(event: str, told: dict) -> None:
         if event == "data":
-            facts.update(start=time.perf_counter() - began, processor=time.process_time() - used)
+            facts["seconds"] = time.perf_counter() - began
+            facts["core seconds"] = time.process_time() - used
             loaded.append(told["images"])
 
     config = TrainingConfig(
@@ -109,8 +111,8 @@ def _train(photos: str, cache_gb: str) -> None:
     trained = peak_memory_mb()
     for _ in make_dataset(images, size=64, batch_size=50, scale=(1, 1)).take(len(images) // 50):
         pass
-    facts.update(images=len(images), broken=len(images.skipped), before=before, trained=trained)
-    print(json.dumps({**facts, "epoch": peak_memory_mb()}))
+    facts.update(images=len(images), broken=len(images.skipped), before=before)
+    print(json.dumps({**facts, "a step": trained, "an epoch": peak_memory_mb()}))
 
 
 if __name__ == "__main__":

@@ -34,18 +34,21 @@ class KnownFacts:
 
     Args:
         root: Path of the folder.
+
+    Attributes:
+        file: Path of the file, which may be deleted at any time.
     """
 
     def __init__(self, root: Path) -> None:
         name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()
-        self._file = cache_folder() / "images" / f"{name[:32]}.npy"
+        self.file = cache_folder() / "images" / f"{name[:32]}.npy"
 
     def find(self, paths: Sequence[Path], names: Sequence[str]) -> np.ndarray:
         """Return an array of `FACTS`, one an image; the digest is empty where nothing is known."""
         facts = np.zeros(len(paths), FACTS)
         facts["key"] = [_key(path, name) for path, name in zip(paths, names, strict=True)]
         try:
-            known = np.load(self._file)
+            known = np.load(self.file)
         except (OSError, ValueError, EOFError):  # none yet, or damaged
             return facts
         if known.dtype == FACTS:
@@ -56,10 +59,11 @@ class KnownFacts:
 
     def write(self, facts: np.ndarray) -> None:
         """Keep the facts of the images that could be read."""
+        known = facts[(facts["digest"] != b"") & (facts["key"] != b"")]
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self._file) as temporary:
-                np.save(temporary, facts[facts["digest"] != b""])
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(self.file) as temporary:
+                np.save(temporary, known)
         except OSError as error:
             logger.info("the next start decodes all images anew: %s", error)
 

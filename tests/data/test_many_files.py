@@ -70,7 +70,7 @@ def test_the_next_start_looks_at_what_changed_alone(folder):
     (folder / "plain000.jpg").write_bytes(encoded(1000))
     third = load()
     assert looked[-1] == (BROKEN + 1, BROKEN + 1) and third.fingerprint != first.fingerprint
-    kept = known.KnownFacts(folder)._file
+    kept = known.KnownFacts(folder).file
     kept.write_bytes(kept.read_bytes()[:1000])
     assert load().fingerprint == third.fingerprint
     assert looked[-1] == (300, 300)
