@@ -24,6 +24,13 @@ def _runs_bfloat16():
     return bfloat16_gain() > 0
 
 
+@pytest.fixture(autouse=True)
+def facts_of_folders(monkeypatch, tmp_path_factory):
+    """Keep what was found out about the tests' folders out of the user's cache."""
+    where = tmp_path_factory.getbasetemp() / "keras"
+    monkeypatch.setattr("keras_inpaint.data.known.cache_folder", lambda: where)
+
+
 @pytest.fixture(scope="session")
 def tiny_network():
     """A completion network small enough for a test, with spread-out outputs; do not change it."""

@@ -71,9 +71,6 @@ class TrainingProgress:
             f"{facts['held_out']} held out; mean pixel {pixel}"
             + ("" if images.cached else "; decoded as they are seen")
         )
-        if images.skipped:
-            shown = ", ".join(list(images.skipped)[:5])
-            self._say(f"{len(images.skipped)} files cannot be read and were skipped: {shown}")
 
     def _on_precision(self, facts: dict[str, Any]) -> None:
         self._say(f"Precision: {facts['precision']} ({facts['reason']})")

@@ -10,9 +10,13 @@ def exif_orientation(data: bytes) -> int:
 
     Raises:
         OSError: If the bytes are no image.
+        ValueError: If they are a JPEG without an end, which TensorFlow would complain about in
+            a line of its own a file.
     """
     from PIL import Image
 
+    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < 0:
+        raise ValueError("the JPEG is cut off")
     with Image.open(io.BytesIO(data)) as photo:
         orientation = photo.getexif().get(0x0112, 1)
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
@@ -28,8 +32,13 @@ def decode_photo(data: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     Returns:
         Uint8 tensor `(height, width, 3)`.
     """
+    return upright(decode_stored(data), orientation)
+
+
+def decode_stored(data: tf.Tensor) -> tf.Tensor:
+    """Decode as `decode_photo` does, but lying as it is stored."""
     pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
-    return upright(tf.ensure_shape(pixels, (None, None, 3)), orientation)
+    return tf.ensure_shape(pixels, (None, None, 3))
 
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:

@@ -134,13 +134,18 @@ def _files(root: Path, recursive: bool, apart: set[str]) -> Iterator[Path]:
                 yield Path(here, name)
 
 
+def decodes_in_graph(path: Path) -> bool:
+    """Return whether TensorFlow's own decoders know the ending of a photo."""
+    return path.suffix.lower() in _TENSORFLOW
+
+
 def read_bytes(path: Path) -> bytes:
     """Return a photo's bytes as TensorFlow decodes them: other kinds as PNG, upright, RGB.
 
     Raises:
         OSError: If the file cannot be read.
     """
-    if path.suffix.lower() in _TENSORFLOW:
+    if decodes_in_graph(path):
         return path.read_bytes()
     photo_suffixes()  # registers what reads HEIC
     with Image.open(path) as image:

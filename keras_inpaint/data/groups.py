@@ -14,6 +14,11 @@ def group_of(name: str) -> str:
     return f"{folder}/{PurePosixPath(last).stem.partition('__')[0]}"
 
 
+def portable_bytes(name: str) -> bytes:
+    """Return a name's bytes in UTF-8, where it was no UTF-8 as it is on the disk."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 def split_names(
     names: Sequence[str], held_out: float, seed: int = 0
 ) -> tuple[list[int], list[int]]:
@@ -42,7 +47,7 @@ def split_names(
         raise ValueError(
             "all images are of one group: nothing can be held out; hold out 0 to train on them all"
         )
-    order = sorted(groups, key=lambda g: hashlib.sha256(f"{seed}\0{g}".encode()).digest())
+    order = sorted(groups, key=lambda g: hashlib.sha256(portable_bytes(f"{seed}\0{g}")).digest())
     count = min(max(1, round(held_out * len(groups))), len(groups) - 1)
     out = [i for g in order[:count] for i in groups[g]]
     return sorted(i for g in order[count:] for i in groups[g]), out

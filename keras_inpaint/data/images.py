@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from keras_inpaint.data.groups import split_names
+from keras_inpaint.data.groups import portable_bytes, split_names
+from keras_inpaint.files import printable
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,12 @@ class Images:
         names: A name an image; what stands before `__` in it names its group (a person, a
             scene).
         sides: Int array `(count, 2)`, height and width in pixels.
-        sums: Float64 array `(count, 3)`, red, green and blue in [0, 1], summed over an image.
+        sums: Float64 array `(count, 3)`, red, green and blue in [0, 1], summed over an image;
+            where it is reduced, its own mean before times its pixels.
         digests: A sha256 hex digest an image.
         source: What the images were loaded from.
-        skipped: File name to reason, for the files that could not be read.
-        cached: Whether decoded images are held in memory.
+        skipped: Printable file name to reason, for the files that could not be read.
+        cached: Whether all images are held in memory once they were decoded.
     """
 
     fetch: Callable[[tf.Tensor], tf.Tensor]
@@ -49,7 +51,7 @@ class Images:
     def fingerprint(self) -> str:
         """A sha256 hex digest over the names and the contents, whatever their order on disk."""
         lines = sorted(f"{n}\0{d}" for n, d in zip(self.names, self.digests, strict=True))
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hashlib.sha256(portable_bytes("\n".join(lines))).hexdigest()
 
     def subset(self, numbers: Sequence[int]) -> "Images":
         """Return the images of these numbers, in this order."""
@@ -91,7 +93,8 @@ class Images:
         small = np.flatnonzero(self.sides.min(axis=1) < size)
         if len(small):
             shown = ", ".join(
-                f"{self.names[i]} ({self.sides[i][1]}x{self.sides[i][0]})" for i in small[:3]
+                f"{printable(self.names[i])} ({self.sides[i][1]}x{self.sides[i][0]})"
+                for i in small[:3]
             )
             more = f" and {len(small) - 3} more" if len(small) > 3 else ""
             raise ValueError(

@@ -1,6 +1,8 @@
 """Where images come from: a folder, a TFDS data set, or the built-in portraits."""
 
+import functools
 import hashlib
+import itertools
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +13,15 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from PIL import UnidentifiedImageError
 
 from keras_inpaint.data import sample
-from keras_inpaint.data.decoding import decode_photo, exif_orientation
-from keras_inpaint.data.files import find_photos, parse_source, read_bytes
+from keras_inpaint.data.decoding import decode_photo, decode_stored, exif_orientation
+from keras_inpaint.data.files import decodes_in_graph, find_photos, parse_source, read_bytes
 from keras_inpaint.data.images import Images
+from keras_inpaint.data.known import FACTS, KnownFacts
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
+from keras_inpaint.files import check_regular_file, printable
 from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
@@ -35,6 +40,9 @@ def load_images(
 ) -> Images:
     """Load images, check every one, and measure their mean pixel, in one pass.
 
+    What was found out about a folder's files is kept in the cache folder, so that the next time
+    only those are decoded that are new or have changed.
+
     Example:
 
     >>> images = load_images("photos/", shortest_side=96)
@@ -48,8 +56,8 @@ def load_images(
         shortest_side: Int; larger images are reduced until their shortest side has this many
             pixels. None keeps them.
         cache_bytes: Int, most bytes of decoded images to hold in memory; None takes a quarter
-            of the machine's memory. Images that do not fit are decoded each time they are seen.
-        progress: Called with the number of images read and their number in all.
+            of the machine's memory. What does not fit is decoded each time it is seen.
+        progress: Called with the number of images checked and how many are to be checked.
 
     Returns:
         `Images`.
@@ -78,8 +86,14 @@ def _from_folder(
 ) -> Images:
     paths = find_photos(root)
     names = [p.relative_to(root).as_posix() for p in paths]
-    encoded = _Encoded(lambda i: read_bytes(paths[i]), [str(p) for p in paths])
-    return _read(names, encoded, str(root), shortest_side, budget, progress)
+    known = KnownFacts(root)
+    facts = known.find(paths, names)
+    before = np.count_nonzero(facts["digest"])
+    encoded = _Encoded(lambda i: read_bytes(check_regular_file(paths[i])), paths)
+    images = _read(names, encoded, str(root), shortest_side, budget, progress, facts)
+    if len(images) != before:
+        known.write(facts)
+    return images
 
 
 def _from_tfds(
@@ -111,7 +125,7 @@ class _Encoded:
     """Encoded files: how to read number i, and their paths where they are files."""
 
     read: Callable[[int], bytes]
-    paths: list[str] | None
+    paths: list[Path] | None
 
 
 def _read(
@@ -121,80 +135,81 @@ def _read(
     shortest_side: int | None,
     budget: int,
     progress: Callable | None,
+    facts: np.ndarray | None = None,
 ) -> Images:
-    """Decode every image once: check it, measure it, keep it as far as the budget goes."""
+    """Check and measure the images of which nothing is known.
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.string), tf.TensorSpec((), tf.int32)])
-    def decode(data: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-        return reduced(decode_photo(data, orientation), shortest_side)
+    Args:
+        names: A name an image.
+        encoded: `_Encoded`.
+        source: What messages call the images.
+        shortest_side: As in `load_images`.
+        budget: Int, most bytes of decoded images to hold.
+        progress: As in `load_images`.
+        facts: Array of `FACTS`, one an image, filled in here where the digest is empty.
+    """
 
-    def load(number: int) -> tuple[Any, str, int]:
+    def look(number: int) -> Any:
         try:
             data = encoded.read(number)
             orientation = exif_orientation(data)
-            return decode(tf.constant(data), orientation).numpy(), _digest(data), orientation
+            pixels = decode_stored(data).numpy()
+            sides = pixels.shape[1::-1] if orientation > 4 else pixels.shape[:2]
+            return sides, _sum(pixels), _digest(data), orientation
         except (OSError, ValueError, tf.errors.OpError) as error:
-            return error, "", 1
+            return error
 
+    facts = np.zeros(len(names), FACTS) if facts is None else facts
+    unknown = np.flatnonzero(facts["digest"] == b"").tolist()
     skipped: dict[str, str] = {}
-    kept: list[int] = []
-    arrays: list[np.ndarray] | None = []
-    sides, sums, digests, orientations, held = [], [], [], [], 0
-    for number, (pixels, digest, orientation) in enumerate(_ordered(load, range(len(names)))):
+    for done, (number, found) in enumerate(zip(unknown, _ordered(look, unknown), strict=True), 1):
         if progress:
-            progress(number + 1, len(names))
-        if isinstance(pixels, Exception):
-            skipped[names[number]] = _reason(pixels)
-            continue
-        kept.append(number)
-        sides.append(pixels.shape[:2])
-        sums.append(_sum(pixels))
-        digests.append(digest)
-        orientations.append(orientation)
-        held += pixels.nbytes
-        if arrays is not None:
-            arrays.append(pixels)
-            if held > budget:
-                logger.info(
-                    "decoded images exceed %.1f GB: decoding as they are seen", budget / 1e9
-                )
-                arrays = None
+            progress(done, len(unknown))
+        if isinstance(found, Exception):
+            skipped[printable(names[number])] = _reason(found, encoded, number)
+        else:
+            for field, value in zip(FACTS.names[1:], found, strict=True):
+                facts[field][number] = value
     _report_skipped(source, skipped, len(names))
-    if arrays is not None:
-        fetch = _memory_fetch(arrays)
-    else:
-        fetch = _decoding_fetch(encoded, kept, orientations, shortest_side)
+    kept = np.flatnonzero(facts["digest"] != b"")
+    facts = facts[kept]
+    sides = _reduced_sides(facts["sides"], shortest_side)
+    pixels = sides.prod(1)
+    fits = 3 * np.cumsum(pixels) <= budget
     return Images(
-        fetch=fetch,
+        fetch=_holding_fetch(encoded, kept, facts["orientation"], shortest_side, fits),
         names=tuple(names[i] for i in kept),
-        sides=np.array(sides, "int64"),
-        sums=np.array(sums),
-        digests=tuple(digests),
+        sides=sides,
+        sums=facts["sums"] * (pixels / facts["sides"].prod(1))[:, None],
+        digests=tuple(facts["digest"].astype(str).tolist()),
         source=source,
         skipped=skipped,
-        cached=arrays is not None,
+        cached=bool(fits.all()),
     )
 
 
-def _reason(error: Exception) -> str:
-    """Return the telling line of an error, without the trace of TensorFlow's graph."""
-    lines = [line.strip() for line in str(error).splitlines() if "{{" in line or "rror" in line]
-    text = (lines or [str(error)])[-1] if isinstance(error, tf.errors.OpError) else str(error)
-    return text.split(" [Op:")[0]
+def _reason(error: Exception, encoded: _Encoded, number: int) -> str:
+    """Return the telling line of an error, without the file's name and TensorFlow's trace."""
+    if isinstance(error, UnidentifiedImageError):
+        return "is no image of a known kind"
+    if isinstance(error, tf.errors.OpError):
+        lines = [line.strip() for line in str(error).splitlines() if "{{" in line or "rror" in line]
+        return (lines or [str(error)])[-1].split(" [Op:")[0]
+    place = f"{printable(encoded.paths[number])}: " if encoded.paths else ""
+    return str(error).removeprefix(place)
 
 
 def _report_skipped(source: str, skipped: dict[str, str], total: int) -> None:
+    if not skipped:
+        return
+    examples = [f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3)]
     if len(skipped) == total:
-        name, reason = next(iter(skipped.items()))
-        raise ValueError(f"no readable image in {source}: {name}: {reason}")
-    for name, reason in skipped.items():
-        logger.warning("image skipped: %s: %s", name, reason)
+        raise ValueError(f"no readable image in {source}: {examples[0]}")
+    said = f"{len(skipped)} of {total} images in {source} cannot be read ({'; '.join(examples)}"
+    said += "; ...)" if len(skipped) > len(examples) else ")"
     if len(skipped) > MAX_BROKEN * total:
-        shown = ", ".join(list(skipped)[:5])
-        raise ValueError(
-            f"{len(skipped)} of {total} images in {source} cannot be read ({shown}, ...): more "
-            f"than {MAX_BROKEN:.0%}, so something is wrong with them"
-        )
+        raise ValueError(f"{said}: more than {MAX_BROKEN:.0%}, so something is wrong with them")
+    logger.warning("%s and are left out", said)
 
 
 def _ordered(load: Callable[[int], Any], numbers: Iterable[int]) -> Iterator[Any]:
@@ -223,20 +238,64 @@ def _memory_fetch(arrays: list[np.ndarray]) -> Callable[[tf.Tensor], tf.Tensor]:
     return fetch
 
 
-def _decoding_fetch(
-    encoded: _Encoded, kept: list[int], orientations: list[int], shortest_side: int | None
+def _holding_fetch(
+    encoded: _Encoded,
+    kept: np.ndarray,
+    orientations: np.ndarray,
+    shortest_side: int | None,
+    fits: np.ndarray,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    orientation = tf.constant(orientations, tf.int32)
-    if encoded.paths is not None:
-        stored = tf.constant([encoded.paths[i] for i in kept])
-    else:
-        stored = tf.constant([encoded.read(i) for i in kept])
+    """Return a `fetch` of `Images` that holds what it decoded, of the images that fit."""
+    orientation, fitting = tf.constant(orientations, tf.int32), tf.constant(fits)
+    read = _reader(encoded, kept)
+    held = tf.lookup.experimental.MutableHashTable(tf.int64, tf.string, b"")
 
     def fetch(index: tf.Tensor) -> tf.Tensor:
-        data = stored[index] if encoded.paths is None else tf.io.read_file(stored[index])
-        return reduced(decode_photo(data, orientation[index]), shortest_side)
+        index = tf.cast(index, tf.int64)
+        found = held.lookup(index)
+
+        def decoded() -> tf.Tensor:
+            image = reduced(decode_photo(read(index), orientation[index]), shortest_side)
+            hold = functools.partial(held.insert, index, tf.io.serialize_tensor(image))
+            tf.cond(fitting[index], hold, tf.no_op)
+            return image
+
+        image = tf.cond(found == b"", decoded, lambda: tf.io.parse_tensor(found, tf.uint8))
+        return tf.ensure_shape(image, (None, None, 3))
 
     return fetch
+
+
+def _reader(encoded: _Encoded, kept: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return what reads the encoded file of an image in a graph, by its place among the kept."""
+    if encoded.paths is None:
+        stored = tf.constant([encoded.read(i) for i in kept])
+        return lambda index: stored[index]
+    chosen = [encoded.paths[i] for i in kept]
+    paths = tf.constant([os.fsencode(path) for path in chosen])
+    foreign = [not decodes_in_graph(path) for path in chosen]
+    if not any(foreign):
+        return lambda index: tf.io.read_file(paths[index])
+    through_pillow = tf.constant(foreign)
+
+    def read(index: tf.Tensor) -> tf.Tensor:
+        data = tf.cond(
+            through_pillow[index],
+            lambda: tf.numpy_function(lambda i: encoded.read(kept[i]), [index], tf.string),
+            lambda: tf.io.read_file(paths[index]),
+        )
+        return tf.ensure_shape(data, ())
+
+    return read
+
+
+def _reduced_sides(sides: np.ndarray, shortest_side: int | None) -> np.ndarray:
+    """Return what `reduced` makes of sides, `(count, 2)`."""
+    if shortest_side is None:
+        return sides
+    zoom = np.float32(shortest_side) / sides.min(1).astype("float32")
+    target = np.maximum(np.round(sides.astype("float32") * zoom[:, None]), shortest_side)
+    return np.where(zoom[:, None] < 1, target.astype("int64"), sides)
 
 
 def reduced(image: tf.Tensor, shortest_side: int | None) -> tf.Tensor:
@@ -255,7 +314,7 @@ def reduced(image: tf.Tensor, shortest_side: int | None) -> tf.Tensor:
 
 
 def _sum(pixels: np.ndarray) -> np.ndarray:
-    return pixels.reshape(-1, 3).sum(0, dtype="int64") / 255.0
+    return np.einsum("hwc->c", pixels, dtype="int64") / 255.0
 
 
 def _digest(data: bytes) -> str:

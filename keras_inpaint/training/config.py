@@ -44,6 +44,12 @@ class TrainingConfig:
     data_dir: str | None = _setting(
         None, "Where TFDS keeps its data; None is its default.", option=False
     )
+    cache_gb: float | None = _setting(
+        None,
+        "Most gigabytes of memory for decoded images, a quarter of the machine's if not set; what "
+        "does not fit is decoded each time it is seen.",
+        minimum=0,
+    )
     init: str | None = _setting(
         None,
         "Start from these weights: a preset, a run's folder or a .keras file of the same kernels "

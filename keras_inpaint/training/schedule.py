@@ -111,6 +111,7 @@ def _train(
             config.data,
             data_dir=config.data_dir,
             shortest_side=round(config.size * config.scale[1]),
+            cache_bytes=None if config.cache_gb is None else int(config.cache_gb * 1e9),
             progress=lambda done, total: tell("loading", {"done": done, "total": total}),
         )
     kept, held_out = images.split(config.held_out, config.seed)
@@ -314,8 +315,9 @@ def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> 
         pairs = zip(wanted["steps"], found["steps"], strict=True)
         if all(now >= before for now, before in pairs):
             different.remove("steps")
-    # A run goes on with the precision that it began with.
-    different = [k for k in different if k not in ("precision", "on_collapse", "data_dir")]
+    # A run goes on with the precision that it began with; the others do not change its result.
+    free = ("precision", "on_collapse", "data_dir", "cache_gb")
+    different = [k for k in different if k not in free]
     if different:
         shown = ", ".join(f"{k}={found.get(k)!r} (now {wanted[k]!r})" for k in different)
         raise ValueError(
