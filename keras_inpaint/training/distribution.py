@@ -38,7 +38,9 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
-        strategy = tf.distribute.MirroredStrategy()
+        # Named, since it would take those of TF_CONFIG otherwise.
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
         require_shares(batch_size, strategy.num_replicas_in_sync)
         return strategy
     gpus = len(tf.config.list_physical_devices("GPU"))

@@ -21,6 +21,7 @@ import tensorflow as tf
 devices = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from tiny_runs import SHARED, Killed, kill_at
+from keras_inpaint.training.distribution import make_strategy
 from keras_inpaint.training.schedule import train
 
 config = dataclasses.replace(SHARED, steps=tuple(map(int, sys.argv[3:6])))
@@ -30,7 +31,7 @@ if resumed:  # begun on one device
         train(config, out + "/two", save_seconds=0, listener=kill_at(1, 3))
     except Killed:
         pass
-train(config, out + "/two", strategy=tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
+train(config, out + "/two", strategy=make_strategy("mirrored", config.batch_size))
 """
 
 
