@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,18 @@ def _option(setting: dataclasses.Field) -> Any:
 @click.option(
     "--threads", type=click.IntRange(min=1), default=None, help="Processor threads; all if not set."
 )
+@click.option(
+    "--strategy",
+    type=click.Choice(("none", "mirrored", "multi-worker")),
+    default="none",
+    help="Share each batch: mirrored, among all GPUs; multi-worker, among the processes that "
+    "TF_CONFIG names, each started with this command. A run may go on with another strategy.",
+)
+@click.option(
+    "--data-service",
+    help="grpc://HOST:PORT of a tf.data service that computes the batches, the same as without "
+    "it. Of several workers of the service each computes all: one is enough.",
+)
 @click.option("--preset", help="Start from the settings of a preset; options given here win.")
 @click.option(
     "--branch",
@@ -85,6 +98,8 @@ def command(
     fresh: bool,
     data_dir: str | None,
     threads: int | None,
+    strategy: str,
+    data_service: str | None,
     preset: str | None,
     branch: Path | None,
     **options: Any,
@@ -99,7 +114,7 @@ def command(
     """
     given = {k: v for k, v in options.items() if v is not None}
     if branch is not None:
-        _check_branch(click.get_current_context(), out)
+        _check_branch(click.get_current_context(), out, strategy)
     out = out or Path("runs") / (Path(data.partition(":")[2] or data).name or "here")
     if preset is None and data.partition(":")[0] == "sample":
         given = {**_sample_settings(given.get("size", SAMPLE_SETTINGS["size"])), **given}
@@ -109,6 +124,7 @@ def command(
         click.echo(said, err=True)
     set_threads(threads)
     from keras_inpaint.commands.train_progress import TrainingProgress
+    from keras_inpaint.training.distribution import make_strategy, parse_service
     from keras_inpaint.training.schedule import train
 
     if branch is not None:
@@ -116,26 +132,46 @@ def command(
 
         config = branch_run(branch, out, options["cooldown"] or 2000)
     else:
-        try:
+        with _usage_errors():
             config = TrainingConfig(data=data, data_dir=data_dir, **given)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
+    with _usage_errors():
+        if data_service is not None:
+            parse_service(data_service)
+        made = make_strategy(strategy, config.batch_size)
     with TrainingProgress(config) as progress:
-        path = train(config, out, fresh=fresh, listener=progress.tell)
+        path = train(
+            config,
+            out,
+            fresh=fresh,
+            listener=progress.tell,
+            strategy=made,
+            data_service=data_service,
+        )
     click.echo(f"Completion network: {path}")
     click.echo(f"Pictures: {out / 'samples'} and {out / 'progress.gif'}")
     click.echo(f"Use it: keras-inpaint complete PHOTO --mask MASK -o OUT --model {out}")
 
 
-def _check_branch(context: click.Context, out: Path | None) -> None:
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Tell a ValueError as wrong usage."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _check_branch(context: click.Context, out: Path | None, strategy: str) -> None:
     """Refuse what a branch cannot have: it goes on with the settings of its run."""
-    free = {"branch", "out", "cooldown", "threads"}
+    free = {"branch", "out", "cooldown", "threads", "strategy", "data_service"}
     given = click.core.ParameterSource.COMMANDLINE
     for parameter in context.command.params:
         if parameter.name not in free and context.get_parameter_source(parameter.name) is given:
             raise click.UsageError(f"--branch takes {parameter.name} from its run: leave it out")
     if out is None:
         raise click.UsageError("--branch needs --out, the folder of the run that cools down")
+    if strategy == "multi-worker":
+        raise click.UsageError("--branch is for one process: take --strategy none or mirrored")
 
 
 def _sample_settings(size: int) -> dict[str, Any]:

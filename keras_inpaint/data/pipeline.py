@@ -28,6 +28,8 @@ def make_dataset(
     start_step: int = 0,
     scale: tuple[float, float] = DEFAULT_SCALE,
     flip: bool = True,
+    input_context: tf.distribute.InputContext | None = None,
+    service: str | None = None,
 ) -> tf.data.Dataset:
     """Build the endless stream of training batches.
 
@@ -42,7 +44,7 @@ def make_dataset(
     Args:
         images: `Images`, or what `load_images` takes.
         size: Int, side of the square crop in pixels, a multiple of 4.
-        batch_size: Int, images a batch; every batch is full.
+        batch_size: Int, images a batch over all replicas; every batch is full.
         masks: What `mask_specs.parse_mask_spec` takes.
         patch_size: Int, side of the local patch in pixels, a multiple of 4; None takes the
             paper's by size.
@@ -51,6 +53,10 @@ def make_dataset(
         scale: `(low, high)`, at least 1: the shortest side is resized to a random number of
             pixels between `size * low` and `size * high`, never above its own, before the crop.
         flip: Bool, whether half of the images are mirrored.
+        input_context: What `tf.distribute` passes to a dataset function: this worker's part of
+            each batch is computed alone, and cut into one batch a replica. None is all of it.
+        service: `"grpc://HOST:PORT"`, the dispatcher of a tf.data service that computes the
+            batches; the same as without it.
 
     Returns:
         An infinite `tf.data.Dataset` of dicts: `image` float32 `(batch, size, size, 3)` in
@@ -65,6 +71,9 @@ def make_dataset(
         raise ValueError(f"size must be a multiple of 4 above 0, got {size!r}")
     if batch_size < 1:
         raise ValueError(f"batch_size must be above 0, got {batch_size!r}")
+    context = input_context or tf.distribute.InputContext()
+    replica_batch = context.get_per_replica_batch_size(batch_size)
+    share = batch_size // context.num_input_pipelines
     if not 1 <= scale[0] <= scale[1]:
         raise ValueError(f"scale must be 1 <= low <= high, got {scale!r}")
     patch = default_patch_size(size) if patch_size is None else patch_size
@@ -76,7 +85,9 @@ def make_dataset(
     sampler = mask_sampler(masks)
     count = len(images)
 
-    def element(number: tf.Tensor) -> dict[str, tf.Tensor]:
+    def element(own_number: tf.Tensor) -> dict[str, tf.Tensor]:
+        step, place = own_number // share, own_number % share
+        number = step * batch_size + context.input_pipeline_id * share + place
         epoch, place = number // count, number % count
         index = place
         if count > 1:
@@ -86,14 +97,36 @@ def make_dataset(
         image = crop(images.fetch(index), size, scale, flip, fold(own, 1))
         return with_hole(image, sampler, patch, fold(own, 2))
 
-    dataset = tf.data.Dataset.counter(start_step * batch_size)
+    dataset = tf.data.Dataset.counter(start_step * share)
     dataset = dataset.map(element, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    dataset = dataset.batch(batch_size, drop_remainder=True).prefetch(4)
+    dataset = dataset.batch(replica_batch, drop_remainder=True)
+    if service is not None:
+        dataset = _computed_by(dataset, service)
+    dataset = dataset.prefetch(4)
     # The tuner sleeps up to a minute at a time, and an iterator's end waits until it wakes up:
     # a short `fit` took twice its time. Without it the map runs on all threads.
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
+
+
+def _computed_by(dataset: tf.data.Dataset, service: str) -> tf.data.Dataset:
+    """Let a tf.data service compute a dataset, in its order.
+
+    Each worker of the service computes all of it in order, and what several send is mixed: the
+    first to bring an element counts, so that workers may join and leave.
+    """
+    distribute = tf.data.experimental.service.distribute
+    policy = tf.data.experimental.service.ShardingPolicy.OFF
+
+    def take_first(due: tf.Tensor, numbered: tuple) -> tuple:
+        number, element = numbered
+        is_due = number == due
+        return due + tf.cast(is_due, tf.int64), (is_due, element)
+
+    received = dataset.enumerate().apply(distribute(policy, service))
+    taken = received.scan(tf.constant(0, tf.int64), take_first)
+    return taken.filter(lambda is_due, _: is_due).map(lambda _, element: element)
 
 
 def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:

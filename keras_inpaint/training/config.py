@@ -201,7 +201,8 @@ class TrainingConfig:
 
         sampler = mask_sampler(self.masks)
         try:
-            sampler(tf.constant([0, 0]), self.size)
+            with tf.Graph().as_default():  # nothing is computed: several workers connect later
+                sampler(tf.constant([0, 0]), self.size)
         except ValueError as error:
             raise ValueError(
                 f"masks {self.masks!r}: {error}: choose other --masks or another --size"

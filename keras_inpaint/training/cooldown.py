@@ -8,12 +8,12 @@ https://arxiv.org/abs/2405.18392.
 
 import math
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.run_folder import RunFolder
@@ -37,7 +37,7 @@ class Cooldown(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         inner = [getattr(optimizer, "inner_optimizer", optimizer) for optimizer in optimizers]
-        self._rates = [(each, float(each.learning_rate)) for each in inner]
+        self._rates = [(each, float(np.asarray(each.learning_rate))) for each in inner]
         self._step, self._total, self._length = step, total, min(length, total)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
@@ -81,8 +81,7 @@ def branch_run(
             raise FileExistsError(17, "This folder holds another run", str(target.path))
         return TrainingConfig(**there["config"])
     found = source.begin(fresh=False)
-    state = None if found is None else source.find_state()
-    if found is None or state is None:
+    if found is None or source.find_state() is None:
         raise ValueError(f"{source.path} holds no run with a state to go on from")
     config = found["config"]
     if config.get("decay") != "constant" or config.get("cooldown"):
@@ -91,23 +90,19 @@ def branch_run(
     with tempfile.TemporaryDirectory(
         dir=target.path.parent, prefix=f".{target.path.name}-"
     ) as folder:
-        copy = RunFolder(Path(folder) / "run")
-        copy.state_file.parent.mkdir(parents=True)
-        shutil.copyfile(state, copy.state_file)
+        copy = source.copy_to(
+            Path(folder) / "run",
+            source.metrics_file,
+            source.first_phase_file,
+            source.initial_file,
+            source.path / "held_out.json",
+        )
         phase, step = copy.load_place()
         if not step:
             raise ValueError(
                 f"{source.path} is not under way in a phase: stop a run before its last step, or "
                 "give it more steps"
             )
-        for kept in (
-            source.metrics_file,
-            source.first_phase_file,
-            source.initial_file,
-            source.path / "held_out.json",
-        ):
-            if kept.exists():
-                shutil.copyfile(kept, copy.path / kept.name)
         steps = [*config["steps"]]
         steps[phase - 1] = step + cooldown
         settings = {**config, "steps": steps, "cooldown": cooldown}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_inpaint.training.completion import CompletionTrainer
 from keras_inpaint.training.config import TrainingConfig
@@ -68,7 +69,7 @@ def _optimizer(
     if rate is not None:
         settings["learning_rate"] = rate
     if config.decay == "cosine":
-        peak = float(resolve_optimizer(name, **settings).learning_rate)
+        peak = float(np.asarray(resolve_optimizer(name, **settings).learning_rate))
         settings["learning_rate"] = keras.optimizers.schedules.CosineDecay(
             peak, max(1, steps), alpha=COSINE_END
         )
@@ -99,6 +100,6 @@ def moving_averages(trainer: keras.Model) -> list[Any]:
     Keras' averages are zero until the first step, which sets them to the weights.
     """
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
-    if not int(optimizer.iterations):
+    if not int(np.asarray(optimizer.iterations)):
         return []
     return list(getattr(optimizer, "_model_variables_moving_average", []) or [])

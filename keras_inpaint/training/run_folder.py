@@ -237,6 +237,18 @@ class RunFolder:
             raise ValueError(f"{'; '.join(damaged)}: start over with --fresh")
         return None
 
+    def copy_to(self, path: Path, *files: Path) -> "RunFolder":
+        """Copy the newest whole state, and those of the files that exist, to another folder."""
+        copy = RunFolder(path)
+        state = self.find_state()
+        if state is not None:
+            copy.state_file.parent.mkdir(parents=True)
+            shutil.copyfile(state, copy.state_file)
+        for file in files:
+            if file.exists():
+                shutil.copyfile(file, copy.path / file.name)
+        return copy
+
     def load_place(self) -> tuple[int, int]:
         """Return the phase and the step of the state; phase 1, step 0 without one.
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import keras_inpaint
 from keras_inpaint.data.images import Images
@@ -19,12 +20,18 @@ from keras_inpaint.data.pipeline import make_dataset
 from keras_inpaint.data.sources import load_images
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
-from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.networks.weights import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
 from keras_inpaint.training.checkpointer import Checkpointer
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import Cooldown
+from keras_inpaint.training.distribution import (
+    distributed_copy,
+    open_folder,
+    require_agreement,
+    require_service,
+    require_shares,
+)
 from keras_inpaint.training.evaluator import Evaluator
 from keras_inpaint.training.initial import start_from
 from keras_inpaint.training.phases import build_trainer, optimizer_parts, optimizers_of
@@ -51,6 +58,8 @@ def train(
     save_seconds: float = 120.0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     listener: Listener | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+    data_service: str | None = None,
 ) -> Path:
     """Train a completion network in three phases, or go on where a run was stopped.
 
@@ -69,38 +78,57 @@ def train(
         callbacks: Keras callbacks that the `fit` of every phase gets, beside the run's own.
         listener: Called with `"loading"` (`done`, `total`), `"data"`, `"precision"`,
             `"resume"`, `"phase"`, `"row"`, `"judged"` and their facts as a dict.
+        strategy: `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy`, whose
+            replicas share each batch; None is one device. A run may go on with another one.
+        data_service: `"grpc://HOST:PORT"`, a tf.data service that computes the batches.
 
     Returns:
         The path of the finished completion network, a float32 `.keras` file.
 
     Raises:
         ValueError: If the run was started otherwise, or with other images, or if the weights to
-            start from do not fit.
+            start from do not fit, or the replicas cannot share a batch evenly.
+        ConnectionError: If no tf.data service answers.
         TrainingFailed: If a loss is not a number.
-        RuntimeError: If another process trains in this folder, or Keras' backend is not
-            TensorFlow.
+        RuntimeError: If another process trains in this folder, Keras' backend is not
+            TensorFlow, or the workers were started with different settings or folders.
     """
     require_tensorflow()
+    strategy = strategy or tf.distribute.get_strategy()
+    require_shares(config.batch_size, strategy.num_replicas_in_sync)
+    if data_service is not None:
+        require_service(data_service)
     tell = listener or (lambda event, facts: None)
-    folder = RunFolder(run)
-    with folder.claimed():
+    with open_folder(RunFolder(run), fresh, strategy) as (folder, found):
         try:
-            return _train(config, folder, images, fresh, save_seconds, callbacks, tell)
+            _train(
+                config,
+                folder,
+                found,
+                images,
+                tell,
+                save_seconds,
+                callbacks,
+                strategy,
+                data_service,
+            )
         except TrainingFailed as error:
             folder.write_json(folder.failure_file, {"reason": str(error)})
             raise
+    return RunFolder(run).completion_file
 
 
 def _train(
     config: TrainingConfig,
     folder: RunFolder,
+    found: dict[str, Any] | None,
     images: Images | None,
-    fresh: bool,
+    tell: Listener,
     save_seconds: float,
     callbacks: Sequence[keras.callbacks.Callback],
-    tell: Listener,
-) -> Path:
-    found = folder.begin(fresh)
+    strategy: tf.distribute.Strategy,
+    data_service: str | None,
+) -> None:
     if found is not None:
         _require_same(found["config"], config, folder.path)
         if folder.failure_file.exists():
@@ -111,7 +139,8 @@ def _train(
             config.data,
             data_dir=config.data_dir,
             shortest_side=round(config.size * config.scale[1]),
-            cache_bytes=None if config.cache_gb is None else int(config.cache_gb * 1e9),
+            # With a service the service decodes.
+            cache_bytes=0 if data_service else config.cache_gb and int(config.cache_gb * 1e9),
             progress=lambda done, total: tell("loading", {"done": done, "total": total}),
         )
     kept, held_out = images.split(config.held_out, config.seed)
@@ -126,7 +155,20 @@ def _train(
     if found is not None:
         precision, reason = found["precision"], "as the run began"
     tell("precision", {"precision": precision, "reason": reason})
-    schedule = Schedule(config, folder, kept, held_out, precision, tell, save_seconds, callbacks)
+    place = folder.load_place()
+    require_agreement(strategy, f"{config}, {precision}, {images.fingerprint}, {place}")
+    schedule = Schedule(
+        config,
+        folder,
+        kept,
+        held_out,
+        precision,
+        tell,
+        save_seconds,
+        callbacks,
+        strategy,
+        data_service,
+    )
     folder.create(
         {
             **(found or {}),  # a branch says of which run it is one
@@ -145,7 +187,6 @@ def _train(
     )
     schedule.run()
     folder.failure_file.unlink(missing_ok=True)
-    return folder.completion_file
 
 
 class Schedule:
@@ -160,6 +201,8 @@ class Schedule:
         tell: `Listener`.
         save_seconds: Float.
         callbacks: Keras callbacks for every phase.
+        strategy: `tf.distribute.Strategy` that the networks are trained under.
+        data_service: Address of a tf.data service, or None.
     """
 
     def __init__(
@@ -171,11 +214,14 @@ class Schedule:
         precision: str,
         tell: Listener,
         save_seconds: float,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
+        callbacks: Sequence[keras.callbacks.Callback],
+        strategy: tf.distribute.Strategy,
+        data_service: str | None,
     ) -> None:
         self.config, self.folder, self.images = config, folder, images
         self.precision, self.tell, self.save_seconds = precision, tell, save_seconds
         self._callbacks = callbacks
+        self._strategy, self._data_service = strategy, data_service
         keras.utils.set_random_seed(config.seed)
         network = build_completion_network(
             config.width,
@@ -187,11 +233,10 @@ class Schedule:
         self._foreign: keras.Model | None = None
         if config.init is not None:
             network = self._begun(network, config.init)
-        self.network = with_dtype_policy(network, precision)
+        self.network = distributed_copy(network, precision, strategy)
         width = config.width if config.discriminator_width is None else config.discriminator_width
-        self.discriminator = with_dtype_policy(
-            build_context_discriminator(config.size, config.patch, width), precision
-        )
+        discriminator = build_context_discriminator(config.size, config.patch, width)
+        self.discriminator = distributed_copy(discriminator, precision, strategy)
         photos = held_out if len(held_out) else images
         self._evaluator = Evaluator(
             config, folder, network, precision, photos, self._statistics_batches
@@ -234,7 +279,8 @@ class Schedule:
     def _run_phase(self, phase: int, done: int) -> None:
         config, total = self.config, self.config.steps[phase - 1]
         self.tell("phase", {"phase": phase, "name": PHASES[phase], "step": done, "steps": total})
-        trainer = build_trainer(config, phase, self.network, self.discriminator)
+        with self._strategy.scope():
+            trainer = build_trainer(config, phase, self.network, self.discriminator)
         cooldown = []
         if config.cooldown:  # it reads the constant rates, before the state brings lowered ones
             optimizers = list(optimizers_of(trainer).values())
@@ -259,7 +305,7 @@ class Schedule:
             rounds = (total - checkpointer.step) // span if span else 0
             if rounds and not trainer.stop_training:
                 trainer.fit(
-                    self.dataset(first_step + checkpointer.step),
+                    self._stream(first_step + checkpointer.step),
                     steps_per_epoch=span,
                     initial_epoch=checkpointer.rows,
                     epochs=checkpointer.rows + rounds,
@@ -273,8 +319,19 @@ class Schedule:
         logs = str(self.folder.logs / f"phase{phase}")
         return [keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch")]
 
-    def dataset(self, step: int) -> Any:
-        """Return the stream of batches from a step of the whole run on."""
+    def _stream(self, step: int) -> Any:
+        """Return what is trained on from a step of the whole run on, each replica's part."""
+        return self._strategy.distribute_datasets_from_function(
+            lambda context: self.dataset(step, context, self._data_service)
+        )
+
+    def dataset(
+        self,
+        step: int,
+        context: tf.distribute.InputContext | None = None,
+        service: str | None = None,
+    ) -> tf.data.Dataset:
+        """Return the stream of batches from a step of the whole run on; see `make_dataset`."""
         config = self.config
         return make_dataset(
             self.images,
@@ -286,6 +343,8 @@ class Schedule:
             start_step=step,
             scale=config.scale,
             flip=config.flip,
+            input_context=context,
+            service=service,
         )
 
     def evaluate(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
@@ -327,8 +386,6 @@ def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> 
 
 
 def _versions() -> dict[str, str]:
-    import tensorflow as tf
-
     return {
         "keras_inpaint": keras_inpaint.__version__,
         "keras": keras.__version__,

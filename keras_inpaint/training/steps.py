@@ -45,9 +45,16 @@ def update(
 ) -> tf.Tensor:
     """Apply one step of an optimiser and return the gradient's norm, without loss scaling.
 
-    `loss` has gone through the optimiser's `scale_loss` under the tape.
+    `loss` has gone through the optimiser's `scale_loss` under the tape. Keras sums the gradients
+    of replicas after it has clipped each; here they are summed first, so that the norm and what
+    is clipped are the whole batch's.
     """
     gradients = tape.gradient(loss, variables)
+    if replicas() > 1:
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        inner._all_reduce_sum_gradients = lambda pairs: pairs
     norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients if g is not None])
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         norm /= tf.cast(optimizer.dynamic_scale, norm.dtype)

@@ -49,6 +49,37 @@ def test_wrong_usage_is_exit_code_2(arguments, tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "it is not set"),
+        ("{", "got '{'"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "got '{"),
+        ('{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}', "got '{"),
+        (
+            '{"cluster": {"worker": ["a:1", "b", "c"]}, "task": {"type": "worker", "index": 0}}',
+            "batch_size must be a multiple of the 3 replicas, got 4",
+        ),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_wrong_usage(given, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if given is not None:
+        monkeypatch.setenv("TF_CONFIG", given)
+    arguments = ["train", "sample:8", "--out", tmp_path / "run", *SMALL]
+    code, said = fails([*arguments, "--strategy", "multi-worker"], capsys)
+    assert code == 2 and words in said and not (tmp_path / "run").exists()
+
+
+def test_a_data_service_is_an_address(tmp_path, capsys):
+    arguments = ["train", "sample:8", "--out", tmp_path / "run", *SMALL, "--data-service"]
+    code, said = fails([*arguments, "host:1"], capsys)
+    assert code == 2 and "data_service must be grpc://HOST:PORT, got 'host:1'" in said
+    code, said = fails([*arguments, "grpc://127.0.0.1:1"], capsys)
+    assert code == 1 and "no tf.data service answers at grpc://127.0.0.1:1" in said
+    assert not (tmp_path / "run").exists()
+
+
 def test_failures_are_exit_code_1_and_name_the_file(tmp_path, capsys):
     code, said = fails(["train", tmp_path / "none", "--out", tmp_path / "run"], capsys)
     assert code == 1 and f"{tmp_path / 'none'}" in said and "Traceback" not in said
@@ -132,7 +163,11 @@ def test_sigkill_in_each_phase_loses_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--size", "32", "--out", "b"], "takes size from its run"), ([], "needs --out")],
+    [
+        (["--size", "32", "--out", "b"], "takes size from its run"),
+        ([], "needs --out"),
+        (["--strategy", "multi-worker", "--out", "b"], "--branch is for one process"),
+    ],
 )
 def test_a_branch_takes_its_settings_from_its_run(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

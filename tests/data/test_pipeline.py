@@ -41,6 +41,37 @@ def test_step_k_of_a_seed_is_always_the_same_batch(images):
     assert not np.array_equal(whole[0]["image"], other[0]["image"])
 
 
+@pytest.mark.parametrize(("workers", "replicas"), [(2, 2), (3, 6)])
+def test_workers_share_each_batch_without_repeats_or_gaps(workers, replicas, images):
+    options = {"size": 32, "batch_size": 12, "start_step": 1}
+    whole = take(pipeline.make_dataset(images, **options), 2)
+    shares = []
+    for worker in range(workers):
+        context = tf.distribute.InputContext(workers, worker, replicas)
+        dataset = pipeline.make_dataset(images, **options, input_context=context)
+        shares.append(take(dataset, 2 * replicas // workers))
+    per_step = replicas // workers
+    for step, batch in enumerate(whole):
+        parts = [row for share in shares for row in share[step * per_step : (step + 1) * per_step]]
+        for key in batch:
+            np.testing.assert_array_equal(np.concatenate([p[key] for p in parts]), batch[key])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_data_service_gives_the_same_batches(workers, images):
+    service = tf.data.experimental.service
+    dispatcher = service.DispatchServer()
+    config = service.WorkerConfig(dispatcher.target.partition("://")[2])
+    running = [service.WorkerServer(config) for _ in range(workers)]
+    options = {"size": 32, "batch_size": 3, "start_step": 2}
+    served = take(pipeline.make_dataset(images, **options, service=dispatcher.target), 8)
+    alone = take(pipeline.make_dataset(images, **options), 8)
+    for ours, expected in zip(served, alone, strict=True):
+        for key in expected:
+            np.testing.assert_array_equal(ours[key], expected[key])
+    del running
+
+
 def test_every_epoch_sees_each_image_once_in_another_order():
     arrays = [np.full((40, 40, 3), 20 * i, "uint8") for i in range(8)]
     flat = sources._from_arrays([str(i) for i in range(8)], arrays, "test")

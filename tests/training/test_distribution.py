@@ -1,69 +1,74 @@
-"""Under MirroredStrategy two devices make the weights that one makes of the same batch.
+"""Under MirroredStrategy two devices train as one does on the same batches, in all three phases.
 
 One strategy a process: several in one process get in each other's way.
 """
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-pytestmark = pytest.mark.long
+from keras_inpaint.training.distribution import parse_service, require_service
 
 PROGRAM = """
-import sys
-import keras, numpy as np, tensorflow as tf
+import dataclasses, sys
+tests, out, resumed = sys.argv[1], sys.argv[2], len(sys.argv) > 6
+sys.path.append(tests)
+import tensorflow as tf
 
 devices = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
-import keras_inpaint as ki
-from keras_inpaint.data import sources
+from tiny_runs import SHARED, Killed, kill_at
+from keras_inpaint.training.distribution import make_strategy
+from keras_inpaint.training.schedule import train
 
-phase, policy = int(sys.argv[1]), sys.argv[2]
-rng = np.random.default_rng(0)
-images = sources._from_arrays(["a", "b"], [rng.integers(0, 256, (20, 20, 3), "uint8")] * 2, "t")
-half = ki.make_dataset(images, size=16, batch_size=2, patch_size=8, masks="rectangles:4-8").take(3)
-# Both devices see the same half, so that batch normalisation sees what one device would.
-data = half.map(lambda row: {k: tf.concat([v, v], 0) for k, v in row.items()})
-
-def trained(scope):
-    with scope:
-        keras.utils.set_random_seed(3)
-        keras.mixed_precision.set_global_policy(policy)
-        C = ki.build_completion_network(0.0625)
-        D = ki.build_context_discriminator(16, 8, 0.0625)
-        one, two = keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.05)
-        if phase == 1:
-            trainer = ki.CompletionTrainer(C); trainer.compile(one)
-        elif phase == 2:
-            trainer = ki.DiscriminatorTrainer(C, D); trainer.compile(one)
-        else:
-            trainer = ki.JointTrainer(C, D, alpha=0.1); trainer.compile(one, two)
-    logs = trainer.fit(data, verbose=0).history
-    return [np.array(w) for w in C.trainable_weights + D.trainable_weights], logs
-
-strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-both, both_logs = trained(strategy.scope())
-single, single_logs = trained(tf.device("CPU:0"))
-worst = max(np.abs(a - b).max() for a, b in zip(both, single))
-loss = [h["loss"][-1] for h in (both_logs, single_logs)]
-print("RESULT", worst, *loss)
+config = dataclasses.replace(SHARED, steps=tuple(map(int, sys.argv[3:6])))
+train(config, out + "/one")
+if resumed:  # begun on one device
+    try:
+        train(config, out + "/two", save_seconds=0, listener=kill_at(1, 3))
+    except Killed:
+        pass
+train(config, out + "/two", strategy=make_strategy("mirrored", config.batch_size))
 """
 
 
-@pytest.mark.parametrize(
-    ("phase", "policy", "tolerance"),
-    [(1, "float32", 2e-5), (3, "float32", 2e-5)],
-)
-def test_two_devices_train_as_one(phase, policy, tolerance):
+def compare_runs(tmp_path, *arguments):
+    """Train on one device and on two, and check that both end alike."""
+    from tiny_runs import assert_same_run
+
+    here = str(Path(__file__).parent)
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(phase), policy],
+        [sys.executable, "-c", PROGRAM, here, str(tmp_path), *arguments],
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=500,
     )
-    line = [x for x in run.stdout.splitlines() if x.startswith("RESULT")]
-    assert line, run.stderr[-3000:]
-    worst, both, single = map(float, line[0].split()[1:])
-    assert worst < tolerance
-    assert both == pytest.approx(single, rel=1e-3)
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert_same_run(tmp_path / "one", tmp_path / "two")
+
+
+def test_two_devices_learn_as_one(tmp_path):
+    compare_runs(tmp_path, "2", "0", "0")
+    with np.load(tmp_path / "one" / "state" / "state.npz") as state:
+        moving = [state[k] for k in state.files if k.startswith("completion_network/")]
+    assert any(np.abs(m - 1).max() > 0.01 for m in moving if m.ndim == 1 and m.min() > 0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("how", [[], ["resumed"]], ids=["begun on two", "begun on one"])
+def test_two_devices_run_all_phases_as_one(tmp_path, how):
+    compare_runs(tmp_path, "4", "3", "3", *how)
+
+
+@pytest.mark.parametrize("address", ["host:5000", "grpc://host", "http://host:5000", "grpc://:1"])
+def test_an_address_that_is_no_data_services_is_named(address):
+    with pytest.raises(ValueError, match=f"must be grpc://HOST:PORT, got {address!r}"):
+        parse_service(address)
+
+
+def test_a_data_service_that_is_not_there_is_named():
+    with pytest.raises(ConnectionError, match=r"no tf.data service answers at grpc://127.0.0.1:1"):
+        require_service("grpc://127.0.0.1:1")

@@ -1,13 +1,20 @@
-"""Two processes on this machine train as one with the same global batch."""
+"""Several processes on this machine train as one with the same global batch."""
 
+import contextlib
 import json
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_runs import SHARED, assert_same_run
+
+from keras_inpaint.training.schedule import train as train_run
 
 pytestmark = pytest.mark.long
 
@@ -54,36 +61,111 @@ np.savez(out, weights=weights, loss=history["loss"], val_loss=history["val_loss"
 """
 
 
-def train(tmp_path, workers, phase, *extra):
+#: A run of `SHARED` whose state is saved with every row.
+RUN = """
+import sys
+sys.path.append(sys.argv[1])
+import tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+from tiny_runs import SHARED
+from keras_inpaint.training.schedule import train
+def tell(event, facts):
+    if event in ("resume", "step"):
+        print(event, facts["phase"], facts["step"], flush=True)
+train(SHARED, sys.argv[2], strategy=strategy, save_seconds=0, listener=tell)
+"""
+
+
+@contextlib.contextmanager
+def started(workers, program, *arguments):
+    """Start a program in so many processes, `INDEX` in its arguments standing for their numbers."""
     ports = []
     for _ in range(workers):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             ports.append(f"127.0.0.1:{free.getsockname()[1]}")
     processes = []
+    arguments = [str(argument) for argument in arguments]
     for index in range(workers):
         environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
         if workers > 1:
             task = {"type": "worker", "index": index}
             environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": ports}, "task": task})
-        out = tmp_path / f"{workers}-{index}.npz"
+        own = [argument.replace("INDEX", str(index)) for argument in arguments]
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-c", PROGRAM, str(workers), str(phase), out, *extra],
+                [sys.executable, "-c", program, *own],
                 env=environment,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
         )
-    errors = []
     try:
-        for process in processes:
-            errors.append(process.communicate(timeout=300)[1])
+        yield processes
     finally:
         for process in processes:
             process.kill()
-            process.wait()
-    return [process.returncode for process in processes], errors
+            process.communicate()
+
+
+def ended(processes):
+    """Wait for processes and return their exit codes and what they said."""
+    said = [process.communicate(timeout=400) for process in processes]
+    return [process.returncode for process in processes], said
+
+
+def train(tmp_path, workers, phase, *extra):
+    out = tmp_path / f"{workers}-INDEX.npz"
+    with started(workers, PROGRAM, workers, phase, out, *extra) as processes:
+        codes, said = ended(processes)
+    return codes, [errors for _, errors in said]
+
+
+def run_workers(workers, *out):
+    """Train `SHARED` in processes, and return their exit codes and what they said."""
+    with started(workers, RUN, Path(__file__).parent, *out) as processes:
+        return ended(processes)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The run that one process makes."""
+    run = tmp_path_factory.mktemp("runs") / "alone"
+    train_run(SHARED, run)
+    return run
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_make_the_run_that_one_process_makes(workers, alone, tmp_path):
+    codes, said = run_workers(workers, tmp_path / "run")
+    assert codes == [0] * workers, said[0][1][-3000:]
+    assert_same_run(tmp_path / "run", alone)
+    pair = [{p.relative_to(run) for p in run.rglob("*.png")} for run in (tmp_path / "run", alone)]
+    assert pair[0] == pair[1]
+
+
+def test_a_killed_worker_ends_all_and_all_go_on(alone, tmp_path):
+    run = tmp_path / "run"
+    with started(2, RUN, Path(__file__).parent, run) as processes:
+        for line in processes[1].stdout:
+            if line == "step 2 3\n":
+                break
+        processes[1].send_signal(signal.SIGKILL)
+        codes, said = ended(processes)
+    assert codes[0] != 0 and codes[1] == -signal.SIGKILL
+    codes, said = run_workers(2, run)
+    assert codes == [0, 0], said[0][1][-3000:]
+    begun = [re.findall("^resume .*$", output, re.MULTILINE) for output, _ in said]
+    assert begun == [["resume 2 2"]] * 2
+    assert_same_run(run, alone)
+
+
+def test_workers_without_a_folder_in_common_refuse(alone, tmp_path):
+    (tmp_path / "0").symlink_to(alone)
+    codes, said = run_workers(2, tmp_path / "INDEX")
+    assert 0 not in codes
+    assert any("the workers differ in configuration" in errors for _, errors in said)
 
 
 @pytest.mark.parametrize(

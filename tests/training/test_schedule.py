@@ -1,6 +1,5 @@
 """Three phases in a folder; a run that was stopped ends as one that was not."""
 
-import csv
 import dataclasses
 import errno
 import os
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 from tiny_runs import CONFIG, Killed, assert_same_network, kill_at, killed
+from tiny_runs import read_rows as rows
 
 from keras_inpaint.networks.completion import mean_pixel_of
 from keras_inpaint.networks.weights import read_network
@@ -19,11 +19,6 @@ from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.schedule import read_config, train
 
 pytestmark = pytest.mark.long
-
-
-def rows(run):
-    with open(run / "metrics.csv", newline="") as file:
-        return [{k: float(v) for k, v in row.items() if v != ""} for row in csv.DictReader(file)]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,184 @@
+"""Several devices, several machines: the strategy, who writes, what all workers agree on.
+
+Terms are those of `tf.distribute`: a worker is a process, a replica a device that computes a part
+of each batch, the chief the worker that writes.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from keras_inpaint.networks.layers import with_dtype_policy
+from keras_inpaint.training.run_folder import RunFolder
+
+#: Seconds to wait for a tf.data service before it counts as missing.
+_PATIENCE = 5.0
+
+
+def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
+    """Return a strategy; several workers must ask for it before TensorFlow computes anything.
+
+    Args:
+        name: `"none"`, one device; `"mirrored"`, all GPUs of this machine; `"multi-worker"`, all
+            workers that `TF_CONFIG` names, which are waited for.
+        batch_size: Int, images a step over all replicas.
+
+    Raises:
+        ValueError: If `TF_CONFIG` is missing or wrong, or the replicas cannot share a batch.
+    """
+    if name == "none":
+        return tf.distribute.get_strategy()
+    if name == "mirrored":
+        # Named, since it would take those of TF_CONFIG otherwise.
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+        require_shares(batch_size, strategy.num_replicas_in_sync)
+        return strategy
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    require_shares(batch_size, _count_workers() * max(1, gpus))
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _count_workers() -> int:
+    """Return the number of workers in `TF_CONFIG`, after checking it."""
+    wanted = (
+        'TF_CONFIG must be such as \'{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": '
+        '{"type": "worker", "index": 0}}\', with the index of each worker'
+    )
+    given = os.environ.get("TF_CONFIG")
+    if not given:
+        raise ValueError(f"{wanted}; it is not set")
+    try:
+        resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+        cluster = resolver.cluster_spec()
+        jobs = set(cluster.jobs)
+        cluster.task_address(resolver.task_type, resolver.task_id)  # raises without this task
+        right = jobs <= {"chief", "worker"} and "worker" in jobs
+    except (ValueError, TypeError, KeyError, AttributeError):
+        right = False
+    if not right:
+        raise ValueError(f"{wanted}, got {given!r}")
+    return sum(cluster.num_tasks(job) for job in jobs)
+
+
+def require_shares(batch_size: int, replicas: int) -> None:
+    """Raise a ValueError if the replicas cannot share a batch evenly."""
+    if batch_size % replicas:
+        raise ValueError(
+            f"batch_size must be a multiple of the {replicas} replicas, got {batch_size!r}"
+        )
+
+
+def parse_service(address: str) -> tuple[str, int]:
+    """Return the host and the port of a tf.data service.
+
+    Raises:
+        ValueError: If the address is not `grpc://HOST:PORT`.
+    """
+    match = re.fullmatch(r"grpc://([^/\s]+):(\d{1,5})", address)
+    if match is None:
+        raise ValueError(f"data_service must be grpc://HOST:PORT, got {address!r}")
+    return match[1], int(match[2])
+
+
+def require_service(address: str) -> None:
+    """Raise an error unless a tf.data service answers at `address`.
+
+    Raises:
+        ValueError: If the address is not `grpc://HOST:PORT`.
+        ConnectionError: If nobody answers.
+    """
+    place = parse_service(address)
+    try:
+        socket.create_connection(place, _PATIENCE).close()
+    except OSError as error:
+        raise ConnectionError(f"no tf.data service answers at {address}: {error}") from error
+
+
+def distributed_copy(
+    network: keras.Model, policy: str, strategy: tf.distribute.Strategy
+) -> keras.Model:
+    """Return a copy of a network to train under a strategy.
+
+    Batch normalisation is over the whole batch, on however many replicas it lies.
+
+    Args:
+        network: A functional network of this package.
+        policy: Name of a dtype policy.
+        strategy: The strategy that the copy's weights lie on.
+    """
+    with strategy.scope():
+        copy = with_dtype_policy(network, policy)
+    if strategy.num_replicas_in_sync > 1:
+        _synchronize(copy)
+    return copy
+
+
+def _synchronize(network: keras.Model) -> None:
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            _synchronize(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+@contextlib.contextmanager
+def open_folder(
+    folder: RunFolder, fresh: bool, strategy: tf.distribute.Strategy
+) -> Iterator[tuple[RunFolder, dict[str, Any] | None]]:
+    """Give the folder to train in and what `RunFolder.begin` finds there.
+
+    It is the run's own for the chief, which keeps others out. Every other worker gets a temporary
+    copy to go on from, so that all do the same and nothing but the chief writes to the run.
+    """
+    if _is_chief(strategy):
+        with folder.claimed():
+            found = folder.begin(fresh)
+            require_agreement(strategy, "the folder is open")
+            yield folder, found
+    else:
+        require_agreement(strategy, "the folder is open")
+        with tempfile.TemporaryDirectory() as path:
+            kept = (folder.config_file, folder.initial_file, folder.completion_file)
+            copy = folder.copy_to(Path(path), *kept)
+            yield copy, copy.begin(fresh=False)
+
+
+def _is_chief(strategy: tf.distribute.Strategy) -> bool:
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    resolver = strategy.cluster_resolver
+    first = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type, resolver.task_id) == (first, 0)
+
+
+def require_agreement(strategy: tf.distribute.Strategy, facts: str) -> None:
+    """Wait for all workers, and see that they came with the same facts.
+
+    Raises:
+        RuntimeError: If they did not.
+    """
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return
+    own = int.from_bytes(hashlib.sha256(facts.encode()).digest()[:4])
+
+    @tf.function
+    def add_up() -> tf.Tensor:
+        values = strategy.run(lambda: tf.constant(own, tf.int64))
+        return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+
+    total = int(add_up())  # all are equal if and only if each is the mean
+    if total != own * strategy.num_replicas_in_sync:
+        raise RuntimeError(
+            "the workers differ in configuration, precision, images or state: give all of them "
+            "the same command, the same photos and the same folder OUT on a shared file system"
+        )
