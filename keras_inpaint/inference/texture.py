@@ -3,9 +3,10 @@
 A completion network gives the right colours and shapes, and a blur. Here every small patch that
 touches the hole is matched with a patch of the known photo that looks like it, and the hole is
 composed of these exemplars; both steps are repeated, from a reduced photo to the photo's own
-size. The network's completion is where it starts and stays the guide: matches are sought by what
-the patches look like, by the blurred colours of the network's completion, and by how much texture
-there is along the hole's rim.
+size. The network's completion, with straight edges continued, is where it starts and stays the
+guide: matches are sought by what the patches look like, by the blurred colours of the completion,
+and by how much texture there is along the hole's rim. The exemplars give the detail that the
+network lacks; its low frequencies stay, unless all around is one texture.
 
 References:
     Y. Wexler, E. Shechtman, M. Irani, "Space-time completion of video", IEEE Trans. Pattern
@@ -23,6 +24,7 @@ import numpy as np
 
 from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.laplace import solve_laplace
+from keras_inpaint.inference.lines import continue_edges
 from keras_inpaint.inference.tiles import Box, reduced_mask
 
 #: Side of a patch in pixels, and how far it reaches from its middle.
@@ -37,7 +39,7 @@ _LEAST_AROUND, _AROUND = 40, 1.25
 #: hole's pixels that are composed at the photo's own size.
 _MOST_SIDE, _MOST_TARGETS, _MOST_COMPOSED = 384, 24_000, 400_000
 #: Weights of the guide (where all around is one texture too) and of the texture's strength.
-_GUIDE, _WEAK_GUIDE, _STRENGTH = 2.0, 0.3, 1.0
+_GUIDE, _WEAK_GUIDE, _STRENGTH = 1.5, 0.3, 1.0
 #: Colours in the surroundings differ by less than so many times the texture: one texture.
 _ONE_TEXTURE = 0.8
 #: Principal components of a patch that are compared, patches they are found from, iterations.
@@ -48,11 +50,9 @@ _EXHAUSTIVE, _MOST_SOURCES = 4e7, 20_000
 _ROUNDS = (6, 4, 3)
 #: An exemplar's colour is shifted towards the guide by this much at most (0 to 1).
 _SHIFT = 0.03
-#: The exemplars stay out where they are as far from the guide as this: they begin to, wholly.
-_FAR = (0.10, 0.22)
-#: The network's own texture, as a share of the rim's, from which on it needs exemplars less, and
-#: not at all.
-_ENOUGH = (0.62, 0.72)
+#: The network's detail, as a share of what is expected, from which on less of the exemplars' is
+#: added, and none; the sigma in pixels over which it is averaged; the most that is added.
+_ENOUGH, _WITHIN, _TAKEN = (0.75, 1.0), 3.0, 0.9
 #: Multiplications of one product of matrices: BLAS starts no threads below it. On a machine that
 #: is busy with other things, threads that wait for each other cost more than they bring.
 _ONE_THREAD = 200_000
@@ -118,6 +118,7 @@ def _composed(
     depth = float(_depth(own).max())
     if depth <= _THIN:
         return photo
+    photo = continue_edges(photo, hole, own)
     crop = photo.astype(np.float32) / 255
     grey = not np.ptp(photo[~hole].astype(np.int16), axis=-1).any()
     touched = np.count_nonzero(cv2.dilate(own.astype(np.uint8), _SQUARE))
@@ -125,7 +126,7 @@ def _composed(
     while depth * scales[-1] > 0.75 * _PATCH and min(own.shape) * scales[-1] / 2 > 4 * _PATCH:
         scales.append(scales[-1] / 2)
     found: _Level | None = None
-    share = 1.0
+    share, varied = np.zeros((1, 1), np.float32), True
     for place, scale in enumerate(reversed(scales)):
         level = _Level(crop, hole, own, scale, shift=0 if grey else _SHIFT)
         if len(level.sources) < max(32, 0.02 * len(level.targets[0])):
@@ -133,8 +134,9 @@ def _composed(
         level.describe_sources(generator)
         last = scale == scales[0]
         if last:
-            share = level.need()
-            if share == 0:
+            varied = level.is_varied()
+            share = level.need() if varied else level.own.astype(np.float32)
+            if not share.any():
                 return photo
         if found is None:
             level.match_all(generator)
@@ -157,7 +159,7 @@ def _composed(
             level.take_matches(found)
             level.compose(centred=True, sharp=True)
             found = level
-    detail = found.finished(share) - found.photo
+    detail = found.finished(share, whole=not varied) - found.photo
     if detail.shape != crop.shape:
         detail = cv2.resize(detail, own.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(np.rint((crop + detail) * 255), 0, 255).astype(np.uint8)
@@ -215,7 +217,7 @@ class _Level:
         self.mean = rows.mean(axis=0)
         self.basis = _principal(rows - self.mean, generator) / np.float32(rows.shape[1] ** 0.5)
         self.described = np.zeros((self.valid.size, self.basis.shape[1] + 4), np.float32)
-        guide = _GUIDE if self._is_varied() else _WEAK_GUIDE
+        guide = _GUIDE if self.is_varied() else _WEAK_GUIDE
         self.weights = np.float32([*[(guide / 3) ** 0.5] * 3, _STRENGTH**0.5])
         self.described[self.sources] = self._rows(
             features, self.sources, _padded(self.colours), _padded(self.strength)
@@ -234,7 +236,7 @@ class _Level:
         spread = solve_laplace(strength[..., None], told & domain, domain)[..., 0]
         return np.where(told, strength, np.maximum(spread, 0))
 
-    def _is_varied(self) -> bool:
+    def is_varied(self) -> bool:
         """Return whether the surroundings are more than one texture."""
         known = ~self.hole
         wide = cv2.GaussianBlur(self.colours, (0, 0), 2 * _BLUR)
@@ -334,7 +336,7 @@ class _Level:
             centred: Bool, whether a patch's middle counts far more than its rim.
             sharp: Bool, whether the best matches count far more than the others.
         """
-        spread = max(float(np.quantile(self.distances, 0.75)), 1e-6) * (0.3 if sharp else 1.0)
+        spread = max(float(np.quantile(self.distances, 0.75)), 1e-6) * (0.1 if sharp else 1.0)
         weight = np.exp(-np.minimum(self.distances / (2 * spread), 30)) * self.trust + 1e-12
         total = np.zeros((self.padded.shape[0] * self.stride, 4), np.float32)
         colours = self.padded.reshape(-1, 3)
@@ -345,49 +347,38 @@ class _Level:
         for down in range(-_R, _R + 1):
             for right in range(-_R, _R + 1):
                 step = down * self.stride + right
-                near = np.exp(-(down**2 + right**2) / 2) if centred else 1.0
+                near = np.exp(-2 * (down**2 + right**2)) if centred else 1.0
                 proposed[:, 3] = weight * near
                 proposed[:, :3] = (colours[self.matches + step] + shift) * proposed[:, 3:]
                 total[self.places + step] += proposed
         height, width = self.own.shape
         total = total.reshape(-1, self.stride, 4)[_R : _R + height, _R : _R + width]
-        self.composed = total[..., 3] > 0
         colours = total[..., :3] / np.maximum(total[..., 3:], 1e-20)
-        self.result = np.where(self.composed[..., None], colours, self.photo)
+        self.result = np.where(total[..., 3:] > 0, colours, self.photo)
         self.current = np.where(self.own[..., None], self.result, self.photo)
 
-    def need(self) -> float:
-        """Return how much of the exemplars the hole wants: 0 where the network's detail does."""
-        if _depth(self.own).max() <= _PATCH + 1:
-            return 1.0
-        inner = cv2.erode(self.own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        detail = np.abs(self.photo - self.guide).mean(axis=-1)[inner].mean() ** 0.5
-        expected = max(float((self.strength[self.own] ** 2).mean() ** 0.5), 1e-3)
+    def need(self) -> np.ndarray:
+        """Return how much of the exemplars' detail each pixel is to get, float32 in [0, 1]."""
+        detail = np.abs(self.photo - self.guide).mean(axis=-1)
+        detail = np.where(self.own, detail, self.strength**2)
+        detail = np.sqrt(cv2.GaussianBlur(detail, (0, 0), _WITHIN))
+        expected = np.maximum(cv2.GaussianBlur(self.strength, (0, 0), _WITHIN), 1e-3)
         low, high = _ENOUGH
-        return float(np.clip((high - detail / expected) / (high - low), 0, 1))
+        return _TAKEN * np.clip((high - detail / expected) / (high - low), 0, 1) * self.own
 
-    def finished(self, share: float) -> np.ndarray:
-        """Return the composed crop, fitted to the rim, float32 `(height, width, 3)`.
+    def finished(self, share: np.ndarray, *, whole: bool) -> np.ndarray:
+        """Return the completed crop with what the exemplars give, float32 `(height, width, 3)`.
 
-        What the exemplars say of the known pixels beside the hole, against what these are, is
-        spread inwards and fades away. Where the exemplars differ too much from the guide, what
-        the network generated stays.
+        Args:
+            share: Float32, how much of it each pixel is to get, at this scale or a smaller one.
+            whole: Bool, whether that is colours and detail, or detail only.
         """
-        result = self.result.astype(np.float32)
-        ring = cv2.dilate(self.own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        ring &= self.composed & ~self.hole
-        if ring.any():
-            gap = np.where(ring[..., None], self.photo - result, 0)
-            gap = solve_laplace(gap, ring, ring | self.own)
-            fade = np.exp(-_depth(self.own) / 12)[..., None]
-            result = result + np.clip(gap, -0.25, 0.25) * fade
-        off = _blurred(result.astype(np.float32)) - self.guide
-        off = np.sqrt((_blurred(off) ** 2).mean(axis=-1))
-        low, high = _FAR
-        keep = np.clip((off - low) / (high - low), 0, 1) * self.own
-        keep = cv2.GaussianBlur(keep.astype(np.float32), (0, 0), 2)[..., None]
-        taken = (1 - keep) * share * self.own[..., None]
-        return self.photo + (result - self.photo) * taken
+        given = self.result.astype(np.float32) - self.photo
+        if not whole:
+            smaller = max(share.shape) / max(self.own.shape)
+            given -= cv2.GaussianBlur(given, (0, 0), _BLUR / smaller)
+        share = cv2.resize(share, self.own.shape[::-1]) * self.own
+        return self.photo + given * share[..., None]
 
 
 def _depth(holes: np.ndarray) -> np.ndarray:

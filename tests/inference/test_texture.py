@@ -156,3 +156,31 @@ def test_a_tiny_hole_is_composed_too(stripes):
     mask[60:66, 60:66] = True
     completed = blurred_hole(image, mask)
     assert (add_texture(image, mask, completed)[mask] != completed[mask]).any()
+
+
+def test_the_network_gives_the_colours_where_the_surroundings_differ(stripes):
+    image, mask = stripes
+    image = np.uint8(image * np.linspace(0.3, 1, image.shape[1])[:, None])
+    completed = blurred_hole(image, mask)
+    result = add_texture(image, mask, completed)
+    inner = np.s_[46:64, 58:82]
+    assert np.abs(result[inner].mean((0, 1)) - completed[inner].mean((0, 1))).max() < 4
+    assert result[inner].std() > 10 > completed[inner].std()
+
+
+def test_one_texture_all_around_gives_the_colours_too():
+    image = np.random.default_rng(0).integers(60, 180, (90, 90, 1), dtype=np.uint8).repeat(3, -1)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[30:60, 30:60] = True
+    completed = np.where(mask[..., None], np.uint8([140, 110, 110]), image)
+    result = add_texture(image, mask, completed)
+    assert not np.ptp(result.astype(int), axis=-1).any()  # the network's tint is gone
+
+
+def test_what_the_network_gave_changes_less_where_it_has_detail(stripes):
+    image, mask = stripes
+    image = np.uint8(image * np.linspace(0.3, 1, image.shape[1])[:, None])
+    detailed = np.arange(image.shape[1])[:, None] < 70
+    completed = np.where(detailed, image, blurred_hole(image, mask))
+    changed = np.abs(add_texture(image, mask, completed).astype(int) - completed)
+    assert changed[mask & detailed[:, 0]].mean() < 0.5 * changed[mask & ~detailed[:, 0]].mean()
