@@ -52,7 +52,7 @@ _ROUNDS = (6, 4, 3)
 _SHIFT = 0.03
 #: The network's detail, as a share of what is expected, from which on less of the exemplars' is
 #: added, and none; the sigma in pixels over which it is averaged; the most that is added.
-_ENOUGH, _WITHIN, _TAKEN = (0.75, 1.0), 4.0, 0.9
+_ENOUGH, _WITHIN, _TAKEN = (0.75, 1.0), 3.0, 0.9
 #: Multiplications of one product of matrices: BLAS starts no threads below it. On a machine that
 #: is busy with other things, threads that wait for each other cost more than they bring.
 _ONE_THREAD = 200_000
