@@ -134,7 +134,7 @@ def _train(photos: str, run: str, limit: int) -> None:
         precision="float32",
         ema=0.9,
         log_every=5,
-        judge_every=50,
+        evaluate_every=50,
     )
     if limit:  # a file that grows larger fails, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

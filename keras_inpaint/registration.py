@@ -21,7 +21,8 @@ HOMES = {
     "MaskedMeanSquaredError": "training.losses",
     "MaskedLoss": "training.losses",
     "DiscriminatorLoss": "training.losses",
-    "FoolingLoss": "training.losses",
+    "GeneratorLoss": "training.losses",
+    "FoolingLoss": "training.losses",  # its name before
     "Adadelta": "training.optimizers",
     "Adam": "training.optimizers",
     "Muon": "training.optimizers",

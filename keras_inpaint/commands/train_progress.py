@@ -95,7 +95,7 @@ class TrainingProgress:
             self._rate = (time.monotonic(), facts["step"])
         self._progress.update(self._task, completed=facts["step"])
 
-    def _on_judged(self, facts: dict[str, Any]) -> None:
+    def _on_evaluated(self, facts: dict[str, Any]) -> None:
         self._say(
             f"phase {facts['phase']} step {facts['step']}: {facts['held_out_psnr']:.2f} dB in the "
             f"holes of held-out photos"

@@ -46,7 +46,7 @@ class Checkpointer(keras.callbacks.Callback):
         if self._phase == 1:
             row["completion_loss"] = row["loss"]
         if last or (
-            self._phase != 2 and self.step % self._schedule.config.judged_at(self._phase) == 0
+            self._phase != 2 and self.step % self._schedule.config.evaluated_at(self._phase) == 0
         ):
             row |= self._schedule.evaluate(self._trainer, self._phase, self.step)
         self._schedule.folder.append_row(row)

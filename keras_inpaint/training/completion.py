@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_inpaint.training.losses import MaskedMeanSquaredError, masked_loss
 from keras_inpaint.training.optimizers import resolve_optimizer
-from keras_inpaint.training.steps import Trackers, replicas, update, watch
+from keras_inpaint.training.steps import Trackers, apply_gradients, replicas, watch_variables
 from keras_inpaint.training.trainer import Trainer
 
 
@@ -53,11 +53,11 @@ class CompletionTrainer(Trainer):
         image, mask = data["image"], data["mask"]
         variables = self.completion_network.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            watch(tape, variables)
+            watch_variables(tape, variables)
             generated = self(data, training=True)
             loss = self.completion_loss(image, generated, mask)
             scaled = self.optimizer.scale_loss(loss)
-        norm = update(self.optimizer, tape, scaled, variables)
+        norm = apply_gradients(self.optimizer, tape, scaled, variables)
         return self._log(loss, norm)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:

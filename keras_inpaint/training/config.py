@@ -163,7 +163,7 @@ class TrainingConfig:
         True, "Whether the mask is the fourth input channel.", option=False
     )
     log_every: int = _setting(50, "Steps a row of metrics.csv.", minimum=1)
-    judge_every: int = _setting(
+    evaluate_every: int = _setting(
         0, "Steps between contact sheets; 0 makes about twelve a phase.", minimum=0
     )
 
@@ -215,9 +215,9 @@ class TrainingConfig:
 
         return default_patch_size(self.size) if self.patch_size is None else self.patch_size
 
-    def judged_at(self, phase: int) -> int:
+    def evaluated_at(self, phase: int) -> int:
         """Return the steps between two contact sheets of a phase, whole log intervals."""
-        steps = self.judge_every or self.steps[phase - 1] / 12
+        steps = self.evaluate_every or self.steps[phase - 1] / 12
         return max(1, round(steps / self.log_every)) * self.log_every
 
     def as_dict(self) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from keras_inpaint.training.losses import DiscriminatorLoss
 from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.steps import (
     Trackers,
+    apply_gradients,
     composite,
-    judge,
+    discriminate,
+    discriminator_metrics,
     replicas,
-    update,
-    verdict,
-    watch,
+    watch_variables,
 )
 from keras_inpaint.training.trainer import Trainer
 
@@ -81,10 +81,10 @@ class DiscriminatorTrainer(Trainer):
         completed = composite(data["image"], data["mask"], self(data, training=False))
         variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            watch(tape, variables)
+            watch_variables(tape, variables)
             loss, scores = self._compare(data, completed, training=True)
             scaled = self.optimizer.scale_loss(loss)
-        norm = update(self.optimizer, tape, scaled, variables)
+        norm = apply_gradients(self.optimizer, tape, scaled, variables)
         return self._log(loss, scores, norm)
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -116,9 +116,9 @@ def compare(
     normalisation does not mix their statistics.
 
     Returns:
-        The loss, and what `steps.verdict` tells.
+        The loss, and what `steps.discriminator_metrics` tells.
     """
-    real = judge(discriminator, data["image"], data["real_patch"], training)
-    fake = judge(discriminator, completed, data["patch"], training)
+    real = discriminate(discriminator, data["image"], data["real_patch"], training)
+    fake = discriminate(discriminator, completed, data["patch"], training)
     value = (loss(tf.ones_like(real), real) + loss(tf.zeros_like(fake), fake)) / 2
-    return value, verdict(real, fake)
+    return value, discriminator_metrics(real, fake)

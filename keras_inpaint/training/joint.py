@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from keras_inpaint.training.augmentation import augment_images, parse_augment
 from keras_inpaint.training.discriminator import compare
-from keras_inpaint.training.losses import DiscriminatorLoss, FoolingLoss, MaskedMeanSquaredError
+from keras_inpaint.training.losses import DiscriminatorLoss, GeneratorLoss, MaskedMeanSquaredError
 from keras_inpaint.training.optimizers import resolve_optimizer
 from keras_inpaint.training.regularization import (
     FeatureNetwork,
@@ -16,11 +16,11 @@ from keras_inpaint.training.regularization import (
 )
 from keras_inpaint.training.steps import (
     Trackers,
+    apply_gradients,
     composite,
-    judge,
+    discriminate,
     replicas,
-    update,
-    watch,
+    watch_variables,
 )
 from keras_inpaint.training.trainer import Trainer
 
@@ -136,7 +136,7 @@ class JointTrainer(Trainer):
         self._features = FeatureNetwork(discriminator) if feature_matching else None
         self.completion_loss = MaskedMeanSquaredError()
         self.discriminator_loss = DiscriminatorLoss(adversarial, label_smoothing)
-        self.fooling_loss = FoolingLoss(adversarial)
+        self.generator_loss = GeneratorLoss(adversarial)
         self.alpha = self.add_weight(
             name="alpha",
             shape=(),
@@ -177,15 +177,15 @@ class JointTrainer(Trainer):
         real = self._augmented(image, _REAL)
         step = self.optimizer.iterations.value
         learned = self.completion_network.trainable_variables
-        judged_by = self.discriminator.trainable_variables
+        discriminator_variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            watch(tape, learned)
+            watch_variables(tape, learned)
             generated = self(data, training=True)
             completed = composite(image, mask, generated)
 
             fixed = self._augmented(tf.stop_gradient(completed), _FAKE)
             with tf.GradientTape(watch_accessed_variables=False) as inner:
-                watch(inner, judged_by)
+                watch_variables(inner, discriminator_variables)
                 shown = {**data, "image": real}
                 d_loss, scores = compare(
                     self.discriminator, self.discriminator_loss, shown, fixed, training=True
@@ -194,13 +194,15 @@ class JointTrainer(Trainer):
                 whole = d_loss if penalty is None else d_loss + self._r1_weight * penalty
                 scaled = self.discriminator_optimizer.scale_loss(whole)
             with tape.stop_recording():
-                d_norm = update(self.discriminator_optimizer, inner, scaled, judged_by)
+                d_norm = apply_gradients(
+                    self.discriminator_optimizer, inner, scaled, discriminator_variables
+                )
 
             error = self.completion_loss(image, generated, mask)
             fooled, features = self._fooled(data, completed, training=True)
             loss = self._whole(error, fooled, features)
             scaled = self.optimizer.scale_loss(loss)
-        norm = update(self.optimizer, tape, scaled, learned)
+        norm = apply_gradients(self.optimizer, tape, scaled, learned)
         logs = self._log(loss, error, fooled, features, d_loss, scores, norm, d_norm)
         if penalty is not None:
             mean = self._trackers.means["r1_penalty"]
@@ -253,15 +255,15 @@ class JointTrainer(Trainer):
         return penalty, tf.cast(due, tf.float32)
 
     def _fooled(self, data: dict, completed: tf.Tensor, training: bool) -> tuple[Any, Any]:
-        """Return the fooling loss, and the distance of features or None."""
+        """Return the generator's loss, and the distance of features or None."""
         shown = self._augmented(completed, _FOOLING) if training else completed
         if self._features is None:
-            logits = judge(self.discriminator, shown, data["patch"], training)
-            return self.fooling_loss(tf.ones_like(logits), logits), None
+            logits = discriminate(self.discriminator, shown, data["patch"], training)
+            return self.generator_loss(tf.ones_like(logits), logits), None
         real = self._augmented(data["image"], _FOOLING) if training else data["image"]
         logits, features = self._features(shown, data["patch"], training)
         _, wanted = self._features(real, data["patch"], training)
-        return self.fooling_loss(tf.ones_like(logits), logits), feature_distance(wanted, features)
+        return self.generator_loss(tf.ones_like(logits), logits), feature_distance(wanted, features)
 
     def _whole(self, error: tf.Tensor, fooled: tf.Tensor, features: Any) -> tf.Tensor:
         loss = error + self.alpha * fooled

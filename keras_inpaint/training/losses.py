@@ -138,7 +138,7 @@ class DiscriminatorLoss(keras.losses.Loss):
 
 
 @_REGISTER
-class FoolingLoss(keras.losses.Loss):
+class GeneratorLoss(keras.losses.Loss):
     """How badly the completion network fools the discriminator; alpha weighs it.
 
     Args:
@@ -154,7 +154,7 @@ class FoolingLoss(keras.losses.Loss):
         Float32 scalar.
     """
 
-    def __init__(self, kind: str = "bce", name: str = "fooling_loss", **kwargs: Any) -> None:
+    def __init__(self, kind: str = "bce", name: str = "generator_loss", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.kind = check_adversarial(kind)
 
@@ -165,3 +165,7 @@ class FoolingLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kind": self.kind}
+
+
+#: Its name in trainers that earlier versions saved.
+FoolingLoss = GeneratorLoss

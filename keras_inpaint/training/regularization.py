@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_inpaint.training.steps import judge, replicas
+from keras_inpaint.training.steps import discriminate, replicas
 
 
 class FeatureNetwork:
@@ -30,8 +30,8 @@ class FeatureNetwork:
         self._network = keras.Model(discriminator.input, [discriminator.output, *found])
 
     def __call__(self, images: tf.Tensor, origins: tf.Tensor, training: bool) -> tuple[Any, list]:
-        """Return the logits `(batch, 1)` and the list of features, as `steps.judge` does."""
-        logits, *features = judge(self._network, images, origins, training)
+        """Return the logits `(batch, 1)` and the list of features, as `steps.discriminate` does."""
+        logits, *features = discriminate(self._network, images, origins, training)
         return logits, features
 
 
@@ -77,7 +77,7 @@ def gradient_penalty(
     """
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
-        logits = judge(discriminator, images, origins, training=False)
+        logits = discriminate(discriminator, images, origins, training=False)
         total = tf.reduce_sum(logits)
     gradient = tf.cast(tape.gradient(total, images), tf.float32)
     squares = tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3))

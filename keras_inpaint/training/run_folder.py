@@ -148,9 +148,13 @@ class RunFolder:
                 raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
             return None
         try:
-            return json.loads(self.config_file.read_text("utf-8"))
+            found = json.loads(self.config_file.read_text("utf-8"))
         except ValueError as error:
             raise ValueError(f"{self.config_file} cannot be read: {error}") from error
+        config = found["config"]
+        if "judge_every" in config:  # its name in runs of earlier versions
+            config["evaluate_every"] = config.pop("judge_every")
+        return found
 
     def create(self, config: dict[str, Any]) -> None:
         """Make the folder and write the configuration."""

@@ -77,7 +77,7 @@ def train(
         save_seconds: Float, the state is written about this often.
         callbacks: Keras callbacks that the `fit` of every phase gets, beside the run's own.
         listener: Called with `"loading"` (`done`, `total`), `"data"`, `"precision"`,
-            `"resume"`, `"phase"`, `"row"`, `"judged"` and their facts as a dict.
+            `"resume"`, `"phase"`, `"row"`, `"evaluated"` and their facts as a dict.
         strategy: `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy`, whose
             replicas share each batch; None is one device. A run may go on with another one.
         data_service: `"grpc://HOST:PORT"`, a tf.data service that computes the batches.
@@ -350,7 +350,7 @@ class Schedule:
     def evaluate(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
         """Evaluate the network as it is now; see `Evaluator.evaluate`."""
         result = self._evaluator.evaluate(self.network, trainer, phase, step)
-        self.tell("judged", {"phase": phase, "step": step, **result})
+        self.tell("evaluated", {"phase": phase, "step": step, **result})
         return result
 
     def _statistics_batches(self) -> Any:
@@ -392,10 +392,3 @@ def _versions() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "numpy": np.__version__,
     }
-
-
-def read_config(run: str | os.PathLike[str]) -> TrainingConfig:
-    """Return the configuration of a run's folder."""
-    found = json.loads((Path(run) / "config.json").read_text("utf-8"))["config"]
-    names = {f.name for f in dataclasses.fields(TrainingConfig)}
-    return TrainingConfig(**{k: v for k, v in found.items() if k in names})

@@ -26,7 +26,7 @@ def cut_patches(images: tf.Tensor, origins: tf.Tensor, size: int) -> tf.Tensor:
     return tf.transpose(columns, [0, 2, 1, 3])
 
 
-def judge(
+def discriminate(
     discriminator: keras.Model, images: tf.Tensor, origins: tf.Tensor, training: bool
 ) -> tf.Tensor:
     """Return the discriminator's logits `(batch, 1)` for images and the patches at `origins`."""
@@ -35,12 +35,12 @@ def judge(
     return discriminator({"image": images, "patch": patch}, training=training)
 
 
-def watch(tape: tf.GradientTape, variables: list[keras.Variable]) -> None:
+def watch_variables(tape: tf.GradientTape, variables: list[keras.Variable]) -> None:
     """Make a tape follow these variables, and none but these."""
     tape.watch([variable.value for variable in variables])
 
 
-def update(
+def apply_gradients(
     optimizer: keras.optimizers.Optimizer, tape: tf.GradientTape, loss: tf.Tensor, variables: list
 ) -> tf.Tensor:
     """Apply one step of an optimiser and return the gradient's norm, without loss scaling.
@@ -93,7 +93,7 @@ def replicas() -> int:
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
-def verdict(real: tf.Tensor, fake: tf.Tensor) -> dict[str, tf.Tensor]:
+def discriminator_metrics(real: tf.Tensor, fake: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return the discriminator's mean probability of real for both kinds, and its accuracy."""
     right = tf.concat([real > 0, fake <= 0], axis=0)
     return {

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 import tiny_runs
-from tiny_runs import Killed, assert_same_network, kill_at
+from tiny_runs import Killed, assert_same_network, kill_at, read_config
 
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import Cooldown, branch_run
-from keras_inpaint.training.schedule import read_config, train
+from keras_inpaint.training.schedule import train
 
 pytestmark = pytest.mark.long
 

@@ -14,7 +14,7 @@ from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.training.augmentation import KINDS, augment_images, parse_augment
 from keras_inpaint.training.discriminator import compare
 from keras_inpaint.training.regularization import gradient_penalty
-from keras_inpaint.training.steps import composite, judge, update, watch
+from keras_inpaint.training.steps import apply_gradients, composite, discriminate, watch_variables
 
 SIZE, PATCH = 16, 8
 ALL = {"augment": "color,translation,cutout", "feature_matching": 0.1, "r1": 1.0, "r1_every": 2}
@@ -228,23 +228,25 @@ class Before(ki.JointTrainer):
         data = self.batch(data)
         image, mask = data["image"], data["mask"]
         learned = self.completion_network.trainable_variables
-        judged_by = self.discriminator.trainable_variables
+        discriminator_variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            watch(tape, learned)
+            watch_variables(tape, learned)
             generated = self(data, training=True)
             completed = composite(image, mask, generated)
             fixed = tf.stop_gradient(completed)
             with tf.GradientTape(watch_accessed_variables=False) as inner:
-                watch(inner, judged_by)
+                watch_variables(inner, discriminator_variables)
                 d_loss, _ = compare(
                     self.discriminator, self.discriminator_loss, data, fixed, training=True
                 )
             with tape.stop_recording():
-                update(self.discriminator_optimizer, inner, d_loss, judged_by)
-            logits = judge(self.discriminator, completed, data["patch"], True)
-            fooled = self.fooling_loss(tf.ones_like(logits), logits)
+                apply_gradients(
+                    self.discriminator_optimizer, inner, d_loss, discriminator_variables
+                )
+            logits = discriminate(self.discriminator, completed, data["patch"], True)
+            fooled = self.generator_loss(tf.ones_like(logits), logits)
             loss = self.completion_loss(image, generated, mask) + self.alpha * fooled
-        update(self.optimizer, tape, loss, learned)
+        apply_gradients(self.optimizer, tape, loss, learned)
         return {"loss": loss}
 
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_inpaint.training.losses import DiscriminatorLoss, FoolingLoss, MaskedMeanSquaredError
+from keras_inpaint.training.losses import DiscriminatorLoss, GeneratorLoss, MaskedMeanSquaredError
 
 
 def test_masked_squared_error_is_the_holes_mean_and_each_image_counts_alike():
@@ -25,7 +25,7 @@ def test_binary_cross_entropy_on_logits():
     assert real == pytest.approx((np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.0))) / 2, rel=1e-6)
     fake = float(DiscriminatorLoss()(np.zeros((2, 1)), logits))
     assert fake == pytest.approx((np.log1p(np.exp(2.0)) + np.log1p(np.exp(-1.0))) / 2, rel=1e-6)
-    assert float(FoolingLoss()(np.ones((2, 1)), logits)) == pytest.approx(real, rel=1e-6)
+    assert float(GeneratorLoss()(np.ones((2, 1)), logits)) == pytest.approx(real, rel=1e-6)
 
 
 def test_huge_logits_stay_finite():
@@ -46,11 +46,11 @@ def test_hinge():
     logits = np.array([[0.25], [3.0]], "float32")
     assert float(DiscriminatorLoss("hinge")(np.ones((2, 1)), logits)) == pytest.approx(0.375)
     assert float(DiscriminatorLoss("hinge")(np.zeros((2, 1)), logits)) == pytest.approx(2.625)
-    assert float(FoolingLoss("hinge")(np.ones((2, 1)), logits)) == pytest.approx(-1.625)
+    assert float(GeneratorLoss("hinge")(np.ones((2, 1)), logits)) == pytest.approx(-1.625)
 
 
 @pytest.mark.parametrize(
-    "loss", [DiscriminatorLoss("hinge", 0.2), FoolingLoss("hinge"), MaskedMeanSquaredError()]
+    "loss", [DiscriminatorLoss("hinge", 0.2), GeneratorLoss("hinge"), MaskedMeanSquaredError()]
 )
 def test_losses_survive_saving(loss):
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))

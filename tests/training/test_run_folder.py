@@ -145,3 +145,9 @@ def test_a_broken_configuration_is_named(folder):
     folder.config_file.write_text("{")
     with pytest.raises(ValueError, match=r"config\.json cannot be read"):
         folder.begin(fresh=False)
+
+
+def test_a_run_of_an_earlier_version_is_read_under_the_names_of_now(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create({"config": {"judge_every": 7, "size": 32}})
+    assert folder.begin(fresh=False)["config"] == {"evaluate_every": 7, "size": 32}

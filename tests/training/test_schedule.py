@@ -7,7 +7,7 @@ import os
 import keras
 import numpy as np
 import pytest
-from tiny_runs import CONFIG, Killed, assert_same_network, kill_at, killed
+from tiny_runs import CONFIG, Killed, assert_same_network, kill_at, killed, read_config
 from tiny_runs import read_rows as rows
 
 from keras_inpaint.networks.completion import mean_pixel_of
@@ -16,7 +16,7 @@ from keras_inpaint.presets.references import resolve
 from keras_inpaint.training.callbacks import TrainingFailed
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.run_folder import RunFolder
-from keras_inpaint.training.schedule import read_config, train
+from keras_inpaint.training.schedule import train
 
 pytestmark = pytest.mark.long
 
@@ -150,7 +150,7 @@ def test_before_the_first_step_the_moving_average_is_the_network(images, tmp_pat
             listener=lambda e, f, ema=ema: judged.setdefault((ema, e), []).append(f),
         )
     plain, averaged = (
-        [row["held_out_psnr"] for row in judged[ema, "judged"]] for ema in (0.0, 0.9)
+        [row["held_out_psnr"] for row in judged[ema, "evaluated"]] for ema in (0.0, 0.9)
     )
     np.testing.assert_allclose(averaged, plain, rtol=1e-5)
 

@@ -31,7 +31,9 @@ def test_known_pixels_are_pasted_back():
     assert steps.composite(image, mask, generated).numpy().sum() == 3
 
 
-def test_the_verdict_counts_both_kinds():
-    scores = steps.verdict(tf.constant([[2.0], [-1.0]]), tf.constant([[-3.0], [-4.0]]))
+def test_discriminator_metrics_count_both_kinds():
+    scores = steps.discriminator_metrics(
+        tf.constant([[2.0], [-1.0]]), tf.constant([[-3.0], [-4.0]])
+    )
     assert float(scores["discriminator_accuracy"]) == 0.75
     assert float(scores["real_score"]) == pytest.approx((1 / (1 + np.exp(-2)) + 1 / (1 + np.e)) / 2)

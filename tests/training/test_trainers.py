@@ -8,7 +8,7 @@ import tensorflow as tf
 import keras_inpaint as ki
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.training.losses import DiscriminatorLoss
-from keras_inpaint.training.steps import composite, judge
+from keras_inpaint.training.steps import composite, discriminate
 
 SIZE, PATCH = 16, 8
 POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
@@ -125,8 +125,8 @@ def test_the_discriminator_goes_first_and_learns_from_its_own_loss_alone(batch):
     generated = completion({"image": batch["image"], "mask": batch["mask"]}, training=True)
     completed = composite(batch["image"], batch["mask"], generated)
     with tf.GradientTape() as tape:
-        real = judge(twin, batch["image"], batch["real_patch"], True)
-        fake = judge(twin, completed, batch["patch"], True)
+        real = discriminate(twin, batch["image"], batch["real_patch"], True)
+        fake = discriminate(twin, completed, batch["patch"], True)
         loss = DiscriminatorLoss()
         value = (loss(tf.ones_like(real), real) + loss(tf.zeros_like(fake), fake)) / 2
     variables = twin.trainable_variables
@@ -137,7 +137,7 @@ def test_the_discriminator_goes_first_and_learns_from_its_own_loss_alone(batch):
     ):
         np.testing.assert_allclose(np.array(ours), np.array(expected), rtol=1e-4, atol=1e-6)
     # The completion network was judged by the discriminator just updated.
-    logits = judge(twin, completed, batch["patch"], True)
+    logits = discriminate(twin, completed, batch["patch"], True)
     fooled = keras.losses.binary_crossentropy(tf.ones_like(logits), logits, from_logits=True)
     assert float(logs["adversarial_loss"]) == pytest.approx(float(tf.reduce_mean(fooled)), rel=1e-3)
 

@@ -8,6 +8,7 @@ import pytest
 
 from keras_inpaint.networks.weights import read_network
 from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.run_folder import RunFolder
 
 CONFIG = TrainingConfig(
     size=16,
@@ -20,7 +21,7 @@ CONFIG = TrainingConfig(
     held_out=0.2,
     precision="float32",
     log_every=2,
-    judge_every=4,
+    evaluate_every=4,
 )
 
 #: For runs on several devices: small steps, in which rounding does not grow, clipped gradients.
@@ -79,3 +80,8 @@ def assert_same_run(one, other):
     assert set(states[0].files) == set(states[1].files)
     for name in set(states[0].files) - {"sha256"}:
         np.testing.assert_allclose(states[0][name], states[1][name], rtol=2e-4, atol=2e-5)
+
+
+def read_config(folder):
+    """Return the configuration of a run's folder."""
+    return TrainingConfig(**RunFolder(folder).begin(fresh=False)["config"])
