@@ -37,12 +37,49 @@ REMOVED = {
         (26, (345, 128), (342, 150)),
     ),
 }
+#: Where scikit-image's `astronaut` (512 px) is covered: left, top, right, bottom.
+COVERED = {
+    "an eye": (178, 92, 214, 116),
+    "the nose": (200, 115, 245, 160),
+    "the mouth": (205, 155, 260, 185),
+    "the face": (178, 90, 262, 180),
+    "hair": (196, 24, 246, 60),
+    "the suit": (60, 300, 130, 360),
+    "the background": (292, 120, 352, 180),
+}
+#: The sides at which `astronaut` is completed, and the part around a hole that is shown, in
+#: pixels of 512, and the side at which it is shown.
+SIDES, SHOWN, SIDE = (256, 512, 1024), 220, 200
 
 
 def main() -> None:
     """Write them all."""
     portraits()
     photographs()
+    astronaut()
+
+
+def astronaut() -> None:
+    """Write astronaut.png: a row of holes, and a row for each size at which they are completed."""
+    from skimage import data
+
+    complete = Inpainter()
+    columns = []
+    for left, top, right, bottom in COVERED.values():
+        x = min(max((left + right - SHOWN) // 2, 0), 512 - SHOWN)
+        y = min(max((top + bottom - SHOWN) // 2, 0), 512 - SHOWN)
+        rows = []
+        for side in SIDES:
+            scale = side / 512
+            photo = cv2.resize(data.astronaut(), (side, side), interpolation=cv2.INTER_CUBIC)
+            hole = np.zeros((side, side), bool)
+            hole[int(top * scale) : int(bottom * scale), int(left * scale) : int(right * scale)] = 1
+            for shown in (np.where(hole[..., None], np.uint8(128), photo), complete(photo, hole)):
+                part = shown[int(y * scale) :, int(x * scale) :]
+                part = part[: int(SHOWN * scale), : int(SHOWN * scale)]
+                rows.append(cv2.resize(part, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
+        columns.append(np.vstack([rows[2], *rows[1::2]]))
+    Image.fromarray(np.hstack(columns)).save(IMAGES / "astronaut.jpg", quality=88, optimize=True)
 
 
 def photographs() -> None:

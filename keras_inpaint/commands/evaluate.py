@@ -147,7 +147,7 @@ def command(
         seed=seed,
         enlarge=enlarge,
         network_alone=network_alone,
-        baselines=baselines or chosen,
+        baselines=tuple(dict.fromkeys((_BASELINES if baselines else ()) + chosen)),
         limit=limit,
         only=_names(only),
         held_out=held_out,

@@ -4,7 +4,7 @@
 #: within a few pixels; `poisson` spreads them over the whole hole.
 METHODS = ("none", "feather", "poisson")
 #: What the commands, the server's `/complete` and the page do where nothing is said: a network
-#: without skip connections does not meet thin holes' rims by itself (docs/training.md).
+#: without skip connections does not meet thin holes' rims by itself (docs/experiments.md).
 USUAL = "poisson"
 #: The word for choosing: of the network among the presets, of the scale, of texture.
 AUTO = "auto"

@@ -64,7 +64,7 @@ class Preset:
         return self.keras_file.is_file() or self.tflite_file.is_file()
 
 
-#: What was measured to learn faster than the paper's Adadelta (docs/training.md).
+#: What was measured to learn faster than the paper's Adadelta (docs/experiments.md).
 FAST_LEARNING = MappingProxyType(
     {
         "optimizer": "muon",
