@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def astronaut() -> None:
-    """Write astronaut.png: a row of holes, and a row for each size at which they are completed."""
+    """Write astronaut.jpg: a row of holes, and a row for each size at which they are completed."""
     from skimage import data
 
     complete = Inpainter()
