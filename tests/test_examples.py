@@ -77,7 +77,14 @@ def small(monkeypatch):
     monkeypatch.setitem(vars(ki), "train", short_train)
 
 
-@pytest.mark.parametrize("name", [n for n in ki.__all__ if n not in WITHOUT])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.long) if n == "export_onnx" else n  # needs an extra
+        for n in ki.__all__
+        if n not in WITHOUT
+    ],
+)
 def test_the_example_of(name, place, small):
     examples = examples_of(name)
     assert examples, f"{name} has no example"

@@ -191,7 +191,7 @@ class TrainingConfig:
         if self.patch > self.size or self.patch % 4:
             raise ValueError(
                 f"patch_size must be a multiple of 4 from 4 to the size {self.size}, got "
-                f"{self.patch!r}: choose another --patch-size or --size"
+                f"{self.patch!r}: choose another patch_size or size"
             )
         if parse_mask_spec(self.masks)[0].folder:
             return
@@ -199,13 +199,12 @@ class TrainingConfig:
 
         from keras_inpaint.data.masks import mask_sampler
 
-        sampler = mask_sampler(self.masks)
         try:
             with tf.Graph().as_default():  # nothing is computed: several workers connect later
-                sampler(tf.constant([0, 0]), self.size)
+                mask_sampler(self.masks)(tf.constant([0, 0]), self.size)
         except ValueError as error:
             raise ValueError(
-                f"masks {self.masks!r}: {error}: choose other --masks or another --size"
+                f"masks {self.masks!r}: {error}: choose other masks or another size"
             ) from None
 
     @property

@@ -238,7 +238,7 @@ class RunFolder:
             self._newest = path
             return path
         if damaged:
-            raise ValueError(f"{'; '.join(damaged)}: start over with --fresh")
+            raise ValueError(f"{'; '.join(damaged)}: start over with fresh")
         return None
 
     def copy_to(self, path: Path, *files: Path) -> "RunFolder":

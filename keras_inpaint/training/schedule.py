@@ -148,8 +148,8 @@ def _train(
     kept.require_side(config.size)
     if found is not None and found["data"]["fingerprint"] != images.fingerprint:
         raise ValueError(
-            f"{folder.path} was trained on other images than {images.source} holds now; use "
-            f"--fresh to start over"
+            f"{folder.path} was trained on other images than {images.source} holds now: "
+            "start over with fresh"
         )
     precision, reason = choose_precision(config.precision)
     if found is not None:
@@ -381,7 +381,7 @@ def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> 
         shown = ", ".join(f"{k}={found.get(k)!r} (now {wanted[k]!r})" for k in different)
         raise ValueError(
             f"{path} is a run of another configuration: {shown}; take another folder, or "
-            f"--fresh to start over"
+            "start over with fresh"
         )
 
 

@@ -133,7 +133,7 @@ def test_a_run_on_the_sample_and_the_same_command_again(tmp_path):
     other = run([*arguments, "--alpha", "0.1"])
     said, errors = other.communicate(timeout=600)
     assert other.returncode == 1
-    assert "alpha=0.0004 (now 0.1)" in errors and "--fresh" in errors
+    assert "alpha=0.0004 (now 0.1)" in errors and "with fresh" in errors
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ def test_two_damaged_states_are_named(saved):
     for path in (saved.state_file, saved.previous_state_file):
         path.write_bytes(b"nothing")
     with pytest.raises(
-        ValueError, match=r"state\.npz is damaged.*previous\.npz is damaged.*--fresh"
+        ValueError, match=r"state\.npz is damaged.*previous\.npz is damaged.*with fresh"
     ):
         RunFolder(saved.path).load_place()
 

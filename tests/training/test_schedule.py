@@ -109,7 +109,7 @@ def test_another_configuration_or_other_images_are_refused(whole, images):
     other = dataclasses.replace(CONFIG, width=0.125, alpha=1e-3)
     with pytest.raises(ValueError, match=r"alpha=0.0004 \(now 0.001\)") as error:
         train(other, whole[0], images=images)
-    assert "width=0.0625" in str(error.value) and "--fresh" in str(error.value)
+    assert "width=0.0625" in str(error.value) and "with fresh" in str(error.value)
     with pytest.raises(ValueError, match="other images"):
         train(CONFIG, whole[0], images=images.subset(range(11)))
 
@@ -229,7 +229,7 @@ def test_a_run_that_failed_says_so(images, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"masks": "rectangles:4-20"}, r"a hole of 20 px does not fit .* other --masks or another"),
+        ({"masks": "rectangles:4-20"}, r"a hole of 20 px does not fit .* other masks or another"),
         ({"masks": "center:17"}, "a hole of 17 px does not fit an image of 16 px"),
         ({"masks": "blobs"}, "masks must be"),
         ({"patch_size": 20}, "patch_size must be .* to the size 16, got 20"),
