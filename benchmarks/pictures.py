@@ -51,12 +51,23 @@ COVERED = {
 #: pixels of 512, and the side at which it is shown.
 SIDES, SHOWN, SIDE = (256, 512, 1024), 220, 200
 
+#: What `stages` shows: photo, how many times it is enlarged, hole as `COVERED`.
+STAGES = (
+    ("astronaut", 2, (356, 184, 428, 232)),
+    ("coffee", 1, (356, 326, 420, 370)),
+    ("coffee", 1, (40, 250, 100, 300)),
+    ("chelsea", 1, (180, 30, 230, 80)),
+)
+#: Of so many holes a photo, drawn at random, every eighth is shown.
+HOLES, EVERY = 24, 8
+
 
 def main() -> None:
     """Write them all."""
     portraits()
     photographs()
     astronaut()
+    stages()
 
 
 def astronaut() -> None:
@@ -95,6 +106,61 @@ def photographs() -> None:
         shown = np.where(hole[..., None] > 0, np.uint8(255), photo)
         sheet = Image.fromarray(np.hstack([photo, shown, complete(photo, hole > 0)]))
         sheet.save(IMAGES / f"{name}.jpg", quality=85, optimize=True)
+
+
+def stages() -> None:
+    """Write stages.jpg and every-eighth.jpg: a hole a row, and what each stage makes of it."""
+    from skimage import data
+
+    settings = (
+        {"model": "faces", "scale": 1, "texture": "off"},
+        {"texture": "off"},
+        {},
+    )
+    complete = [Inpainter(**each) for each in settings]
+
+    def row(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        rows, columns = np.nonzero(hole)
+        x = min(max((columns.min() + columns.max() - SIDE) // 2, 0), hole.shape[1] - SIDE)
+        y = min(max((rows.min() + rows.max() - SIDE) // 2, 0), hole.shape[0] - SIDE)
+        shown = [np.where(hole[..., None], np.uint8(255), photo)]
+        shown += [stage(photo, hole) for stage in complete]
+        return np.hstack([each[y : y + SIDE, x : x + SIDE] for each in (*shown, photo)])
+
+    chosen = []
+    for name, enlarged, (left, top, right, bottom) in STAGES:
+        photo = getattr(data, name)()
+        photo = cv2.resize(photo, None, fx=enlarged, fy=enlarged, interpolation=cv2.INTER_CUBIC)
+        hole = np.zeros(photo.shape[:2], bool)
+        hole[top:bottom, left:right] = True
+        chosen.append(row(photo, hole))
+    drawn, number, rng = [], 0, np.random.default_rng(7)
+    for name in ("astronaut", "coffee", "chelsea"):
+        photo = getattr(data, name)()
+        for _ in range(HOLES):
+            hole = _random_hole(photo.shape[:2], ("box", "ellipse", "strokes")[number % 3], rng)
+            if number % EVERY == 0:
+                drawn.append(row(photo, hole))
+            number += 1
+    for name, sheet in (("stages", chosen), ("every-eighth", drawn)):
+        picture = Image.fromarray(np.vstack(sheet))
+        picture.save(IMAGES / f"{name}.jpg", quality=85, optimize=True)
+
+
+def _random_hole(size: tuple[int, int], kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Return a box or an ellipse of 28 to 84 px, or strokes of 10 px, bool `(height, width)`."""
+    mask = np.zeros(size, np.uint8)
+    height, width = rng.integers(28, 84, 2, endpoint=True).tolist()
+    top, left = rng.integers(12, [size[0] - 96, size[1] - 96]).tolist()
+    if kind == "box":
+        mask[top : top + height, left : left + width] = 1
+    elif kind == "ellipse":
+        middle = (left + width // 2, top + height // 2)
+        cv2.ellipse(mask, middle, (width // 2, height // 2), 0, 0, 360, 1, -1)
+    else:
+        points = rng.integers(0, 84, (5, 2)) + np.array([left, top])
+        cv2.polylines(mask, [points.astype(np.int32)], False, 1, 10)
+    return mask.astype(bool)
 
 
 def portraits() -> None:
