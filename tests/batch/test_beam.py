@@ -414,6 +414,7 @@ def test_two_hundred_photos_in_two_processes(many):
     check(many, "out")
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_started_again_it_ends_the_same(many):
     command = [sys.executable, "-m", "keras_inpaint", *batch("killed", *TWO_PROCESSES)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -190,7 +190,7 @@ def test_every_seed_is_a_good_file(server):
     for contents in seeds():
         answer = upload(server, contents, mask_file())
         if answer.status_code == 422:  # turned by its EXIF orientation
-            assert "mask is 52x40" in answer.json()["error"]
+            assert "its size is 52x40" in answer.json()["error"]
         else:
             assert answer.status_code == 200, answer.text
 

@@ -136,7 +136,7 @@ def alone(tmp_path_factory):
     return run
 
 
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_workers_make_the_run_that_one_process_makes(workers, alone, tmp_path):
     codes, said = run_workers(workers, tmp_path / "run")
     assert codes == [0] * workers, said[0][1][-3000:]
