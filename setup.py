@@ -23,6 +23,7 @@ EVALUATE = ["scikit-image>=0.26", "matplotlib>=3.10"]
 HEIC = ["pillow-heif>=1.1"]
 DOCS = ["pdoc>=15"]
 ONNX = ["tf2onnx>=1.17", "onnx>=1.18", "onnxruntime>=1.22"]
+ALL = BEAM + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX
 TEST = [
     "pytest>=9.0",
     "pytest-xdist>=3.8",
@@ -89,9 +90,9 @@ setup(
         "serve": SERVE,
         "tensorboard": TENSORBOARD,
         "ui": SERVE,
-        "all": BEAM + SERVE + EVALUATE + TENSORBOARD + HEIC + ONNX,
+        "all": ALL,
         "test": TEST + SERVE + EVALUATE + HEIC,
-        "test-all": TEST + BEAM + SERVE + EVALUATE + HEIC + TENSORBOARD + ONNX + DOCS + TEST_ALL,
+        "test-all": TEST + ALL + DOCS + TEST_ALL,
         "test-web": TEST + TEST_WEB,
         "test-torch": [*TEST, "torch>=2.6"],
     },

@@ -13,6 +13,7 @@ are computed.
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -209,7 +210,9 @@ def summary(groups: Sequence[Group]) -> list[str]:
     around = "the hole" if len(groups) == 1 else "the holes"
     reasons = [f"{total} place{'' if total == 1 else 's'} around {around}"] if total else []
     reasons += [f"the face around {around}"] if any(one.in_face for one in choices) else []
-    return [f"completed with {', '.join(names)}, chosen on {' and '.join(reasons)}"] * bool(reasons)
+    if not reasons:
+        return []
+    return [f"completed with {', '.join(names)}, chosen on {' and '.join(reasons)}"]
 
 
 def _words(scale: float) -> str:
@@ -275,15 +278,15 @@ def _choose_one(
     own: np.ndarray,
     scale: int | None,
 ) -> Choice:
-    specialist = next((one for one in candidates if one.knows_faces), None)
-    if specialist is not None:
+    for_faces = next((one for one in candidates if one.knows_faces), None)
+    if for_faces is not None:
         face = find_face(image, mask, box)
-        scales = plausible_scales(specialist, hole_width(own), mask.shape, scale)
+        scales = plausible_scales(for_faces, hole_width(own), mask.shape, scale)
         if face is None and len(candidates) * len(scales) > 1:
-            face = _hidden_face(specialist, image, mask, box)
+            face = _hidden_face(for_faces, image, mask, box)
         if face is not None and face.share(box, own) >= _IN_FACE:
-            best = scale or _scale_of_face(face.width, specialist.trained_on.subject_px)
-            return Choice(specialist, best, in_face=True)
+            best = scale or _scale_of_face(face.width, for_faces.trained_on.subject_px)
+            return Choice(for_faces, best, in_face=True)
         if face is None:  # a network for faces has no say where there is none
             candidates = [one for one in candidates if not one.knows_faces] or candidates
     best, places = _choose_scale(candidates, image, mask, box, own, scale)
@@ -311,16 +314,18 @@ def _hidden_face(
         return None
     scale = _scale_of_face(side, candidate.trained_on.subject_px)
     crop = box.expanded(side, mask.shape)
-    part = image[crop.slices].copy()
-
-    def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
-        filled = photo.copy()
-        fill(candidate.runtime, filled[None], holes[None])
-        return filled
-
     shown = image.copy()
-    shown[crop.slices] = complete_at(part, mask[crop.slices], scale, complete)
+    shown[crop.slices] = complete_at(
+        image[crop.slices], mask[crop.slices], scale, partial(_filled, candidate.runtime)
+    )
     return find_face(shown, np.zeros_like(mask), box)
+
+
+def _filled(runtime: Runtime, photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Return a copy of a photo with what a network generates in its holes."""
+    filled = photo.copy()
+    fill(runtime, filled[None], holes[None])
+    return filled
 
 
 def _scale_of_face(width: float, trained: tuple[int, int]) -> float:
@@ -370,9 +375,7 @@ def _errors(
     """Return a network's mean square error (0 to 1) in every place of every pass over a crop."""
 
     def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
-        filled = photo.copy()
-        fill(runtime, filled[None], holes[None])
-        return blend(photo, filled, holes, "poisson")
+        return blend(photo, _filled(runtime, photo, holes), holes, "poisson")
 
     part, hole = image[crop.slices], mask[crop.slices]
     errors = []

@@ -134,7 +134,7 @@ def _composed(
         level.describe_sources(generator)
         last = scale == scales[0]
         if last:
-            varied = level.is_varied()
+            varied = level.varied
             share = level.need() if varied else level.own.astype(np.float32)
             if not share.any():
                 return photo
@@ -217,7 +217,8 @@ class _Level:
         self.mean = rows.mean(axis=0)
         self.basis = _principal(rows - self.mean, generator) / np.float32(rows.shape[1] ** 0.5)
         self.described = np.zeros((self.valid.size, self.basis.shape[1] + 4), np.float32)
-        guide = _GUIDE if self.is_varied() else _WEAK_GUIDE
+        self.varied = self._is_varied()
+        guide = _GUIDE if self.varied else _WEAK_GUIDE
         self.weights = np.float32([*[(guide / 3) ** 0.5] * 3, _STRENGTH**0.5])
         self.described[self.sources] = self._rows(
             features, self.sources, _padded(self.colours), _padded(self.strength)
@@ -236,7 +237,7 @@ class _Level:
         spread = solve_laplace(strength[..., None], told & domain, domain)[..., 0]
         return np.where(told, strength, np.maximum(spread, 0))
 
-    def is_varied(self) -> bool:
+    def _is_varied(self) -> bool:
         """Return whether the surroundings are more than one texture."""
         known = ~self.hole
         wide = cv2.GaussianBlur(self.colours, (0, 0), 2 * _BLUR)

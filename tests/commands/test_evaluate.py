@@ -5,6 +5,7 @@ import subprocess
 import sys
 import types
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -100,6 +101,13 @@ def test_baselines_alone_on_named_photos(folder, tmp_path):
     assert result.exit_code == 0, result.output
     assert "photos: 2 photos, center:20, 48 px, seed 0" in result.output
     assert "telea" in result.output and "biharmonic" not in result.output
+
+
+@pytest.mark.skipif(hasattr(cv2, "xphoto"), reason="OpenCV's contrib modules are there")
+def test_a_named_baseline_is_measured_beside_the_usual_ones(folder):
+    arguments = [str(folder), "--model", "none", "--baselines", "--size", "48"]
+    result = CliRunner().invoke(command, [*arguments, "--baseline", "fsr"])
+    assert result.exit_code and "contrib" in f"{result.exception} {result.output}"
 
 
 def test_names_of_the_baselines_agree():
