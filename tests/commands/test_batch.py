@@ -1,7 +1,6 @@
 import json
 import subprocess
 import sys
-import textwrap
 from collections import Counter
 
 import numpy as np
@@ -12,32 +11,6 @@ from PIL import Image
 from keras_inpaint.commands.batch import command
 
 pytestmark = pytest.mark.long  # most of it needs Beam
-
-FAKE = """
-    class FakeInpainter:
-        made = []
-
-        def __init__(self, model=None, **options):
-            FakeInpainter.made.append((model, options))
-
-        def __call__(self, image, mask):
-            out = image.copy()
-            out[mask] = 127
-            return out
-"""
-
-
-@pytest.fixture
-def fake(tmp_path, monkeypatch):
-    """Put a grey fill in the inpainter's place."""
-    (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "fake_for_batch.py").write_text(textwrap.dedent(FAKE))
-    monkeypatch.syspath_prepend(tmp_path / "modules")
-    from fake_for_batch import FakeInpainter
-
-    FakeInpainter.made.clear()
-    monkeypatch.setattr("keras_inpaint.inference.inpainter.Inpainter", FakeInpainter)
-    return FakeInpainter
 
 
 @pytest.fixture

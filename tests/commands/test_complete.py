@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 
 import numpy as np
 import pytest
@@ -14,33 +13,6 @@ from PIL import Image
 
 from keras_inpaint import commands
 from keras_inpaint.commands.complete import command
-
-FAKE = """
-    class FakeInpainter:
-        made = []
-
-        def __init__(self, model=None, **options):
-            FakeInpainter.made.append((model, options))
-
-        def __call__(self, image, mask):
-            out = image.copy()
-            out[mask] = image[~mask].mean(0) if (~mask).any() else 127
-            return out
-"""
-
-
-@pytest.fixture
-def fake(tmp_path, monkeypatch):
-    """Put a fill with the mean colour in the inpainter's place, in every process."""
-    modules = tmp_path / "modules"
-    modules.mkdir()
-    (modules / "fake_for_complete.py").write_text(textwrap.dedent(FAKE))
-    monkeypatch.syspath_prepend(modules)
-    from fake_for_complete import FakeInpainter
-
-    FakeInpainter.made.clear()
-    monkeypatch.setattr("keras_inpaint.inference.inpainter.Inpainter", FakeInpainter)
-    return FakeInpainter
 
 
 @pytest.fixture
