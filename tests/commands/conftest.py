@@ -23,9 +23,9 @@ def fake(tmp_path, monkeypatch):
     """Put a fill with the mean colour in the inpainter's place, in every process."""
     modules = tmp_path / "modules"
     modules.mkdir()
-    (modules / "fake_inpainter.py").write_text(textwrap.dedent(FAKE))
+    (modules / "mean_colour_inpainter.py").write_text(textwrap.dedent(FAKE))
     monkeypatch.syspath_prepend(modules)
-    from fake_inpainter import FakeInpainter
+    from mean_colour_inpainter import FakeInpainter
 
     FakeInpainter.made.clear()
     monkeypatch.setattr("keras_inpaint.inference.inpainter.Inpainter", FakeInpainter)
