@@ -24,8 +24,17 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_inpaint.batch.completing import Completer, Completion, MaskOptions, complete_bytes
-from keras_inpaint.batch.folders import failed, reported, with_mask
-from keras_inpaint.batch.report import COMPLETED, FAILED, PENDING, SKIPPED, UNCHANGED, FileReport
+from keras_inpaint.batch.folders import with_mask
+from keras_inpaint.batch.report import (
+    COMPLETED,
+    FAILED,
+    PENDING,
+    SKIPPED,
+    UNCHANGED,
+    FileReport,
+    failed,
+    reported,
+)
 from keras_inpaint.files import PREFIX, printable
 from keras_inpaint.photos.formats import SUFFIXES, format_by_suffix
 
