@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_inpaint.files import check_regular_file, check_target, printable, write_atomically
-from keras_inpaint.photos.codec import Photo, decode_photo, encode_photo, output_format
+from keras_inpaint.photos.codec import decode_photo, encode_photo, output_format
 from keras_inpaint.photos.masks import (
     Holes,
     MaskOptions,
@@ -19,7 +19,7 @@ from keras_inpaint.photos.masks import (
     mask_statistics,
     warnings_about,
 )
-from keras_inpaint.photos.photo import fit
+from keras_inpaint.photos.photo import Photo, fit
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_inpaint.data.hole_values import SOFT, brightest_colour, hole_of, percent, raw_values
-from keras_inpaint.files import check_regular_file, printable
-from keras_inpaint.photos.codec import Photo, decode_photo
-from keras_inpaint.photos.orientation import as_shown
+from keras_inpaint.files import printable
+from keras_inpaint.photos.codec import decode_photo
+from keras_inpaint.photos.photo import Photo, as_shown
 from keras_inpaint.photos.raster import GREY
 
 POLARITIES = ("white", "black")
@@ -72,19 +72,6 @@ class MaskOptions:
             )
         if self.grow < 0:
             raise ValueError(f"grow must be at least 0, got {self.grow!r}")
-
-
-def read_mask(
-    path: str | Path, photo: Photo, options: MaskOptions | None = None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Read a mask file for a photo; see `decode_mask`.
-
-    Raises:
-        OSError: If the file cannot be reached.
-        ValueError: If it cannot be read, or has another size and is not to be resized.
-    """
-    path = check_regular_file(path)
-    return decode_mask(path.read_bytes(), photo, path, options)
 
 
 def decode_mask(

@@ -8,8 +8,19 @@ import numpy as np
 
 from keras_inpaint.photos.formats import FORMATS, holds
 from keras_inpaint.photos.metadata import Metadata, is_sound
-from keras_inpaint.photos.orientation import as_shown, as_stored
 from keras_inpaint.photos.raster import GREY, Raster
+
+_SHOW = {
+    1: lambda x: x,
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+    8: lambda x: np.rot90(x, 1),
+}
+_BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +90,24 @@ class Photo:
         return replace(self, raster=raster)
 
 
+def as_shown(stored: np.ndarray, orientation: int) -> np.ndarray:
+    """Return an array the way a viewer shows it.
+
+    Args:
+        stored: `(height, width, ...)`, rows as they lie in the file.
+        orientation: EXIF's value, 1 to 8.
+
+    Returns:
+        A contiguous array; the very same for orientation 1.
+    """
+    return np.ascontiguousarray(_SHOW[orientation](stored))
+
+
+def as_stored(shown: np.ndarray, orientation: int) -> np.ndarray:
+    """Return an array the way it lies in the file; the inverse of `as_shown`."""
+    return np.ascontiguousarray(_SHOW[_BACK[orientation]](shown))
+
+
 def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
     """Return the photo in a mode that a format holds, and a note if that is another mode.
 
@@ -87,10 +116,14 @@ def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
         format: A key of `FORMATS`.
 
     Raises:
-        ValueError: If the photo has transparent pixels and the format holds none.
+        ValueError: If the photo is too large for the format, or has transparent pixels and the
+            format holds none.
     """
     notes, raster, metadata = [], photo.raster, photo.metadata
-    orientation = photo.orientation
+    orientation, longest = photo.orientation, FORMATS[format].longest
+    if longest is not None and max(raster.size) > longest:
+        width, height = raster.size
+        raise ValueError(f"{width}x{height} pixels; {format} holds at most {longest} a side")
     if orientation != 1 and not FORMATS[format].orientation:
         raster = replace(raster, pixels=as_shown(raster.pixels, orientation))
         orientation, metadata = 1, replace(metadata, exif=None, tiff=None)

@@ -5,13 +5,16 @@ A mode is Pillow's name of it, or one of the three that Pillow reduces to 8 bits
 conversion loses, the rest of the photo keeps its stored values.
 """
 
+import io
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
+from PIL import Image, ImageCms
 
-from keras_inpaint.photos.cmyk import cmyk_to_rgb, colour_space, rgb_to_cmyk
+logger = logging.getLogger(__name__)
 
 Transparency = int | tuple[int, ...] | bytes | None
 
@@ -213,3 +216,54 @@ def _step_off(colours: np.ndarray, key: Transparency) -> None:
     last = colours if colours.ndim == 1 else colours[:, -1]
     value = int(np.ravel(np.asarray(key))[-1])
     last[equal] = value - 1 if value else 1
+
+
+def colour_space(icc: bytes | None) -> str | None:
+    """Return what an ICC profile describes, such as `RGB`, `GRAY` or `CMYK`; None without one."""
+    if not icc or len(icc) < 128:
+        return None
+    return icc[16:20].decode("latin-1").strip()
+
+
+def cmyk_to_rgb(inks: np.ndarray, icc: bytes | None) -> np.ndarray:
+    """Return the 8-bit RGB of CMYK values.
+
+    Args:
+        inks: uint8 `(..., 4)`, 255 is full ink.
+        icc: The photo's profile. With a CMYK profile the colours are those of the profile,
+            in sRGB; without one they are Pillow's plain formula.
+
+    Returns:
+        uint8 `(..., 3)` in [0, 255].
+    """
+    return _convert(inks, "CMYK", "RGB", icc)
+
+
+def rgb_to_cmyk(rgb: np.ndarray, icc: bytes | None) -> np.ndarray:
+    """Return CMYK values of 8-bit RGB; the way back of `cmyk_to_rgb`, with the same `icc`."""
+    return _convert(rgb, "RGB", "CMYK", icc)
+
+
+def _convert(values: np.ndarray, source: str, target: str, icc: bytes | None) -> np.ndarray:
+    flat = np.ascontiguousarray(values, dtype=np.uint8).reshape(-1, values.shape[-1])
+    if not len(flat):
+        return np.zeros((*values.shape[:-1], len(target)), np.uint8)
+    strip = Image.frombytes(source, (len(flat), 1), flat.tobytes())
+    transform = _transform(source, target, icc) if icc and colour_space(icc) == "CMYK" else None
+    converted = strip.convert(target) if transform is None else transform.apply(strip)
+    return np.asarray(converted).reshape(*values.shape[:-1], len(target))
+
+
+def _transform(source: str, target: str, icc: bytes) -> ImageCms.ImageCmsTransform | None:
+    try:
+        profiles = [ImageCms.getOpenProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")]
+        return ImageCms.buildTransform(
+            *(profiles if source == "CMYK" else reversed(profiles)),
+            source,
+            target,
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        logger.warning("The photo's CMYK profile cannot be used (%s); plain CMYK instead", error)
+        return None
