@@ -67,8 +67,8 @@ def complete_file(
 
     Args:
         photo: The photo.
-        mask: The mask file, or the word `alpha` for the photo's own transparency; a file of
-            that name is `./alpha`. A hole taken from the transparency becomes opaque.
+        mask: The mask file, or the word `alpha` for the photo's own transparency, which becomes
+            opaque in the hole; a file of that name is `./alpha`.
         output: The file to write.
         load: Returns what fills the holes, e.g. `lambda: Inpainter("faces")`.
         options: How the mask is read.

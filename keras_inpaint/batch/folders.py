@@ -46,16 +46,11 @@ def complete_folder(
     to `output/a/b.jpg` in its own format. Hidden files and folders are left out.
 
     Args:
-        photos: The folder of photos, or photo files of different names.
-        masks: The folder of masks, one mask file for all photos, or `alpha`.
-        output: The folder to write to; it is created, but not its parent.
+        photos, masks, output, options, recursive, resume, overwrite: As for
+            `keras_inpaint.complete_folder`.
         load: Returns what fills the holes. With processes it is called once in each and must be
             picklable, e.g. `functools.partial(Inpainter, "faces")`.
-        options: How masks are read. A mask without a hole leaves its photo as it is.
         jobs: Number of processes; 0 works in this one.
-        recursive: Whether folders inside `photos` are searched.
-        resume: Skip a photo whose output exists and is newer than the photo and its mask.
-        overwrite: Whether outputs that exist may be replaced.
         report: A report to fill, so that the caller has it even if the run is interrupted.
         on_file: Called after each photo with its report, how many are done and how many there
             are.
@@ -76,8 +71,7 @@ def complete_folder(
     output = check_name(output)
     if isinstance(photos, str | Path):
         photos = check_name(photos)
-        _check_photos(photos, masks, output, overwrite=overwrite, resume=resume)
-    _check_folders(masks, output)
+    _check_folders(photos, masks, output, overwrite=overwrite, resume=resume)
     report.files[:], report.masks_without_photo = _matched(photos, masks, output, recursive)
     output.mkdir(exist_ok=True)
     places = {file.photo: index for index, file in enumerate(report.files)}
@@ -133,37 +127,43 @@ def _process_ended(file: FileReport, pid: int, reason: str) -> FileReport:
     return replace(file, status=FAILED, error=f"{printable(file.photo)}: {reason}")
 
 
-def _check_folders(masks: str | Path, output: Path) -> None:
+def _check_folders(
+    photos: str | Path | Sequence[str | Path],
+    masks: str | Path,
+    output: Path,
+    *,
+    overwrite: bool,
+    resume: bool,
+) -> None:
+    """Refuse folders that are missing or cannot be told apart."""
+    mask_folder = None
     if str(masks) != "alpha":
         masks = check_name(masks)
-        if not masks.exists():
-            raise FileNotFoundError(f"{printable(masks)}: no such mask file or folder")
-        if masks.is_dir() and output.exists() and masks.samefile(output):
-            raise ValueError(f"{printable(output)}: the output is the folder of masks")
+        mask_folder = masks if masks.is_dir() else None
+    if isinstance(photos, Path):
+        if not photos.is_dir():
+            raise NotADirectoryError(f"{printable(photos)}: is not a folder of photos")
+        if mask_folder and mask_folder.samefile(photos):
+            raise ValueError(f"{printable(masks)}: photos and masks lie in one folder")
+        if output.exists() and output.samefile(photos):
+            if resume:
+                raise ValueError(
+                    f"{printable(output)}: resume cannot tell photos from outputs in one folder"
+                )
+            if not overwrite:
+                raise FileExistsError(
+                    f"{printable(output)}: is the input itself, and overwrite is not set"
+                )
+    if isinstance(masks, Path) and not masks.exists():
+        raise FileNotFoundError(f"{printable(masks)}: no such mask file or folder")
+    if mask_folder and output.exists() and mask_folder.samefile(output):
+        raise ValueError(f"{printable(output)}: the output is the folder of masks")
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{printable(output)}: is a file; name a folder to write to")
     if not output.exists() and not output.parent.is_dir():
         raise FileNotFoundError(
             f"The folder to write to does not exist: {printable(output.parent)}"
         )
-
-
-def _check_photos(
-    photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
-) -> None:
-    if not photos.is_dir():
-        raise NotADirectoryError(f"{printable(photos)}: is not a folder of photos")
-    if str(masks) != "alpha" and Path(masks).is_dir() and Path(masks).samefile(photos):
-        raise ValueError(f"{printable(masks)}: photos and masks lie in one folder")
-    if output.exists() and output.samefile(photos):
-        if resume:
-            raise ValueError(
-                f"{printable(output)}: resume cannot tell photos from outputs in one folder"
-            )
-        if not overwrite:
-            raise FileExistsError(
-                f"{printable(output)}: is the input itself, and overwrite is not set"
-            )
 
 
 def _matched(
@@ -199,13 +199,7 @@ def _matched(
 
 
 def with_mask(file: FileReport, masks: Sequence[str], stem: str) -> FileReport:
-    """Return a photo's report with its mask, or with why it has none.
-
-    Args:
-        file: The report.
-        masks: The mask files of the photo's name.
-        stem: What they are called, without an ending.
-    """
+    """Return a photo's report with the mask of its name, `stem`, or with why it has none."""
     if len(masks) == 1:
         return replace(file, mask=masks[0])
     names = ", ".join(printable(os.path.basename(mask)) for mask in masks)
@@ -229,13 +223,7 @@ def _named(photos: Sequence[str | Path]) -> dict[Path, Path]:
 
 
 def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:
-    """Return whether an output exists and is newer than what it was made from.
-
-    Args:
-        photo: The photo's file.
-        mask: The mask's file, or `alpha`.
-        output: The file that may be there.
-    """
+    """Return whether an output exists and is newer than its photo and its mask, if a file."""
     inputs = [photo] if str(mask) == "alpha" else [photo, mask]
     try:
         made = os.stat(output).st_mtime_ns

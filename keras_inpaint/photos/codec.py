@@ -177,14 +177,9 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _decode_16_bit(data: bytes, mode: str) -> np.ndarray:
-    """Decode a 16-bit colour PNG or TIFF, which Pillow reduces to 8 bits.
+    """Return the uint16 `(height, width, bands)` of a PNG or TIFF that Pillow reduces to 8 bits.
 
-    Args:
-        data: The file's bytes.
-        mode: `LA;16`, `RGB;16` or `RGBA;16`, as the file's header says.
-
-    Returns:
-        uint16 `(height, width, bands)`; a TIFF's orientation is already applied.
+    A TIFF's orientation is already applied. `mode` is what the file's header says.
     """
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is None or found.dtype != np.uint16 or found.ndim != 3 or found.shape[-1] < 3:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, TiffTags
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from keras_inpaint.data.files import photo_suffixes
-from keras_inpaint.photos import tiff
 from keras_inpaint.photos.metadata import (
     PNG_SIGNATURE,
     Metadata,
@@ -50,6 +50,13 @@ _LOSSY = "written as {} of quality 95 with 4:4:4 colour; the rest changes slight
 _JPEG_SEGMENT = 65500
 _PNG_LEVEL = 3  # of a photo hardly larger than with 6, in less than half the time
 _WEBP_EFFORT = 20
+_ROWS_PER_STRIP = 64
+_UNCOMPRESSED, _ADOBE_DEFLATE = 1, 8
+_HORIZONTAL_DIFFERENCE = 2
+_OFFSETS, _LENGTHS = 273, 279
+_ICC, _XMP = 34675, 700
+_RESOLUTION = (282, 283, 296)
+_GROUPS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _PNG_COLOUR_TYPE = {"RGB;16": 2, "LA;16": 4, "RGBA;16": 6}
 _BMP_HEADER = 108  # the fourth version, the first with alpha
 _BMP_BIT_FIELDS = 3
@@ -161,10 +168,116 @@ def _tiff(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
         notes.append(f"its TIFF compression ({compression}) loses detail: written with deflate")
         compression = "tiff_adobe_deflate"
     if raster.mode in ("RGB;16", "RGBA;16"):
-        return tiff.encode_16_bit(raster, metadata), notes
+        return _tiff_of_16_bits(raster, metadata), notes
     if raster.mode == "I;16B" and compression != "raw":
         raster = replace(raster, mode="I;16", pixels=raster.pixels.astype(np.uint16))
-    return tiff.encode_image(_image(raster), compression, raster.icc, metadata), notes
+    return _tiff_of_image(_image(raster), compression, raster.icc, metadata), notes
+
+
+def _tiff_of_image(
+    image: Image.Image, compression: str, icc: bytes | None, metadata: Metadata
+) -> bytes:
+    """Encode an image with the tags that `metadata` keeps.
+
+    With compression Pillow cannot write the EXIF and GPS directories, so that the strips are
+    taken from what it writes.
+    """
+    stream = io.BytesIO()
+    image.save(stream, "TIFF", compression=compression)
+    data = stream.getvalue()
+    stream.seek(0)
+    with TiffImageFile(stream) as written:
+        layout = dict(written.tag_v2)
+        types = dict(written.tag_v2.tagtype)
+        prefix = written.tag_v2.prefix
+    strips = [
+        data[start : start + length]
+        for start, length in zip(layout[_OFFSETS], layout[_LENGTHS], strict=True)
+    ]
+    for tag in _RESOLUTION:
+        layout.pop(tag, None)
+    return _assembled_tiff(layout, types, strips, _tiff_directory(icc, metadata, prefix))
+
+
+def _tiff_of_16_bits(raster: Raster, metadata: Metadata) -> bytes:
+    """Encode mode `RGB;16` or `RGBA;16`, which Pillow does not write."""
+    height, width, bands = raster.pixels.shape
+    plain = metadata.compression == "raw"
+    strips = []
+    for top in range(0, height, _ROWS_PER_STRIP):
+        part = np.ascontiguousarray(raster.pixels[top : top + _ROWS_PER_STRIP], dtype="<u2")
+        if plain:
+            strips.append(part.tobytes())
+        else:
+            difference = np.diff(part, axis=1, prepend=np.zeros_like(part[:, :1]))
+            strips.append(zlib.compress(difference.tobytes(), 6))
+    layout = {
+        256: width,
+        257: height,
+        258: (16,) * bands,
+        259: _UNCOMPRESSED if plain else _ADOBE_DEFLATE,
+        262: 2,
+        277: bands,
+        278: _ROWS_PER_STRIP,
+        284: 1,
+        339: (1,) * bands,
+    }
+    if not plain:
+        layout[317] = _HORIZONTAL_DIFFERENCE
+    if bands == 4:
+        layout[338] = 2
+    return _assembled_tiff(layout, {}, strips, _tiff_directory(raster.icc, metadata, b"II"))
+
+
+def _assembled_tiff(
+    layout: dict, types: dict, strips: list[bytes], directory: ImageFileDirectory_v2
+) -> bytes:
+    for tag, value in layout.items():
+        if tag in types:
+            directory.tagtype[tag] = types[tag]
+        directory[tag] = value
+    lengths = [len(strip) for strip in strips]
+    starts = np.cumsum([0, *lengths[:-1]])
+    for tag, values in ((_OFFSETS, starts), (_LENGTHS, lengths)):
+        directory.tagtype[tag] = TiffTags.LONG
+        directory[tag] = tuple(int(value) for value in values)
+    stream = io.BytesIO()
+    directory.save(stream)
+    stream.write(b"".join(strips))
+    return stream.getvalue()
+
+
+def _tiff_directory(icc: bytes | None, metadata: Metadata, prefix: bytes) -> ImageFileDirectory_v2:
+    """Return a directory with all that `metadata` keeps and nothing about pixels."""
+    directory = ImageFileDirectory_v2(prefix=prefix)
+    if metadata.tiff is not None:
+        for tag, value in metadata.tiff.items():
+            directory.tagtype[tag] = metadata.tiff.tagtype[tag]
+            directory[tag] = value
+    elif metadata.exif:
+        _add_exif(directory, metadata.exif)
+    directory.pop(_ICC, None)
+    if icc:
+        directory.tagtype[_ICC] = TiffTags.UNDEFINED
+        directory[_ICC] = icc
+    if metadata.xmp and _XMP not in directory:
+        directory.tagtype[_XMP] = TiffTags.BYTE
+        directory[_XMP] = metadata.xmp
+    if metadata.dpi and _RESOLUTION[0] not in directory:
+        directory[282], directory[283] = metadata.dpi
+        directory[296] = 2
+    return directory
+
+
+def _add_exif(directory: ImageFileDirectory_v2, exif_bytes: bytes) -> None:
+    exif = Image.Exif()
+    exif.load(exif_bytes)
+    for tag, value in exif.items():
+        if tag in _GROUPS:
+            directory.tagtype[tag] = TiffTags.LONG
+            directory[tag] = dict(exif.get_ifd(tag))
+        elif tag not in _RESOLUTION:
+            directory[tag] = value
 
 
 def _bmp(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
@@ -185,21 +298,13 @@ def encode_16_bit_png(raster: Raster) -> bytes:
     """
     width, height = raster.size
     rows = np.ascontiguousarray(raster.pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
-    lines = np.empty((height, rows.shape[1] + 1), np.uint8)
-    lines[:, 0] = 2  # the filter "up": each byte less the one above
-    lines[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=lines[1:, 1:])
+    difference = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
+    lines = np.pad(difference, ((0, 0), (1, 0)), constant_values=2)  # the filter "up"
     header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPE[raster.mode], 0, 0, 0)
-    key = raster.transparency
-    return b"".join(
-        [
-            PNG_SIGNATURE,
-            png_chunk(b"IHDR", header),
-            png_chunk(b"tRNS", struct.pack(">3H", *key)) if key is not None else b"",
-            png_chunk(b"IDAT", zlib.compress(lines.tobytes(), 3)),
-            png_chunk(b"IEND", b""),
-        ]
-    )
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 3)), (b"IEND", b"")]
+    if raster.transparency is not None:
+        chunks.insert(1, (b"tRNS", struct.pack(">3H", *raster.transparency)))
+    return PNG_SIGNATURE + b"".join(png_chunk(*chunk) for chunk in chunks)
 
 
 def encode_alpha_bmp(rgba: np.ndarray, dpi: tuple[float, float] | None) -> bytes:

@@ -74,16 +74,12 @@ class Photo:
             ValueError: If the shapes do not fit the photo.
         """
         width, height = self.size
-        if image.shape != (height, width, 3) or image.dtype != np.uint8:
-            raise ValueError(
-                f"Expected a uint8 image of shape {(height, width, 3)}. "
-                f"Received: {image.dtype} {image.shape}"
-            )
-        if hole.shape != (height, width) or hole.dtype != bool:
-            raise ValueError(
-                f"Expected a bool hole of shape {(height, width)}. "
-                f"Received: {hole.dtype} {hole.shape}"
-            )
+        for name, array, dtype, shape in (
+            ("image", image, "uint8", (height, width, 3)),
+            ("hole", hole, "bool", (height, width)),
+        ):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"{name} must be {dtype} {shape}, got {array.dtype} {array.shape}")
         raster = self.raster.filled(
             as_stored(hole, self.orientation), as_stored(image, self.orientation), opaque=opaque
         )
@@ -91,14 +87,11 @@ class Photo:
 
 
 def as_shown(stored: np.ndarray, orientation: int) -> np.ndarray:
-    """Return an array the way a viewer shows it.
+    """Return an array `(height, width, ...)` the way a viewer shows it, contiguous.
 
     Args:
-        stored: `(height, width, ...)`, rows as they lie in the file.
+        stored: Its rows as they lie in the file.
         orientation: EXIF's value, 1 to 8.
-
-    Returns:
-        A contiguous array; the very same for orientation 1.
     """
     return np.ascontiguousarray(_SHOW[orientation](stored))
 

@@ -18,24 +18,10 @@ logger = logging.getLogger(__name__)
 
 Transparency = int | tuple[int, ...] | bytes | None
 
-MODES = {
-    "1": 1,
-    "L": 1,
-    "LA": 2,
-    "P": 1,
-    "PA": 2,
-    "RGB": 3,
-    "RGBA": 4,
-    "CMYK": 4,
-    "I;16": 1,
-    "I;16B": 1,
-    "LA;16": 2,
-    "RGB;16": 3,
-    "RGBA;16": 4,
-}
-"""Every mode that can be completed, and its number of channels."""
+GREY = ("1", "L", "LA", "I;16", "I;16B", "LA;16")
+MODES = (*GREY, "P", "PA", "RGB", "RGBA", "CMYK", "RGB;16", "RGBA;16")
+"""Every mode that can be completed."""
 
-GREY = {"1", "L", "LA", "I;16", "I;16B", "LA;16"}
 WITH_ALPHA = {"LA", "PA", "RGBA", "LA;16", "RGBA;16"}
 HIGH_BIT_DEPTH = {"I;16", "I;16B", "LA;16", "RGB;16", "RGBA;16"}
 
@@ -54,7 +40,7 @@ class Raster:
     Attributes:
         pixels: `(height, width)` or `(height, width, channels)`; bool for `1`, uint16 for the
             16-bit modes, else uint8.
-        mode: A key of `MODES`.
+        mode: One of `MODES`.
         palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`; it covers every index in use.
         transparency: What the file declares transparent: PNG's tRNS or GIF's index.
         icc: The ICC profile.

@@ -159,7 +159,7 @@ def test_pages_are_not_lost_in_place(folder, photo):
 
 
 def test_a_wrong_answer_of_the_inpainter_is_an_error(folder):
-    with pytest.raises(ValueError, match="Expected a uint8 image"):
+    with pytest.raises(ValueError, match="image must be uint8"):
         complete_file(
             folder / "photo.png",
             folder / "mask.png",
