@@ -192,10 +192,9 @@ def _matched(
     ]
     if not isinstance(photos, Path):
         return files, []  # masks of photos that were not named
-    unused = masks_by_stem.keys() - set(stems)
-    return files, [
-        mask for stem, found in masks_by_stem.items() if stem in unused for mask in found
-    ]
+    for stem in stems:
+        masks_by_stem.pop(stem, None)
+    return files, [mask for masks in masks_by_stem.values() for mask in masks]
 
 
 def with_mask(file: FileReport, masks: Sequence[str], stem: str) -> FileReport:

@@ -69,8 +69,8 @@ class FolderReport:
     @property
     def counts(self) -> dict[str, int]:
         """How many photos have each status."""
-        found = Counter(file.status for file in self.files)
-        return {**dict.fromkeys((COMPLETED, UNCHANGED, SKIPPED, FAILED), 0), **found}
+        counts = Counter(file.status for file in self.files)
+        return {**dict.fromkeys((COMPLETED, UNCHANGED, SKIPPED, FAILED), 0), **counts}
 
     @property
     def failed(self) -> list[FileReport]:
@@ -111,7 +111,7 @@ def reported(file: FileReport, complete: Callable[[], Completion]) -> FileReport
             done = complete()
     except Exception as error:  # one bad file never stops the rest, whatever it raises
         return failed(file, error, time.perf_counter() - start)
-    said = [(record.levelno >= logging.WARNING, record.getMessage()) for record in records]
+    messages = [(record.levelno >= logging.WARNING, record.getMessage()) for record in records]
     return replace(
         file,
         status=COMPLETED if done.holes.pixels else UNCHANGED,
@@ -120,8 +120,8 @@ def reported(file: FileReport, complete: Callable[[], Completion]) -> FileReport
         holes=done.holes.count,
         hole_share=round(done.holes.share, 6),
         seconds=round(done.seconds, 3),
-        warnings=done.warnings + tuple(text for is_warning, text in said if is_warning),
-        notes=done.notes + tuple(text for is_warning, text in said if not is_warning),
+        warnings=done.warnings + tuple(text for is_warning, text in messages if is_warning),
+        notes=done.notes + tuple(text for is_warning, text in messages if not is_warning),
     )
 
 

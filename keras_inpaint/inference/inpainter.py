@@ -12,7 +12,13 @@ from keras_inpaint.files import write_atomically
 from keras_inpaint.inference import AUTO, METHODS, TEXTURE, USUAL
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.cancelling import check_cancelled
-from keras_inpaint.inference.choosing import Group, choose, load_candidates, summary
+from keras_inpaint.inference.choosing import (
+    Candidate,
+    Group,
+    choose,
+    load_candidates,
+    summary,
+)
 from keras_inpaint.inference.coarse_to_fine import (
     complete_at,
     fill_coarse_to_fine,
@@ -196,22 +202,20 @@ class Inpainter:
         only = self.candidates[0] if len(self.candidates) == 1 else None
         if only and (self.scale == 1 or (self.scale is None and only.trained_on is None)):
             return None
-        return [
-            choose(self.candidates, image, hole, scale=self.scale)
-            for image, hole in zip(images, masks, strict=True)
-        ]
+        photos = zip(images, masks, strict=True)
+        return [choose(self.candidates, *photo, scale=self.scale) for photo in photos]
 
     def _complete_groups(
         self, image: np.ndarray, hole: np.ndarray, groups: list[Group]
     ) -> np.ndarray:
         """Return a photo whose groups of holes are completed as was chosen for each."""
         completed = image.copy()
-        for choice in dict.fromkeys((g.choice.candidate, g.choice.scale) for g in groups):
-            wanted = np.zeros_like(hole)
-            for group in groups:
-                if (group.choice.candidate, group.choice.scale) == choice:
-                    wanted[group.box.slices][group.own] = True
-            crop, filled = self._complete_scaled(choice[0].runtime, choice[1], image, hole, wanted)
+        alike: dict[tuple[Candidate, float], list[Group]] = {}
+        for group in groups:
+            alike.setdefault((group.choice.candidate, group.choice.scale), []).append(group)
+        for (candidate, scale), members in alike.items():
+            wanted = _holes_of(members, hole.shape)
+            crop, filled = self._complete_scaled(candidate.runtime, scale, image, hole, wanted)
             here = wanted[crop.slices]
             completed[crop.slices][here] = filled[here]
         return completed
@@ -272,19 +276,23 @@ class Inpainter:
         if self.texture != AUTO or groups is None:
             on = self.texture == "on" or (self.texture == AUTO and self.candidates[0].texture)
             return hole if on else np.zeros_like(hole)
-        where = np.zeros_like(hole)
-        for group in groups:
-            if group.choice.candidate.texture:
-                where[group.box.slices][group.own] = True
-        return where
+        return _holes_of([g for g in groups if g.choice.candidate.texture], hole.shape)
+
+
+def _holes_of(groups: list[Group], shape: tuple[int, ...]) -> np.ndarray:
+    """Return bool of a photo's height and width, true in the holes of groups."""
+    holes = np.zeros(shape, bool)
+    for group in groups:
+        holes[group.box.slices][group.own] = True
+    return holes
 
 
 def _checked(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the photos as `(batch, height, width, 3)` and bool holes as `(batch, ...)`."""
     for name, array, dtypes in (("image", image, ("uint8",)), ("mask", mask, ("uint8", "bool"))):
         if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes:
-            found = getattr(array, "dtype", type(array).__name__)
-            raise TypeError(f"{name} must be an array of {' or '.join(dtypes)}, got {found}")
+            kind = getattr(array, "dtype", type(array).__name__)
+            raise TypeError(f"{name} must be an array of {' or '.join(dtypes)}, got {kind}")
     if image.ndim not in (3, 4) or image.shape[-1] != 3 or 0 in image.shape[-3:]:
         raise ValueError(
             f"image must be (height, width, 3) or (batch, height, width, 3), got {image.shape}"

@@ -120,7 +120,7 @@ def _composed(
     scales = [min(1.0, _MOST_SIDE / max(own.shape), (_MOST_TARGETS / touched) ** 0.5)]
     while depth * scales[-1] > 0.75 * _PATCH and min(own.shape) * scales[-1] / 2 > 4 * _PATCH:
         scales.append(scales[-1] / 2)
-    found: _Level | None = None
+    previous: _Level | None = None
     share, varied = np.zeros((1, 1), np.float32), True
     for place, scale in enumerate(reversed(scales)):
         level = _Level(crop, hole, own, scale, shift=0 if grey else _SHIFT)
@@ -133,10 +133,10 @@ def _composed(
             share = level.need() if varied else level.own.astype(np.float32)
             if not share.any():
                 return photo
-        if found is None:
+        if previous is None:
             level.match_all(generator)
         else:
-            level.take_matches(found)
+            level.take_matches(previous)
             level.compose(centred=True)
         rounds = _ROUNDS[min(place, len(_ROUNDS) - 1)]
         for number in range(rounds):
@@ -144,17 +144,17 @@ def _composed(
             level.match(generator)
             final = last and number == rounds - 1
             level.compose(centred=final, sharp=final)
-        found = level
-    if found is None:
+        previous = level
+    if previous is None:
         return photo
     full = min(1.0, (_MOST_COMPOSED / touched) ** 0.5)
     if full > scales[0]:
         level = _Level(crop, hole, own, full, shift=0 if grey else _SHIFT)
         if len(level.sources):
-            level.take_matches(found)
+            level.take_matches(previous)
             level.compose(centred=True, sharp=True)
-            found = level
-    detail = found.finished(share, whole=not varied) - found.photo
+            previous = level
+    detail = previous.finished(share, whole=not varied) - previous.photo
     if detail.shape != crop.shape:
         detail = cv2.resize(detail, own.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(np.rint((crop + detail) * 255), 0, 255).astype(np.uint8)

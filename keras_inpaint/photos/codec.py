@@ -181,13 +181,13 @@ def _decode_16_bit(data: bytes, mode: str) -> np.ndarray:
 
     A TIFF's orientation is already applied. `mode` is what the file's header says.
     """
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != np.uint16 or found.ndim != 3 or found.shape[-1] < 3:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[-1] < 3:
         raise ValueError("its 16-bit pixels cannot be decoded")
     bands = {"LA;16": [0, 3], "RGB;16": [2, 1, 0], "RGBA;16": [2, 1, 0, 3]}[mode]
-    if max(bands) >= found.shape[-1]:
+    if max(bands) >= decoded.shape[-1]:
         raise ValueError("its 16-bit pixels have no alpha, though its header says so")
-    return np.ascontiguousarray(found[..., bands])
+    return np.ascontiguousarray(decoded[..., bands])
 
 
 def _palette(image: Image.Image, used: np.ndarray, transparency: Transparency) -> np.ndarray:

@@ -197,7 +197,7 @@ def _values(
     data: bytes, name: str | Path, options: MaskOptions
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
-    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # told below
+    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # reported below
     with warnings.catch_warnings(), contextlib.suppress(*unread):
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as image:

@@ -141,11 +141,11 @@ def without_thumbnail(exif: bytes) -> tuple[bytes, bool]:
 def is_sound(exif: bytes) -> bool:
     """Return whether EXIF can be taken apart and put together again."""
     try:
-        found = Image.Exif()
-        found.load(exif)
+        parsed = Image.Exif()
+        parsed.load(exif)
         for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            found.get_ifd(group)
-        found.tobytes()
+            parsed.get_ifd(group)
+        parsed.tobytes()
     except Exception:  # damaged EXIF raises nearly anything
         return False
     return True
@@ -167,7 +167,7 @@ def _exif_of(image: Image.Image) -> tuple[bytes | None, bool]:
 def _exif_of_tiff(image: TiffImageFile) -> bytes | None:
     """Return a TIFF's descriptive tags as EXIF, for outputs that are no TIFF."""
     source, exif = image.getexif(), Image.Exif()
-    found = False
+    is_empty = True
     for tag, value in source.items():
         if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
             exif.get_ifd(tag).update(source.get_ifd(tag))
@@ -175,8 +175,8 @@ def _exif_of_tiff(image: TiffImageFile) -> bytes | None:
             exif[tag] = value
         else:
             continue
-        found = True
-    return exif.tobytes() if found else None
+        is_empty = False
+    return None if is_empty else exif.tobytes()
 
 
 def _tiff_tags(image: TiffImageFile) -> ImageFileDirectory_v2:

@@ -184,12 +184,12 @@ def _nearest(rgb: np.ndarray, palette: np.ndarray, entries: np.ndarray) -> np.nd
     packed = rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     packed, inverse = np.unique(packed, return_inverse=True)
     distinct = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1).astype(np.float32)
-    found = np.empty(len(distinct), np.uint8)
+    nearest = np.empty(len(distinct), np.uint8)
     for start in range(0, len(distinct), 1 << 16):
         part = slice(start, start + (1 << 16))
         distance = (colours**2).sum(1) - 2 * distinct[part] @ colours.T
-        found[part] = entries[distance.argmin(1)]
-    return found[inverse]
+        nearest[part] = entries[distance.argmin(1)]
+    return nearest[inverse]
 
 
 def _step_off(colours: np.ndarray, key: Transparency) -> None:
