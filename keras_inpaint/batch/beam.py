@@ -24,8 +24,17 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_inpaint.batch.completing import Completer, Completion, MaskOptions, complete_bytes
-from keras_inpaint.batch.folders import failed, reported, with_mask
-from keras_inpaint.batch.report import COMPLETED, FAILED, PENDING, SKIPPED, UNCHANGED, FileReport
+from keras_inpaint.batch.folders import with_mask
+from keras_inpaint.batch.report import (
+    COMPLETED,
+    FAILED,
+    PENDING,
+    SKIPPED,
+    UNCHANGED,
+    FileReport,
+    failed,
+    reported,
+)
 from keras_inpaint.files import PREFIX, printable
 from keras_inpaint.photos.formats import SUFFIXES, format_by_suffix
 
@@ -185,25 +194,23 @@ class PhotoModelHandler(ModelHandler[tuple, tuple[FileReport, bytes], Completer]
     def run_inference(
         self, batch: Sequence[tuple], model: Completer, inference_args: Any = None
     ) -> list[tuple[FileReport, bytes]]:
-        return [self._complete(model, *example) for example in batch]
+        with _PHOTO_AT_A_TIME:
+            return [self._complete(model, *example) for example in batch]
 
     def _complete(
         self, model: Completer, file: FileReport, photo: bytes, mask: bytes | None
     ) -> tuple[FileReport, bytes]:
-        data = b""
-        if file.status != PENDING:
-            return file, data
+        data, names = b"", (file.photo, str(file.mask))
 
         def complete() -> Completion:
             nonlocal data
-            names = (file.photo, str(file.mask))
-            data, done = complete_bytes(
-                photo, mask, lambda: model, options=self._options, names=names
-            )
+            how = {"options": self._options, "names": names}
+            data, done = complete_bytes(photo, mask, lambda: model, **how)
             return done
 
-        with _PHOTO_AT_A_TIME:
-            return reported(file, complete), data
+        if file.status == PENDING:
+            file = reported(file, complete)
+        return file, data
 
 
 def complete_batch(

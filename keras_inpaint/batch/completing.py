@@ -1,5 +1,6 @@
 """One photo file with its mask -> one completed file."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -7,15 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_inpaint.files import check_target, printable
-from keras_inpaint.photos.codec import (
-    Photo,
-    decode_photo,
-    encode_photo,
-    output_format,
-    read_photo,
-    write_photo,
-)
+from keras_inpaint.files import check_regular_file, check_target, printable, write_atomically
+from keras_inpaint.photos.codec import decode_photo, encode_photo, output_format
 from keras_inpaint.photos.masks import (
     Holes,
     MaskOptions,
@@ -23,10 +17,9 @@ from keras_inpaint.photos.masks import (
     decode_mask,
     dilate,
     mask_statistics,
-    read_mask,
     warnings_about,
 )
-from keras_inpaint.photos.photo import fit
+from keras_inpaint.photos.photo import Photo, fit
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.
@@ -59,9 +52,9 @@ class Completion:
 
 
 def complete_file(
-    photo_path: str | Path,
-    mask: str | Path,
-    output: str | Path,
+    photo: str | os.PathLike[str],
+    mask: str | os.PathLike[str],
+    output: str | os.PathLike[str],
     load: Callable[[], Completer],
     *,
     options: MaskOptions | None = None,
@@ -73,9 +66,9 @@ def complete_file(
     Everything that can be refused is refused before `load` is called, which may take seconds.
 
     Args:
-        photo_path: The photo.
-        mask: The mask file, or the word `alpha` for the photo's own transparency; a file of
-            that name is `./alpha`. A hole taken from the transparency becomes opaque.
+        photo: The photo.
+        mask: The mask file, or the word `alpha` for the photo's own transparency, which becomes
+            opaque in the hole; a file of that name is `./alpha`.
         output: The file to write.
         load: Returns what fills the holes, e.g. `lambda: Inpainter("faces")`.
         options: How the mask is read.
@@ -92,43 +85,32 @@ def complete_file(
         ValueError: If a file cannot be used, or the mask has no hole and none is not allowed.
     """
     start = time.perf_counter()
-    options = options or MaskOptions()
-    from_alpha = str(mask) == "alpha"
-    inputs = [Path(photo_path)] if from_alpha else [Path(photo_path), Path(mask)]
+    names = (os.fspath(photo), os.fspath(mask))
+    inputs = [Path(name) for name in (names[:1] if names[1] == "alpha" else names)]
     target = check_target(output, overwrite=overwrite, inputs=inputs)
-    if not from_alpha and target.exists() and Path(mask).exists() and target.samefile(mask):
+    replaced = [target.exists() and path.exists() and target.samefile(path) for path in inputs]
+    if any(replaced[1:]):
         raise ValueError(f"{printable(output)}: the output is the mask itself")
-    photo = read_photo(photo_path)
-    if photo.frames > 1 and target.exists() and target.samefile(photo_path):
-        raise ValueError(
-            f"{printable(photo_path)}: holds several pictures, of which only the first would be "
-            "left; write to another file"
-        )
-    format = photo.format if keep_format else output_format(photo, Path(output))
 
-    def check(photo: Photo, hole: np.ndarray, holes: Holes) -> None:
-        """Raise what writing would raise, on a photo whose hole is filled with what is there."""
-        if format != photo.format:
-            try:
-                fit(photo.completed(photo.image, hole, opaque=from_alpha), format)
-            except ValueError as error:
-                raise ValueError(f"{printable(output)}: cannot be written ({error})") from error
+    def check(decoded: Photo, hole: np.ndarray, holes: Holes) -> None:
+        if decoded.frames > 1 and replaced[0]:
+            raise ValueError(
+                f"{printable(photo)}: holds several pictures, of which only the first would be "
+                "left; write to another file"
+            )
 
-    found = alpha_mask(photo) if from_alpha else read_mask(mask, photo, options)
-    completed, done = _complete(
-        photo,
-        found,
+    contents = [check_regular_file(path).read_bytes() for path in inputs]
+    data, done = complete_bytes(
+        contents[0],
+        contents[1] if len(contents) > 1 else None,
         load,
-        options,
-        check,
-        mask=photo_path if from_alpha else mask,
-        opaque=from_alpha,
+        options=options,
+        check=check,
+        names=names,
+        output=None if keep_format else Path(output),
     )
-    notes = write_photo(completed, target, format=format, overwrite=overwrite)
-    seconds = time.perf_counter() - start
-    return replace(
-        done, output=Path(output), format=format, seconds=seconds, notes=done.notes + notes
-    )
+    write_atomically(target, data, overwrite=overwrite)
+    return replace(done, output=Path(output), seconds=time.perf_counter() - start)
 
 
 def complete_bytes(
@@ -139,8 +121,9 @@ def complete_bytes(
     options: MaskOptions | None = None,
     check: Callable[[Photo, np.ndarray, Holes], None] | None = None,
     names: tuple[str, str] = ("photo", "mask"),
+    output: Path | None = None,
 ) -> tuple[bytes, Completion]:
-    """Complete the holes of a photo file in memory, in its own format.
+    """Complete the holes of a photo file in memory.
 
     Args:
         photo: The bytes of the photo's file.
@@ -150,6 +133,7 @@ def complete_bytes(
         check: Called with the photo, the hole (bool `(height, width)`) and what it holds before
             anything is computed; what it raises is raised.
         names: What messages call the photo's file and the mask's.
+        output: A file name that tells the format; None keeps the photo's own.
 
     Returns:
         The bytes of the completed file, and what was done.
@@ -159,58 +143,42 @@ def complete_bytes(
     """
     start = time.perf_counter()
     options = options or MaskOptions()
-    decoded = decode_photo(photo, names[0])
-    found = alpha_mask(decoded) if mask is None else decode_mask(mask, decoded, names[1], options)
-    completed, done = _complete(
-        decoded,
-        found,
-        load,
-        options,
-        check,
-        mask=names[mask is not None],
-        opaque=mask is None,
-    )
-    data, notes = encode_photo(completed, decoded.format)
-    seconds = time.perf_counter() - start
-    return data, replace(done, seconds=seconds, notes=done.notes + notes)
-
-
-def _complete(
-    photo: Photo,
-    found: tuple[np.ndarray, tuple[str, ...]],
-    load: Callable[[], Completer],
-    options: MaskOptions,
-    check: Callable[[Photo, np.ndarray, Holes], None] | None,
-    *,
-    mask: str | Path,
-    opaque: bool,
-) -> tuple[Photo, Completion]:
-    """Fill the hole that a mask was found to mean; nothing is read or written."""
-    hole, warnings = found
+    source = decode_photo(photo, names[0])
+    format = source.format if output is None else output_format(source, output)
+    if mask is None:
+        hole, warnings = alpha_mask(source)
+    else:
+        hole, warnings = decode_mask(mask, source, names[1], options)
     hole = dilate(hole, options.grow)
     holes = mask_statistics(hole)
     if not holes.pixels and options.without_hole == "refuse":
         raise ValueError(
-            f"{printable(mask)}: the mask has no hole; white is the hole unless its polarity is "
-            "black"
+            f"{printable(names[mask is not None])}: the mask has no hole; white is the hole "
+            "unless its polarity is black"
         )
     if check is not None:
-        check(photo, hole, holes)
-    completed, chosen = photo, ()
+        check(source, hole, holes)
+    if format != source.format:
+        try:
+            fit(source.completed(source.image, hole, opaque=mask is None), format)
+        except ValueError as error:
+            raise ValueError(f"{printable(output)}: cannot be written ({error})") from error
+    completed, chosen = source, ()
     if holes.pixels:
         completer = load()
         if hasattr(completer, "explained"):
-            filled, chosen = completer.explained(photo.image, hole)
+            filled, chosen = completer.explained(source.image, hole)
         else:
-            filled = completer(photo.image, hole)
-        completed = photo.completed(filled, hole, opaque=opaque)
-    return completed, Completion(
-        output=photo.path,
-        format=photo.format,
-        mode=photo.raster.mode,
-        size=photo.size,
+            filled = completer(source.image, hole)
+        completed = source.completed(filled, hole, opaque=mask is None)
+    data, notes = encode_photo(completed, format, output or "photo")
+    return data, Completion(
+        output=source.path,
+        format=format,
+        mode=source.raster.mode,
+        size=source.size,
         holes=holes,
-        seconds=0.0,
+        seconds=time.perf_counter() - start,
         warnings=warnings + warnings_about(holes),
-        notes=photo.notes + chosen,
+        notes=source.notes + chosen + notes,
     )

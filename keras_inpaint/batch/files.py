@@ -1,7 +1,8 @@
 """Photo files and folders completed by a call: what `keras-inpaint complete` does, from Python."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,7 @@ def complete_photo(
     output: str | os.PathLike[str],
     model: Any = None,
     *,
-    polarity: str = "white",
-    grow: int = 0,
-    resize: bool = False,
+    options: MaskOptions | None = None,
     overwrite: bool = False,
     **settings: Any,
 ) -> Completion:
@@ -28,7 +27,7 @@ def complete_photo(
 
     Example:
 
-    >>> done = complete_photo("photo.jpg", "mask.png", "completed.png", model="faces")
+    >>> done = complete_photo("photo.jpg", "mask.png", "completed.png", model="faces", grow=2)
     >>> done.holes.count, done.warnings
 
     Args:
@@ -37,11 +36,12 @@ def complete_photo(
         output: The path to write.
         model: What `Inpainter` takes (a preset's name, a path, a network), or an `Inpainter`
             or another callable `(uint8 (h, w, 3), bool (h, w)) -> uint8 (h, w, 3)`.
-        polarity: `"white"` or `"black"`, whichever marks the hole.
-        grow: Pixels to widen the hole by, all around.
-        resize: Whether a mask of another size is resized instead of refused.
+        options: How the mask is read, a `keras_inpaint.batch.completing.MaskOptions`.
         overwrite: Whether an output that exists may be replaced.
-        **settings: What else `Inpainter` takes, such as `blend`.
+        **settings: Fields of `options` by their names: `polarity` (`"white"` or `"black"`,
+            whichever marks the hole), `grow` (pixels to widen the hole by, all around) and
+            `resize` (whether a mask of another size is resized instead of refused); and what
+            else `Inpainter` takes, such as `blend`.
 
     Returns:
         What became of the photo.
@@ -50,14 +50,9 @@ def complete_photo(
         OSError: If a file cannot be read or written.
         ValueError: If one cannot be understood, the mask has no hole, or no model is found.
     """
-    return complete_file(
-        Path(photo),
-        mask if mask == "alpha" else Path(mask),
-        Path(output),
-        _loader(model, settings),
-        options=MaskOptions(polarity, grow, resize),
-        overwrite=overwrite,
-    )
+    options = _mask_options(options, settings)
+    load = _loader(model, settings)
+    return complete_file(photo, mask, output, load, options=options, overwrite=overwrite)
 
 
 def complete_folder(
@@ -66,9 +61,7 @@ def complete_folder(
     output: str | os.PathLike[str],
     model: Any = None,
     *,
-    polarity: str = "white",
-    grow: int = 0,
-    resize: bool = False,
+    options: MaskOptions | None = None,
     jobs: int = 0,
     recursive: bool = True,
     resume: bool = False,
@@ -87,8 +80,8 @@ def complete_folder(
             photo files of different names.
         masks: The folder of masks, one mask file for all photos, or `alpha`.
         output: The folder to write to; it is created, but not its parent.
-        model, polarity, grow, resize, overwrite, **settings: As for `complete_photo`. A photo
-            whose mask has no hole is written as it is.
+        model, options, overwrite, **settings: As for `complete_photo`. A photo whose mask has no
+            hole is written as it is.
         jobs: Number of processes; 0 works in this one. With processes `model` must be a
             preset's name or a path.
         recursive: Whether folders inside `photos` are searched.
@@ -101,12 +94,13 @@ def complete_folder(
         OSError: If a folder cannot be reached or made.
         ValueError: If there is not a photo, or the folders cannot be told apart.
     """
+    options = _mask_options(options, settings)
     return folders.complete_folder(
         Path(photos) if isinstance(photos, str | os.PathLike) else [Path(p) for p in photos],
-        masks if masks == "alpha" else Path(masks),
+        os.fspath(masks),
         Path(output),
         _loader(model, settings),
-        options=MaskOptions(polarity, grow, resize),
+        options=options,
         jobs=jobs,
         recursive=recursive,
         resume=resume,
@@ -114,7 +108,13 @@ def complete_folder(
     )
 
 
-def _loader(model: Any, settings: dict[str, Any]) -> "partial[Completer]":
+def _mask_options(options: MaskOptions | None, settings: dict[str, Any]) -> MaskOptions:
+    """Return how masks are read; takes what tells it out of the settings."""
+    names = settings.keys() & {"polarity", "grow", "resize"}
+    return replace(options or MaskOptions(), **{name: settings.pop(name) for name in names})
+
+
+def _loader(model: Any, settings: dict[str, Any]) -> Callable[[], Completer]:
     if isinstance(model, Inpainter) or (callable(model) and not hasattr(model, "inputs")):
         if settings:
             raise TypeError(f"{', '.join(settings)}: settings are the Inpainter's own")

@@ -1,31 +1,24 @@
 """Folders of photos: find photos and their masks, complete them all, tell what became of each."""
 
-import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from keras_inpaint.batch.completing import (
-    Completer,
-    Completion,
-    MaskOptions,
-    complete_file,
-)
+from keras_inpaint.batch.completing import Completer, Completion, MaskOptions, complete_file
 from keras_inpaint.batch.report import (
-    COMPLETED,
     FAILED,
     SKIPPED,
-    UNCHANGED,
     FileReport,
     FolderReport,
+    reported,
     write_report,
 )
-from keras_inpaint.batch.workers import Died, run_in_processes
+from keras_inpaint.batch.workers import run_in_processes
 from keras_inpaint.data.files import find_photos
 from keras_inpaint.files import check_name, printable, remove_leftovers
 from keras_inpaint.photos.formats import SUFFIXES
@@ -53,16 +46,11 @@ def complete_folder(
     to `output/a/b.jpg` in its own format. Hidden files and folders are left out.
 
     Args:
-        photos: The folder of photos, or photo files of different names.
-        masks: The folder of masks, one mask file for all photos, or `alpha`.
-        output: The folder to write to; it is created, but not its parent.
+        photos, masks, output, options, recursive, resume, overwrite: As for
+            `keras_inpaint.complete_folder`.
         load: Returns what fills the holes. With processes it is called once in each and must be
             picklable, e.g. `functools.partial(Inpainter, "faces")`.
-        options: How masks are read. A mask without a hole leaves its photo as it is.
         jobs: Number of processes; 0 works in this one.
-        recursive: Whether folders inside `photos` are searched.
-        resume: Skip a photo whose output exists and is newer than the photo and its mask.
-        overwrite: Whether outputs that exist may be replaced.
         report: A report to fill, so that the caller has it even if the run is interrupted.
         on_file: Called after each photo with its report, how many are done and how many there
             are.
@@ -83,12 +71,10 @@ def complete_folder(
     output = check_name(output)
     if isinstance(photos, str | Path):
         photos = check_name(photos)
-        _check_folder_of_photos(photos, masks, output, overwrite=overwrite, resume=resume)
-    _check_folders(masks, output)
-    found, report.masks_without_photo = _matched(photos, masks, output, recursive=recursive)
-    report.files[:] = found
+    _check_folders(photos, masks, output, overwrite=overwrite, resume=resume)
+    report.files[:], report.masks_without_photo = _matched(photos, masks, output, recursive)
     output.mkdir(exist_ok=True)
-    places = {file.photo: index for index, file in enumerate(found)}
+    places = {file.photo: index for index, file in enumerate(report.files)}
     done = 0
 
     def finish(file: FileReport) -> None:
@@ -97,124 +83,81 @@ def complete_folder(
         report.files[places[file.photo]] = file
         report.seconds = time.perf_counter() - start
         if on_file is not None:
-            on_file(file, done, len(found))
+            on_file(file, done, len(places))
 
     todo = []
-    for file in found:
+    for file in report.files:
         if file.status == FAILED:
             finish(file)
         elif resume and is_done(file.photo, str(file.mask), file.output):
             finish(replace(file, status=SKIPPED))
         else:
             todo.append(file)
-    work = partial(_worker, load, options, overwrite)
-    if jobs == 0 and todo:
-        answer = work()
-        for file in todo:
-            finish(answer(file))
+    work = partial(_worker, load, options=options, overwrite=overwrite)
+    if todo and jobs:
+        for file in run_in_processes(todo, work, jobs, _process_ended):
+            finish(file)
     elif todo:
-        for file, result in run_in_processes(todo, work, jobs, _remove_leftovers):
-            if isinstance(result, Died):
-                result = replace(file, status=FAILED, error=f"{printable(file.photo)}: {result}")
-            finish(result)
+        for file in map(work(), todo):
+            finish(file)
     report.seconds = time.perf_counter() - start
     return report
 
 
-def _remove_leftovers(file: FileReport, pid: int) -> None:
-    remove_leftovers(Path(file.output).parent, pid)
-
-
-def _worker(
-    load: Callable[[], Completer], options: MaskOptions, overwrite: bool
-) -> Callable[[FileReport], FileReport]:
+def _worker(load: Callable[[], Completer], **settings: Any) -> Callable[[FileReport], FileReport]:
+    """Load the model and return what completes a photo with it."""
     completer = load()
-    return partial(_complete_one, completer, options, overwrite)
 
-
-def _complete_one(
-    completer: Completer, options: MaskOptions, overwrite: bool, file: FileReport
-) -> FileReport:
-    def complete() -> Completion:
+    def complete(file: FileReport) -> Completion:
         Path(file.output).parent.mkdir(parents=True, exist_ok=True)
         return complete_file(
             file.photo,
             str(file.mask),
             file.output,
             lambda: completer,
-            options=options,
-            overwrite=overwrite,
             keep_format=True,
+            **settings,
         )
 
-    return reported(file, complete)
+    return lambda file: reported(file, partial(complete, file))
 
 
-def reported(file: FileReport, complete: Callable[[], Completion]) -> FileReport:
-    """Complete a photo and return its report, of which every failure becomes part.
-
-    Args:
-        file: The report so far.
-        complete: Completes the photo. What the library logs meanwhile goes into the report, so
-            that one photo at a time is completed in a process.
-    """
-    start = time.perf_counter()
-    try:
-        with _heard() as said:
-            done = complete()
-    except Exception as error:  # one bad file never stops the rest, whatever it raises
-        return failed(file, error, time.perf_counter() - start)
-    return replace(
-        file,
-        status=COMPLETED if done.holes.pixels else UNCHANGED,
-        size=done.size,
-        mode=done.mode,
-        holes=done.holes.count,
-        hole_share=round(done.holes.share, 6),
-        seconds=round(done.seconds, 3),
-        warnings=done.warnings + tuple(said[logging.WARNING]),
-        notes=done.notes + tuple(said[logging.INFO]),
-    )
+def _process_ended(file: FileReport, pid: int, reason: str) -> FileReport:
+    remove_leftovers(Path(file.output).parent, pid)
+    return replace(file, status=FAILED, error=f"{printable(file.photo)}: {reason}")
 
 
-def failed(file: FileReport, error: Exception, seconds: float | None = None) -> FileReport:
-    """Return the report of a photo that failed, with the error in one line."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        line = f"{printable(error.filename)}: {error.strerror}"
-    else:
-        line = printable(" ".join(str(error).split()) or type(error).__name__)
-    seconds = None if seconds is None else round(seconds, 3)
-    return replace(file, status=FAILED, seconds=seconds, error=line)
-
-
-@contextmanager
-def _heard() -> Iterator[dict[int, list[str]]]:
-    """Collect what the library logs meanwhile, so that the report tells it with its photo."""
-    said: dict[int, list[str]] = {logging.INFO: [], logging.WARNING: []}
-    source = logging.getLogger("keras_inpaint")
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            level = logging.WARNING if record.levelno >= logging.WARNING else logging.INFO
-            said[level].append(record.getMessage())
-
-    listener, propagate = Listener(logging.INFO), source.propagate
-    source.addHandler(listener)
-    source.propagate = False
-    try:
-        yield said
-    finally:
-        source.removeHandler(listener)
-        source.propagate = propagate
-
-
-def _check_folders(masks: str | Path, output: Path) -> None:
+def _check_folders(
+    photos: str | Path | Sequence[str | Path],
+    masks: str | Path,
+    output: Path,
+    *,
+    overwrite: bool,
+    resume: bool,
+) -> None:
+    """Refuse folders that are missing or cannot be told apart."""
+    mask_folder = None
     if str(masks) != "alpha":
         masks = check_name(masks)
-        if not masks.exists():
-            raise FileNotFoundError(f"{printable(masks)}: no such mask file or folder")
-        if masks.is_dir() and output.exists() and masks.samefile(output):
-            raise ValueError(f"{printable(output)}: the output is the folder of masks")
+        mask_folder = masks if masks.is_dir() else None
+    if isinstance(photos, Path):
+        if not photos.is_dir():
+            raise NotADirectoryError(f"{printable(photos)}: is not a folder of photos")
+        if mask_folder and mask_folder.samefile(photos):
+            raise ValueError(f"{printable(masks)}: photos and masks lie in one folder")
+        if output.exists() and output.samefile(photos):
+            if resume:
+                raise ValueError(
+                    f"{printable(output)}: resume cannot tell photos from outputs in one folder"
+                )
+            if not overwrite:
+                raise FileExistsError(
+                    f"{printable(output)}: is the input itself, and overwrite is not set"
+                )
+    if isinstance(masks, Path) and not masks.exists():
+        raise FileNotFoundError(f"{printable(masks)}: no such mask file or folder")
+    if mask_folder and output.exists() and mask_folder.samefile(output):
+        raise ValueError(f"{printable(output)}: the output is the folder of masks")
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{printable(output)}: is a file; name a folder to write to")
     if not output.exists() and not output.parent.is_dir():
@@ -223,65 +166,39 @@ def _check_folders(masks: str | Path, output: Path) -> None:
         )
 
 
-def _check_folder_of_photos(
-    photos: Path, masks: str | Path, output: Path, *, overwrite: bool, resume: bool
-) -> None:
-    if not photos.is_dir():
-        raise NotADirectoryError(f"{printable(photos)}: is not a folder of photos")
-    if str(masks) != "alpha" and Path(masks).is_dir() and Path(masks).samefile(photos):
-        raise ValueError(f"{printable(masks)}: photos and masks lie in one folder")
-    if output.exists() and output.samefile(photos):
-        if resume:
-            raise ValueError(
-                f"{printable(output)}: resume cannot tell photos from outputs in one folder"
-            )
-        if not overwrite:
-            raise FileExistsError(
-                f"{printable(output)}: is the input itself, and overwrite is not set"
-            )
-
-
 def _matched(
-    photos: Path | Sequence[str | Path], masks: str | Path, output: Path, *, recursive: bool
+    photos: Path | Sequence[str | Path], masks: str | Path, output: Path, recursive: bool
 ) -> tuple[list[FileReport], list[str]]:
-    """Return a report for each photo, with its mask or why it has none, and the masks left."""
+    """Return a report for each photo, with its mask or why it has none, and the masks left over."""
     folder = None if str(masks) == "alpha" or Path(masks).is_file() else Path(masks)
-    by_stem: dict[Path, list[Path]] = {}
+    masks_by_stem: dict[Path, list[str]] = {}
     if folder is not None:
         for mask in find_photos(folder, recursive=recursive, suffixes=SUFFIXES, what="mask"):
-            by_stem.setdefault(mask.relative_to(folder).with_suffix(""), []).append(mask)
+            stem = mask.relative_to(folder).with_suffix("")
+            masks_by_stem.setdefault(stem, []).append(str(mask))
     if isinstance(photos, Path):
         apart = [other for other in (output, folder) if other is not None and other != photos]
-        places = {
-            photo: photo.relative_to(photos)
-            for photo in find_photos(photos, recursive=recursive, apart=apart, suffixes=SUFFIXES)
-        }
+        found = find_photos(photos, recursive=recursive, apart=apart, suffixes=SUFFIXES)
+        places = {photo: photo.relative_to(photos) for photo in found}
     else:
         places = _named(photos)
-    found, used = [], set()
-    for photo, place in places.items():
-        file = FileReport(str(photo), str(output / place), None)
-        if folder is None:
-            found.append(replace(file, mask=str(masks)))
-            continue
-        stem = place.with_suffix("")
-        used.add(stem)
-        there = by_stem.get(stem, [])
-        found.append(with_mask(file, [str(mask) for mask in there], str(folder / stem)))
+    files = [FileReport(str(photo), str(output / place), None) for photo, place in places.items()]
+    if folder is None:
+        return [replace(file, mask=str(masks)) for file in files], []
+    stems = [place.with_suffix("") for place in places.values()]
+    files = [
+        with_mask(file, masks_by_stem.get(stem, []), str(folder / stem))
+        for file, stem in zip(files, stems, strict=True)
+    ]
     if not isinstance(photos, Path):
-        return found, []  # masks of photos that were not named
-    left = [str(mask) for stem, there in by_stem.items() if stem not in used for mask in there]
-    return found, left
+        return files, []  # masks of photos that were not named
+    for stem in stems:
+        masks_by_stem.pop(stem, None)
+    return files, [mask for masks in masks_by_stem.values() for mask in masks]
 
 
 def with_mask(file: FileReport, masks: Sequence[str], stem: str) -> FileReport:
-    """Return a photo's report with its mask, or with why it has none.
-
-    Args:
-        file: The report.
-        masks: The mask files of the photo's name.
-        stem: What they are called, without an ending.
-    """
+    """Return a photo's report with the mask of its name, `stem`, or with why it has none."""
     if len(masks) == 1:
         return replace(file, mask=masks[0])
     names = ", ".join(printable(os.path.basename(mask)) for mask in masks)
@@ -305,13 +222,7 @@ def _named(photos: Sequence[str | Path]) -> dict[Path, Path]:
 
 
 def is_done(photo: str | Path, mask: str | Path, output: str | Path) -> bool:
-    """Return whether an output exists and is newer than what it was made from.
-
-    Args:
-        photo: The photo's file.
-        mask: The mask's file, or `alpha`.
-        output: The file that may be there.
-    """
+    """Return whether an output exists and is newer than its photo and its mask, if a file."""
     inputs = [photo] if str(mask) == "alpha" else [photo, mask]
     try:
         made = os.stat(output).st_mtime_ns

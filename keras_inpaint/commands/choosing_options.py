@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.quiet import suppress_native_logs
-from keras_inpaint.inference import blend_methods
+from keras_inpaint.inference import AUTO, METHODS, TEXTURE, USUAL
 
 if TYPE_CHECKING:
     from keras_inpaint.batch.completing import Completer
@@ -17,7 +17,7 @@ class _Scale(click.ParamType):
     name = "scale"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
-        if value == blend_methods.AUTO or isinstance(value, int):
+        if value == AUTO or isinstance(value, int):
             return value
         if not (value.isascii() and value.isdecimal()) or not 1 <= int(value[:9]) <= 64:
             self.fail(f"expected auto or an integer from 1 to 64, got {value!r}", param, ctx)
@@ -28,7 +28,7 @@ _MODEL = (
     click.option(
         "--model",
         metavar="NAME|PATH",
-        default=blend_methods.AUTO,
+        default=AUTO,
         show_default=True,
         help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; auto chooses "
         "among the presets, hole by hole, by what is known around it.",
@@ -44,8 +44,8 @@ _NETWORK = (
     ),
     click.option(
         "--blend",
-        type=click.Choice(blend_methods.METHODS),
-        default=blend_methods.USUAL,
+        type=click.Choice(METHODS),
+        default=USUAL,
         show_default=True,
         help="How the hole's rim is matched to the photo; none leaves what the network gives.",
     ),
@@ -59,15 +59,15 @@ _NETWORK = (
     click.option(
         "--scale",
         type=_Scale(),
-        default=blend_methods.AUTO,
+        default=AUTO,
         show_default=True,
         metavar="auto|N",
         help="Complete on the photo reduced to one part in N; auto chooses what fits the hole.",
     ),
     click.option(
         "--texture",
-        type=click.Choice(blend_methods.TEXTURE),
-        default=blend_methods.AUTO,
+        type=click.Choice(TEXTURE),
+        default=AUTO,
         show_default=True,
         help="Compose holes of texture from the photo; auto does where a network for photos in "
         "general completes them.",
@@ -127,7 +127,7 @@ def loader(
     from keras_inpaint import presets
     from keras_inpaint.inference.inpainter import Inpainter
 
-    names = None if model == blend_methods.AUTO else model
+    names = None if model == AUTO else model
     presets.resolve(names, prefer=".tflite" if network["runtime"] == "litert" else ".keras")
     return partial(_quietly, partial(Inpainter, model, threads=threads, **network))
 

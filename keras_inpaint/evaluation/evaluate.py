@@ -30,7 +30,7 @@ from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import measure
 from keras_inpaint.evaluation.photo_set import PhotoSet, choose, open_photos, split_of_run
 from keras_inpaint.evaluation.report import Case, Measured, Report
-from keras_inpaint.inference.blend_methods import AUTO
+from keras_inpaint.inference import AUTO
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS, resolve
 from keras_inpaint.presets.registry import KERAS_FILE, TFLITE_FILE
 from keras_inpaint.psnr import PSNR_LIMIT

@@ -18,8 +18,8 @@ References:
 import cv2
 import numpy as np
 
-from keras_inpaint.inference.blend_methods import METHODS
-from keras_inpaint.inference.laplace import solve_laplace
+from keras_inpaint.inference import METHODS
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.tiles import hole_groups
 
 #: How far feathering reaches into a hole, in pixels.
@@ -29,15 +29,14 @@ TELEA_RADIUS = 1
 
 _MARGIN = 8
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+#: A grid with fewer free pixels is solved without a coarser one below it.
+_SMALL = 64
+#: Steps on one grid at most, and pixels times steps: what is left then is below what shows.
+_MOST_STEPS, _FEWEST_STEPS, _MOST_WORK = 400, 40, 2e8
 
 
 def blend(
-    image: np.ndarray,
-    completed: np.ndarray,
-    mask: np.ndarray,
-    method: str = "poisson",
-    *,
-    feather_width: int = FEATHER_WIDTH,
+    image: np.ndarray, completed: np.ndarray, mask: np.ndarray, method: str = "poisson"
 ) -> np.ndarray:
     """Blend generated pixels with the known ones around them.
 
@@ -45,8 +44,7 @@ def blend(
         image: Uint8 `(height, width, 3)`, the photo; what it holds in the holes does not matter.
         completed: Uint8 `(height, width, 3)`, the photo with generated holes.
         mask: Bool or uint8 `(height, width)`, nonzero in the hole.
-        method: String, one of `METHODS`.
-        feather_width: Int, pixels within which feathering fades out.
+        method: String, one of `METHODS`; feathering fades out within `FEATHER_WIDTH` pixels.
 
     Returns:
         Uint8 `(height, width, 3)`, a new array. Outside the holes it is `completed` byte for
@@ -58,8 +56,6 @@ def blend(
     """
     if method not in METHODS:
         raise ValueError(f"blend must be one of {METHODS}, got {method!r}")
-    if feather_width < 1:
-        raise ValueError(f"feather_width must be at least 1, got {feather_width}")
     if image.dtype != np.uint8 or completed.dtype != np.uint8:
         raise TypeError(f"photos must be uint8, got {image.dtype} and {completed.dtype}")
     if image.ndim != 3 or image.shape[2] != 3 or completed.shape != image.shape:
@@ -76,13 +72,8 @@ def blend(
         box = tight.expanded(_MARGIN, holes.shape)
         group = np.zeros((box.height, box.width), bool)
         group[tight.shifted(box).slices] = own
-        result[box.slices][group] = _blended(
-            image[box.slices],
-            completed[box.slices],
-            holes[box.slices],
-            group,
-            feather_width if method == "feather" else None,
-        )[group]
+        crops = (array[box.slices] for array in (image, completed, holes))
+        result[box.slices][group] = _blended(*crops, group, method == "feather")[group]
     return result
 
 
@@ -91,7 +82,7 @@ def _blended(
     completed: np.ndarray,
     holes: np.ndarray,
     group: np.ndarray,
-    feather_width: int | None,
+    feathered: bool,
 ) -> np.ndarray:
     """Return a crop in which one group of holes is blended."""
     rim = group & (cv2.dilate((~holes).astype(np.uint8), _CROSS) > 0)
@@ -102,12 +93,127 @@ def _blended(
     )
     difference = carried.astype(np.float32) - completed
     fixed, domain = rim, group
-    if feather_width is not None:
+    if feathered:
         # Unknown distances count from known pixels, so that a photo's border is no rim.
         distance = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-        domain = group & (distance <= feather_width + 1)
-        end = domain & (distance > feather_width)
+        domain = group & (distance <= FEATHER_WIDTH + 1)
+        end = domain & (distance > FEATHER_WIDTH)
         difference[end & ~rim] = 0
         fixed = rim | end
     surface = solve_laplace(difference, fixed, domain)
     return np.clip(np.rint(completed + surface), 0, 255).astype(np.uint8)
+
+
+def solve_laplace(
+    values: np.ndarray, fixed: np.ndarray, domain: np.ndarray, tolerance: float = 5e-4
+) -> np.ndarray:
+    """Extend values from some pixels of a domain to all of it harmonically.
+
+    Every free pixel becomes the mean of its neighbours in the domain, so that nothing flows
+    across the domain's outline. Conjugate gradients, started from the solution on a grid of half
+    the size.
+
+    Args:
+        values: Float32 `(height, width, channels)`; read where `fixed`.
+        fixed: Bool `(height, width)`, where the values are given.
+        domain: Bool `(height, width)`, the pixels to fill; it holds `fixed`. A part of it
+            without a fixed pixel becomes 0.
+        tolerance: Float, the residual to stop at, as a share of that of a surface of zeros.
+
+    Returns:
+        Float32 `(height, width, channels)`, 0 outside the domain.
+    """
+    fixed = fixed & domain
+    known = np.where(fixed[..., None], values, 0).astype(np.float32)
+    free = domain & ~fixed
+    if not fixed.any() or not free.any():
+        return known
+    start = _from_half_size(known, fixed, domain, tolerance)
+    known[free] = _solved(known, free, domain, start[free], tolerance)
+    return known
+
+
+def _solved(
+    known: np.ndarray, free: np.ndarray, domain: np.ndarray, start: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Return the free pixels' values `(pixels, channels)` by conjugate gradients.
+
+    Only free pixels are computed with, as rows of numbers, not the box around them: of a
+    scratch across a photo that is a small part.
+    """
+    count = len(start)
+    number = np.full((free.shape[0] + 2, free.shape[1] + 2), count, np.int32)
+    number[1:-1, 1:-1][free] = np.arange(count, dtype=np.int32)
+    # Above, below, left, right; what is not free has the number of a column of zeros.
+    places = [number[:-2, 1:-1], number[2:, 1:-1], number[1:-1, :-2], number[1:-1, 2:]]
+    neighbours = [place[free] for place in places]
+    degree = _around(domain[..., None], free)
+    given = _around(known, free)
+
+    def applied(surface: np.ndarray) -> np.ndarray:
+        result = degree * surface[:, :-1]
+        for neighbour in neighbours:
+            result -= np.take(surface, neighbour, axis=1)
+        return result
+
+    surface, direction = np.zeros((2, given.shape[0], count + 1), np.float32)
+    surface[:, :-1] = start.T
+    residual = given - applied(surface)
+    direction[:, :-1] = residual
+    least = tolerance**2 * _dot(given, given)
+    energy = _dot(residual, residual)
+    for _ in range(int(np.clip(_MOST_WORK / count, _FEWEST_STEPS, _MOST_STEPS))):
+        check_cancelled()
+        if np.all(energy <= least):
+            break
+        change = applied(direction)
+        step = _ratio(energy, _dot(direction[:, :-1], change))
+        surface += step * direction
+        residual -= step * change
+        last, energy = energy, _dot(residual, residual)
+        direction[:, :-1] = residual + _ratio(energy, last) * direction[:, :-1]
+    return surface[:, :-1].T
+
+
+def _around(values: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return the sum of each free pixel's four neighbours, float32 `(channels, pixels)`."""
+    total = np.zeros((values.shape[2], np.count_nonzero(free)), np.float32)
+    padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
+    for place in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
+        total += place[free].T
+    return total
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the scalar product of each channel, `(channels, 1)`."""
+    return np.array([[np.dot(x, y)] for x, y in zip(a, b, strict=True)])
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 0).astype(np.float32)
+
+
+def _from_half_size(
+    known: np.ndarray, fixed: np.ndarray, domain: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Return a first guess: the membrane on a grid of half the size, drawn up."""
+    height, width = domain.shape
+    if np.count_nonzero(domain & ~fixed) < _SMALL or min(height, width) < 4:
+        mean = known.sum(axis=(0, 1)) / np.float32(np.count_nonzero(fixed))
+        return np.broadcast_to(mean, known.shape)
+    count = _blocks(fixed.astype(np.float32)[..., None])
+    half_known = _blocks(known) / np.maximum(count, 1)
+    half_domain = _blocks(domain.astype(np.float32)[..., None])[..., 0] > 0
+    half = solve_laplace(half_known, count[..., 0] > 0, half_domain, tolerance)
+    # Weights keep the zeros outside the domain out of the interpolation.
+    size = (2 * half.shape[1], 2 * half.shape[0])
+    weight = cv2.resize(half_domain.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    drawn = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR).reshape(*size[::-1], -1)
+    return (drawn / np.maximum(weight, 1e-6)[..., None])[:height, :width]
+
+
+def _blocks(array: np.ndarray) -> np.ndarray:
+    """Return the sums over blocks of two by two."""
+    height, width = array.shape[:2]
+    array = np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)))
+    return array[::2, ::2] + array[1::2, ::2] + array[::2, 1::2] + array[1::2, 1::2]

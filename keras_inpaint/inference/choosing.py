@@ -3,28 +3,27 @@
 A completion network is good at what it was trained on: holes of some sizes in photos of some
 size, faces or scenes. A hole in a face is completed by a network for faces, at the scale at which
 the face is as wide as in its training; where there is no face, it has no say. What fits another
-hole, the photo tells: places beside it that are known are masked too, all at once, and completed;
-what comes nearest to what is known there completes the hole. The scale is chosen first, on places
-of the hole's own shape around it, then the network at this scale, on a lattice of squares in a
-window as large as the photos of the training. Nothing is random, and only crops around the hole
-are computed.
+hole, the photo tells: known places beside it (`probes`) are completed too, and what comes nearest
+to what is known there completes the hole. The scale is chosen first, then the network at this
+scale. Nothing is random, and only crops around the hole are computed.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import cv2
 import numpy as np
 
-from keras_inpaint.inference.blend_methods import AUTO
+from keras_inpaint.inference import AUTO
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.coarse_to_fine import complete_at
 from keras_inpaint.inference.faces import Face, find_face
 from keras_inpaint.inference.filling import fill
+from keras_inpaint.inference.probes import hole_width, probe_shapes, probe_squares
 from keras_inpaint.inference.runtime import Runtime, load_runtime
-from keras_inpaint.inference.tiles import Box, hole_groups, reduced_mask
+from keras_inpaint.inference.tiles import Box, hole_groups
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 from keras_inpaint.presets.cards import ANY_SUBJECT, FACE, TrainedOn, trained_on
 
@@ -38,14 +37,6 @@ _MOST_GROUPS = 4
 #: A hole may be so much wider than the widest that a network was trained on, and so much
 #: narrower than the narrowest; a photo may be reduced to this share of the smallest one.
 _WIDER, _NARROWER, _SMALLER_PHOTO = 1.5, 0.5, 0.75
-#: A probe counts where this share of the hole's shape falls on known pixels.
-_KNOWN_SHARE = 0.5
-#: The longest side of a hole at the finest scale that is tried, and the margin around the places
-#: beside it, in pixels at that scale; what is longer is measured on a part of it.
-_LONGEST, _MARGIN = 96, 32
-#: The squares by which networks are compared and the distance from one to the next, in pixels at
-#: the working scale, and how far they reach from the hole's middle.
-_SQUARE, _STEP, _REACH = 32, 64, 112
 #: A specialist's mean square error (0 to 1) in squares on photos of its subject, at most, and
 #: the weight of what it makes beyond that: measured on the photos held out for tuning.
 _USUAL_ERROR, _SURPRISE = 0.011, 0.15
@@ -101,20 +92,17 @@ def load_candidates(
         runtime: String, as `load_runtime` takes it.
         threads: Int, processor threads to compute with; None leaves it to the runtime.
 
-    Returns:
-        At least one candidate.
-
     Raises:
         ValueError: If there is no such model, or the list is empty.
         TypeError: If a model is nothing that can be loaded.
     """
-    if is_auto(model):
+    if model is None or (isinstance(model, str) and model == AUTO):
         models = [name for name, preset in PRESETS.items() if preset.has_weights]
         models = models or [DEFAULT_PRESET]  # which says what is missing
     else:
         models = list(model) if isinstance(model, list | tuple) else [model]
-    if not models:
-        raise ValueError("models to choose from must be at least one, got an empty list")
+        if not models:
+            raise ValueError("models to choose from must be at least one, got an empty list")
     candidates = []
     for one in models:
         loaded = load_runtime(one, runtime, threads)
@@ -123,11 +111,6 @@ def load_candidates(
         known = trained_on(loaded.card, subject=preset.subject if preset else None)
         candidates.append(Candidate(name or "the network", loaded, known))
     return candidates
-
-
-def is_auto(model: Any) -> bool:
-    """Return whether the network is to be chosen among the bundled presets."""
-    return model is None or (isinstance(model, str) and model == AUTO)
 
 
 @dataclass(frozen=True)
@@ -163,11 +146,7 @@ class Group:
 
 
 def choose(
-    candidates: Sequence[Candidate],
-    image: np.ndarray,
-    mask: np.ndarray,
-    *,
-    scale: int | None = None,
+    candidates: Sequence[Candidate], image: np.ndarray, mask: np.ndarray, scale: int | None = None
 ) -> list[Group]:
     """Choose a network and a working scale for every group of holes in a photo.
 
@@ -180,30 +159,37 @@ def choose(
     Returns:
         The groups, each hole pixel in exactly one of them.
     """
-    groups = list(hole_groups(mask))
-    chosen: dict[int, Choice] = {}
-    by_area = sorted(range(len(groups)), key=lambda number: -np.count_nonzero(groups[number][1]))
-    for number in by_area[:_MOST_GROUPS]:
-        chosen[number] = _choose_one(candidates, image, mask, *groups[number], scale)
+    holes = [_Hole(image, mask, *group) for group in hole_groups(mask)]
+    by_area = sorted(range(len(holes)), key=lambda number: -np.count_nonzero(holes[number].own))
+    chosen = {n: _choose_one(candidates, holes[n], scale) for n in by_area[:_MOST_GROUPS]}
 
-    def nearest(box: Box) -> Choice:
-        def distance(number: int) -> int:
-            return sum(abs(a - b) for a, b in zip(box, groups[number][0], strict=True))
+    def choice_for(number: int) -> Choice:
+        def distance(other: int) -> int:
+            boxes = zip(holes[number].box, holes[other].box, strict=True)
+            return sum(abs(a - b) for a, b in boxes)
 
-        return chosen[min(chosen, key=distance)]
+        return chosen.get(number) or _adapted(
+            chosen[min(chosen, key=distance)], holes[number], scale
+        )
 
-    return [
-        Group(box, own, chosen.get(number) or _within(nearest(box), mask.shape, own, scale))
-        for number, (box, own) in enumerate(groups)
-    ]
+    return [Group(hole.box, hole.own, choice_for(n)) for n, hole in enumerate(holes)]
+
+
+@dataclass(frozen=True)
+class _Hole:
+    """A group of holes in `box` of a photo, `own`, and all that is not known, `mask`."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    box: Box
+    own: np.ndarray
+
+    def scales(self, candidate: Candidate, scale: int | None) -> tuple[int, ...]:
+        return plausible_scales(candidate, hole_width(self.own), self.mask.shape, scale)
 
 
 def summary(groups: Sequence[Group]) -> list[str]:
-    """Return what was chosen in one line; no line where nothing was compared.
-
-    Args:
-        groups: What `choose` gave for a photo.
-    """
+    """Return what was chosen for a photo in one line; no line where nothing was compared."""
     choices = [group.choice for group in groups]
     names = dict.fromkeys(f"{one.candidate.name} at {_words(one.scale)}" for one in choices)
     total = sum(one.places for one in choices)
@@ -222,19 +208,13 @@ def _words(scale: float) -> str:
     return f"1/{scale:g} of the scale" if scale == int(scale) else f"{1 / scale:.2f} of the scale"
 
 
-def _within(choice: Choice, photo: tuple[int, int], own: np.ndarray, scale: int | None) -> Choice:
+def _adapted(choice: Choice, hole: _Hole, scale: int | None) -> Choice:
     """Return a neighbour's choice, at a scale that is plausible for this hole."""
     if choice.in_face:
         return choice
-    scales = plausible_scales(choice.candidate, hole_width(own), photo, scale)
+    scales = hole.scales(choice.candidate, scale)
     nearest = min(scales, key=lambda other: abs(np.log(other / choice.scale)))
     return Choice(choice.candidate, nearest)
-
-
-def hole_width(own: np.ndarray) -> int:
-    """Return how wide a hole is in pixels at its widest place: twice its depth."""
-    padded = np.pad(own.astype(np.uint8), 1)
-    return int(2 * cv2.distanceTransform(padded, cv2.DIST_C, cv2.DIST_MASK_3).max())
 
 
 def plausible_scales(
@@ -258,46 +238,33 @@ def plausible_scales(
         return (1,)
     narrowest, widest = trained.holes_px
     fits = [s for s in SCALES if width / s <= _WIDER * widest] or [SCALES[-1]]
+    photo_side, hole_side = _SMALLER_PHOTO * trained.photos_px[0], _NARROWER * narrowest
     scales = [
-        s
-        for s in fits
-        if s == 1
-        or (
-            min(photo) / s >= _SMALLER_PHOTO * trained.photos_px[0]
-            and width / s >= _NARROWER * narrowest
-        )
+        s for s in fits if s == 1 or (min(photo) >= s * photo_side and width >= s * hole_side)
     ]
     return tuple(scales[:_MOST_SCALES]) or (fits[0],)
 
 
-def _choose_one(
-    candidates: Sequence[Candidate],
-    image: np.ndarray,
-    mask: np.ndarray,
-    box: Box,
-    own: np.ndarray,
-    scale: int | None,
-) -> Choice:
+def _choose_one(candidates: Sequence[Candidate], hole: _Hole, scale: int | None) -> Choice:
     for_faces = next((one for one in candidates if one.knows_faces), None)
     if for_faces is not None:
-        face = find_face(image, mask, box)
-        scales = plausible_scales(for_faces, hole_width(own), mask.shape, scale)
-        if face is None and len(candidates) * len(scales) > 1:
-            face = _hidden_face(for_faces, image, mask, box)
-        if face is not None and face.share(box, own) >= _IN_FACE:
+        face = find_face(hole.image, hole.mask, hole.box)
+        if face is None and len(candidates) * len(hole.scales(for_faces, scale)) > 1:
+            face = _hidden_face(for_faces, hole)
+        if face is not None and face.share(hole.box, hole.own) >= _IN_FACE:
             best = scale or _scale_of_face(face.width, for_faces.trained_on.subject_px)
             return Choice(for_faces, best, in_face=True)
         if face is None:  # a network for faces has no say where there is none
             candidates = [one for one in candidates if not one.knows_faces] or candidates
-    best, places = _choose_scale(candidates, image, mask, box, own, scale)
+    best, places = _choose_scale(candidates, hole, scale)
     if len(candidates) == 1:
         return Choice(candidates[0], best, places)
-    crop, squares = _squares(mask, box, best)
+    crop, squares = probe_squares(hole.mask, hole.box, best)
     if not squares:
         return Choice(candidates[0], best, places)
     scores = []
     for candidate in candidates:
-        errors = _errors(candidate.runtime, image, mask, crop, squares, best)
+        errors = _errors(candidate.runtime, hole, crop, squares, best)
         score = np.log(errors + _NO_ERROR).mean()
         if candidate.specialist:
             score += _SURPRISE * np.log((errors.mean() + _NO_ERROR) / _USUAL_ERROR)
@@ -305,20 +272,18 @@ def _choose_one(
     return Choice(candidates[int(np.argmin(scores))], best, places + sum(map(len, squares)))
 
 
-def _hidden_face(
-    candidate: Candidate, image: np.ndarray, mask: np.ndarray, box: Box
-) -> Face | None:
+def _hidden_face(candidate: Candidate, hole: _Hole) -> Face | None:
     """Return the face that a hole hides as a whole: the network shows it."""
-    side = max(box.height, box.width)
-    if min(box.height, box.width) * 2 < side:  # long and thin: no face is under it
+    side = max(hole.box.height, hole.box.width)
+    if min(hole.box.height, hole.box.width) * 2 < side:  # long and thin: no face is under it
         return None
     scale = _scale_of_face(side, candidate.trained_on.subject_px)
-    crop = box.expanded(side, mask.shape)
-    shown = image.copy()
-    shown[crop.slices] = complete_at(
-        image[crop.slices], mask[crop.slices], scale, partial(_filled, candidate.runtime)
+    crop = hole.box.expanded(side, hole.mask.shape).slices
+    shown = hole.image.copy()
+    shown[crop] = complete_at(
+        shown[crop], hole.mask[crop], scale, partial(_filled, candidate.runtime)
     )
-    return find_face(shown, np.zeros_like(mask), box)
+    return find_face(shown, np.zeros_like(hole.mask), hole.box)
 
 
 def _filled(runtime: Runtime, photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
@@ -337,163 +302,40 @@ def _scale_of_face(width: float, trained: tuple[int, int]) -> float:
 
 
 def _choose_scale(
-    candidates: Sequence[Candidate],
-    image: np.ndarray,
-    mask: np.ndarray,
-    box: Box,
-    own: np.ndarray,
-    scale: int | None,
+    candidates: Sequence[Candidate], hole: _Hole, scale: int | None
 ) -> tuple[int, int]:
     """Return the scale at which the networks come nearest beside the hole, and on how many places.
 
     All of them are asked: one that knows the subject tells its right scale far more clearly.
     """
-    width = hole_width(own)
-    plausible = [plausible_scales(one, width, mask.shape, scale) for one in candidates]
+    plausible = [hole.scales(candidate, scale) for candidate in candidates]
     scales = sorted(set().union(*plausible))
     if len(scales) == 1:
         return scales[0], 0
-    crop, probes = _probes(mask, box, own, width, scales[0])
+    crop, probes = probe_shapes(hole.mask, hole.box, hole.own, scales[0])
     if not probes:
         return scales[0], 0
     scores: dict[int, list[float]] = {}
     for candidate, options in zip(candidates, plausible, strict=True):
         for option in options:
-            errors = _errors(candidate.runtime, image, mask, crop, [probes], option)
+            errors = _errors(candidate.runtime, hole, crop, [probes], option)
             scores.setdefault(option, []).append(float(np.log(errors + _NO_ERROR).mean()))
     return min(scores, key=lambda option: (np.mean(scores[option]), option)), len(probes)
 
 
 def _errors(
-    runtime: Runtime,
-    image: np.ndarray,
-    mask: np.ndarray,
-    crop: Box,
-    passes: Sequence[Sequence[np.ndarray]],
-    scale: int,
+    runtime: Runtime, hole: _Hole, crop: Box, passes: Sequence[Sequence[np.ndarray]], scale: int
 ) -> np.ndarray:
     """Return a network's mean square error (0 to 1) in every place of every pass over a crop."""
 
     def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
         return blend(photo, _filled(runtime, photo, holes), holes, "poisson")
 
-    part, hole = image[crop.slices], mask[crop.slices]
+    part = hole.image[crop.slices]
     errors = []
     for places in passes:
-        holes = hole | np.logical_or.reduce(places)
+        holes = hole.mask[crop.slices] | np.logical_or.reduce(places)
         completed = complete_at(part, holes, scale, complete)
         square = ((completed.astype(np.float32) - part) ** 2).mean(axis=-1) / 255**2
         errors += [float(square[place].mean()) for place in places]
     return np.array(errors)
-
-
-def _squares(mask: np.ndarray, box: Box, scale: int) -> tuple[Box, list[list[np.ndarray]]]:
-    """Return a window around a hole, and squares of known pixels in it for one or two passes."""
-    middle = Box(*[(box.top + box.bottom) // 2, (box.left + box.right) // 2] * 2)
-    crop = middle.expanded(_REACH * scale, mask.shape)
-    hole = mask[crop.slices]
-    side, step, edge = _SQUARE * scale, _STEP * scale, _SQUARE // 4 * scale
-    passes = []
-    for start in (edge, edge + step // 2):
-        places = []
-        for top in range(start, hole.shape[0] - side - edge, step):
-            for left in range(start, hole.shape[1] - side - edge, step):
-                if not hole[top : top + side, left : left + side].any():
-                    place = np.zeros_like(hole)
-                    place[top : top + side, left : left + side] = True
-                    places.append(place)
-        if places:
-            passes.append(places)
-    return crop, passes
-
-
-def _probes(
-    mask: np.ndarray, box: Box, own: np.ndarray, width: int, scale: int
-) -> tuple[Box, list[np.ndarray]]:
-    """Return a crop around a group of holes, and masks of known places in it shaped like them."""
-    box, own = _most_of(box, own, _LONGEST * scale)
-    gap = max(4, width // 4)
-    if np.count_nonzero(own) * 3 >= own.size:
-        down, right = box.height + gap, box.width + gap
-    else:  # long and thin: beside it is nearer than behind its ends
-        down = min(box.height, 2 * width) + gap
-        right = min(box.width, 2 * width) + gap
-    shifts = [(-down, 0), (down, 0), (0, -right), (0, right)]
-    margin = _MARGIN * scale
-    crop = Box(
-        box.top - down - margin,
-        box.left - right - margin,
-        box.bottom + down + margin,
-        box.right + right + margin,
-    )
-    crop = Box(
-        max(0, crop.top),
-        max(0, crop.left),
-        min(mask.shape[0], crop.bottom),
-        min(mask.shape[1], crop.right),
-    )
-    known = ~mask[crop.slices]
-    taken = np.zeros_like(known)
-    inside = box.shifted(crop)
-    size = np.count_nonzero(own)
-    probes = []
-    for dy, dx in shifts:
-        probe = _moved(own, inside, dy, dx, known.shape) & known & ~taken
-        if np.count_nonzero(probe) >= _KNOWN_SHARE * size:
-            probes.append(probe)
-            taken |= probe
-    return crop, probes
-
-
-def _most_of(box: Box, own: np.ndarray, side: int) -> tuple[Box, np.ndarray]:
-    """Return the part of a group of holes in the square window that holds most of it."""
-    if max(own.shape) <= side:
-        return box, own
-    window = (min(side, own.shape[0]), min(side, own.shape[1]))
-    total = cv2.integral(own.astype(np.uint8))
-    h, w = window
-    count = total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w]
-    top, left = np.unravel_index(count.argmax(), count.shape)
-    part = Box(int(top), int(left), int(top) + h, int(left) + w)
-    moved = Box(
-        box.top + part.top, box.left + part.left, box.top + part.bottom, box.left + part.right
-    )
-    return moved, own[part.slices]
-
-
-def _moved(own: np.ndarray, place: Box, dy: int, dx: int, shape: tuple[int, int]) -> np.ndarray:
-    """Return a shape moved away from its place; what leaves the picture is cut off."""
-    moved = np.zeros(shape, bool)
-    top, left = place.top + dy, place.left + dx
-    y0, x0 = max(0, top), max(0, left)
-    y1, x1 = min(shape[0], top + own.shape[0]), min(shape[1], left + own.shape[1])
-    if y0 < y1 and x0 < x1:
-        moved[y0:y1, x0:x1] = own[y0 - top : y1 - top, x0 - left : x1 - left]
-    return moved
-
-
-def complete_at(
-    image: np.ndarray,
-    mask: np.ndarray,
-    scale: float,
-    complete: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Complete a photo that is resized first, and resize the result back.
-
-    Args:
-        image: Uint8 `(height, width, 3)`.
-        mask: Bool `(height, width)`, true in the hole.
-        scale: Float, the photo is reduced to one part in so many; below 1 it is enlarged.
-        complete: Completes a photo, of any size, as it is.
-
-    Returns:
-        Uint8 `(height, width, 3)`, a new array, `image` outside the holes.
-    """
-    if scale == 1:
-        return complete(image, mask)
-    size = tuple(max(1, round(side / scale)) for side in mask.shape)
-    there, back = (cv2.INTER_AREA, cv2.INTER_CUBIC)[:: 1 if scale > 1 else -1]
-    resized = cv2.resize(image, size[::-1], interpolation=there)
-    filled = complete(resized, reduced_mask(mask, size))
-    drawn = cv2.resize(filled, mask.shape[::-1], interpolation=back)
-    return np.where(mask[..., None], drawn, image)

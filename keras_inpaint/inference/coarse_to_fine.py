@@ -8,6 +8,8 @@ inwards: each ring lies between what is known or done already and the drawn-up g
 fitted to both by Poisson blending.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -59,8 +61,40 @@ def widest(runtime: Runtime) -> int:
     return min([reach, *(min(size) // 4 for size in runtime.fixed_sizes[-1:])])
 
 
+def _reduced_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return the height and width of a photo that is reduced to one part in `scale`."""
+    return max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
+
+
+def complete_at(
+    image: np.ndarray,
+    mask: np.ndarray,
+    scale: float,
+    complete: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Complete a photo that is resized first, and resize the result back.
+
+    Args:
+        image: Uint8 `(height, width, 3)`.
+        mask: Bool `(height, width)`, true in the hole.
+        scale: Float, the photo is reduced to one part in so many; below 1 it is enlarged.
+        complete: Completes a photo, of any size, as it is.
+
+    Returns:
+        Uint8 `(height, width, 3)`, a new array, `image` outside the holes.
+    """
+    if scale == 1:
+        return complete(image, mask)
+    size = _reduced_size(mask.shape, scale)
+    there, back = (cv2.INTER_AREA, cv2.INTER_CUBIC)[:: 1 if scale > 1 else -1]
+    resized = cv2.resize(image, size[::-1], interpolation=there)
+    filled = complete(resized, reduced_mask(mask, size))
+    drawn = cv2.resize(filled, mask.shape[::-1], interpolation=back)
+    return np.where(mask[..., None], drawn, image)
+
+
 def fill_coarse_to_fine(
-    runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int, deepest: int
+    runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int
 ) -> np.ndarray:
     """Fill holes that are too wide for one look, in place.
 
@@ -69,52 +103,44 @@ def fill_coarse_to_fine(
         image: Uint8 `(height, width, 3)`; only pixels in the holes are written.
         mask: Bool `(height, width)`, true in the hole.
         max_pixels: Int, pixels computed at once.
-        deepest: Int, groups of holes up to this depth are left as they are.
 
     Returns:
-        Bool `(height, width)`, the holes that are left.
+        Bool `(height, width)`, the holes that are left: groups no deeper than `widest`.
     """
-    left = mask.copy()
+    remaining, limit = mask.copy(), widest(runtime)
     for box, own in hole_groups(mask):
-        if max(box.height, box.width) <= deepest:
+        if max(box.height, box.width) <= limit:
             continue
-        within = hole_radius(mask[box.expanded(1, mask.shape).slices])
-        if within <= deepest:
+        depth = hole_radius(mask[box.expanded(1, mask.shape).slices])
+        if depth <= limit:
             continue
-        scale = within / min(COMFORTABLE_DEPTH, deepest)
-        margin = int(runtime.reach.halo * max(1.0, scale)) + 1
+        comfortable = min(COMFORTABLE_DEPTH, limit)
+        margin = int(runtime.reach.halo * max(1.0, depth / comfortable)) + 1
         around = box.expanded(margin, mask.shape)
         part = _completed(
-            runtime,
-            image[around.slices].copy(),
-            mask[around.slices],
-            max_pixels,
-            min(COMFORTABLE_DEPTH, deepest),
+            runtime, image[around.slices].copy(), mask[around.slices], max_pixels, comfortable
         )
-        inside = box.shifted(around).slices
-        image[box.slices][own] = part[inside][own]
-        left[box.slices][own] = False
-    return left
+        image[box.slices][own] = part[box.shifted(around).slices][own]
+        remaining[box.slices][own] = False
+    return remaining
 
 
 def _completed(
     runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int, comfortable: int
 ) -> np.ndarray:
-    """Complete a region, its holes reduced until they are comfortable; writes into `image`."""
+    """Complete a region, its holes reduced until they are comfortable; may write into `image`."""
     check_cancelled()
-    within = hole_radius(mask)
-    scale = min(2.0, within / comfortable)
-    size = tuple(max(1, round(side / scale)) for side in mask.shape)
-    if scale <= 1 or size == mask.shape:
+    scale = min(2.0, hole_radius(mask) / comfortable)
+    if scale <= 1 or _reduced_size(mask.shape, scale) == mask.shape:
         fill(runtime, image[None], mask[None], max_pixels)
         return image
-    small_mask = reduced_mask(mask, size)
-    small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-    small = _completed(runtime, small, small_mask, max_pixels, comfortable)
-    guess = cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    image[mask] = guess[mask]
-    _refine(runtime, image, mask, max_pixels)
-    return image
+
+    def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        return _completed(runtime, photo, holes, max_pixels, comfortable)
+
+    guess = complete_at(image, mask, scale, complete)
+    _refine(runtime, guess, mask, max_pixels)
+    return guess
 
 
 def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int) -> None:

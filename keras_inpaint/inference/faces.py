@@ -32,8 +32,7 @@ class Face(NamedTuple):
     """A face in a photo, from the brows to the chin.
 
     Attributes:
-        x: Float, column of its middle in pixels.
-        y: Float, row of its middle.
+        x, y: Floats, column and row of its middle in pixels.
         width: Float, its width in pixels, which is its height, too.
         score: Float from 0 to 1.
     """
@@ -67,23 +66,16 @@ def find_face(image: np.ndarray, hole: np.ndarray, box: Box) -> Face | None:
     """
     y, x = (box.top + box.bottom) / 2, (box.left + box.right) / 2
     side = max(_TIGHT * max(box.height, box.width), _SMALLEST)
-    found = []
+    faces = []
     while True:
         face = _detect(_window(image, hole, y, x, side))
-        scale = side / _INPUT
-        middle = _INPUT / 2
-        found.append(
-            Face(
-                x + float(face.x - middle) * scale,
-                y + float(face.y - middle) * scale,
-                face.width * scale,
-                face.score,
-            )
-        )
+        scale, middle = side / _INPUT, _INPUT / 2
+        column, row = x + (face.x - middle) * scale, y + (face.y - middle) * scale
+        faces.append(Face(column, row, face.width * scale, face.score))
         if side > _LOOSE * max(hole.shape):
             break
         side *= _GROWTH
-    best = max(found, key=lambda face: face.score)
+    best = max(faces, key=lambda face: face.score)
     return best if best.score >= _SURE else None
 
 

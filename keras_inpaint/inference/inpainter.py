@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from keras_inpaint.files import write_atomically
-from keras_inpaint.inference import coarse_to_fine as wide_holes
-from keras_inpaint.inference.blend_methods import AUTO, METHODS, TEXTURE
+from keras_inpaint.inference import AUTO, METHODS, TEXTURE, USUAL
 from keras_inpaint.inference.blending import blend
 from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.choosing import (
-    Choice,
+    Candidate,
     Group,
     choose,
-    complete_at,
     load_candidates,
     summary,
+)
+from keras_inpaint.inference.coarse_to_fine import (
+    complete_at,
+    fill_coarse_to_fine,
+    hole_radius,
+    widest,
 )
 from keras_inpaint.inference.filling import MAX_PIXELS, fill
 from keras_inpaint.inference.runtime import Runtime
@@ -82,21 +86,22 @@ class Inpainter:
         model: Any = None,
         *,
         runtime: str = "auto",
-        blend: str = "poisson",
+        blend: str = USUAL,
         scale: int | str = AUTO,
         texture: str = AUTO,
         coarse: str = "auto",
         threads: int | None = None,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
-        if blend not in METHODS:
-            raise ValueError(f"blend must be one of {METHODS}, got {blend!r}")
+        for name, value, known in (
+            ("blend", blend, METHODS),
+            ("texture", texture, TEXTURE),
+            ("coarse", coarse, COARSE),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {known}, got {value!r}")
         if scale != AUTO and (type(scale) is not int or scale < 1):
             raise ValueError(f"scale must be 'auto' or an integer above 0, got {scale!r}")
-        if texture not in TEXTURE:
-            raise ValueError(f"texture must be one of {TEXTURE}, got {texture!r}")
-        if coarse not in COARSE:
-            raise ValueError(f"coarse must be one of {COARSE}, got {coarse!r}")
         if not isinstance(max_pixels, int) or max_pixels < 1:
             raise ValueError(f"max_pixels must be an integer above 0, got {max_pixels!r}")
         self.blend, self.coarse, self.max_pixels = blend, coarse, max_pixels
@@ -108,10 +113,6 @@ class Inpainter:
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **settings: Any) -> "Inpainter":
         """Return an `Inpainter` of a preset: its name, its folder, or its address.
-
-        Example:
-
-        >>> complete = Inpainter.from_preset("faces", blend="poisson")
 
         Args:
             preset: String or path, as `model`.
@@ -171,133 +172,127 @@ class Inpainter:
         """Fill holes as a call does, and tell what was chosen for them.
 
         Args:
-            image: As for a call.
-            mask: As for a call.
+            image, mask: As for a call, which raises the same errors.
 
         Returns:
             What a call returns, and a line that tells what was chosen for each different photo;
             none where nothing was to be chosen.
-
-        Raises:
-            TypeError: As for a call.
-            ValueError: As for a call.
         """
         images, masks = _checked(image, mask)
-        chosen = self._chosen(images, masks)
+        chosen = self._choose(images, masks)
+        completed = images.copy()
         if chosen is None:
-            completed = images.copy()
-            self._complete(self.candidates[0].runtime, completed, masks)
-        else:
-            photos = zip(images, masks, chosen, strict=True)
-            completed = np.stack([self._complete_groups(*photo) for photo in photos])
-        for number, hole in enumerate(masks):
+            self._complete(self.runtime, completed, masks, masks)
+        for number, (photo, hole) in enumerate(zip(images, masks, strict=True)):
+            groups = None if chosen is None else chosen[number]
+            if groups is not None:
+                completed[number] = self._complete_groups(photo, hole, groups)
             check_cancelled()
-            photo = blend(images[number], completed[number], hole, self.blend)
+            result = blend(photo, completed[number], hole, self.blend)
             check_cancelled()
-            where = self._textured(hole, None if chosen is None else chosen[number])
-            if where.any():
-                photo = add_texture(images[number], hole, photo, where)
-            completed[number] = photo
-        told = tuple(dict.fromkeys(line for groups in chosen or () for line in summary(groups)))
-        return completed.reshape(image.shape), told
+            textured = self._textured(hole, groups)
+            if textured.any():
+                result = add_texture(photo, hole, result, textured)
+            completed[number] = result
+        lines = dict.fromkeys(line for groups in chosen or () for line in summary(groups))
+        return completed.reshape(image.shape), tuple(lines)
 
-    def _chosen(self, images: np.ndarray, masks: np.ndarray) -> list[list[Group]] | None:
+    def _choose(self, images: np.ndarray, masks: np.ndarray) -> list[list[Group]] | None:
         """Return what completes each photo's holes; None where there is nothing to choose."""
-        single = len(self.candidates) == 1
-        known = self.candidates[0].trained_on is not None
-        if single and (self.scale == 1 or (self.scale is None and not known)):
+        only = self.candidates[0] if len(self.candidates) == 1 else None
+        if only and (self.scale == 1 or (self.scale is None and only.trained_on is None)):
             return None
-        return [
-            choose(self.candidates, image, hole, scale=self.scale)
-            for image, hole in zip(images, masks, strict=True)
-        ]
+        photos = zip(images, masks, strict=True)
+        return [choose(self.candidates, *photo, scale=self.scale) for photo in photos]
 
     def _complete_groups(
         self, image: np.ndarray, hole: np.ndarray, groups: list[Group]
     ) -> np.ndarray:
         """Return a photo whose groups of holes are completed as was chosen for each."""
         completed = image.copy()
-        for choice in {(id(g.choice.candidate), g.choice.scale): g.choice for g in groups}.values():
-            wanted = np.zeros_like(hole)
-            for group in groups:
-                if (
-                    group.choice.candidate is choice.candidate
-                    and group.choice.scale == choice.scale
-                ):
-                    wanted[group.box.slices][group.own] = True
-            crop, filled = self._complete_at(choice, image, hole, wanted)
+        alike: dict[tuple[Candidate, float], list[Group]] = {}
+        for group in groups:
+            alike.setdefault((group.choice.candidate, group.choice.scale), []).append(group)
+        for (candidate, scale), members in alike.items():
+            wanted = _holes_of(members, hole.shape)
+            crop, filled = self._complete_scaled(candidate.runtime, scale, image, hole, wanted)
             here = wanted[crop.slices]
             completed[crop.slices][here] = filled[here]
         return completed
 
-    def _complete_at(
-        self, choice: Choice, image: np.ndarray, hole: np.ndarray, wanted: np.ndarray
+    def _complete_scaled(
+        self,
+        runtime: Runtime,
+        scale: float,
+        image: np.ndarray,
+        hole: np.ndarray,
+        wanted: np.ndarray,
     ) -> tuple[Box, np.ndarray]:
-        """Return what a choice makes of the holes that are wanted, and where in the photo."""
-        runtime, crop = choice.candidate.runtime, Box(0, 0, *hole.shape)
-        if choice.scale < 1:  # the photo is enlarged: only what the network sees of it
-            crop = tightened(wanted, crop).expanded(wide_holes.widest(runtime), hole.shape)
+        """Return a photo completed at a working scale where it is wanted, and which part of it."""
+        crop = Box(0, 0, *hole.shape)
+        if scale < 1:  # the photo is enlarged: only what the network sees of it
+            crop = tightened(wanted, crop).expanded(widest(runtime), hole.shape)
 
         def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
             filled = photo.copy()
-            part = wanted if choice.scale == 1 else reduced_mask(wanted[crop.slices], holes.shape)
+            part = wanted if scale == 1 else reduced_mask(wanted[crop.slices], holes.shape)
             self._complete(runtime, filled[None], holes[None], part[None])
             return filled
 
-        return crop, complete_at(image[crop.slices], hole[crop.slices], choice.scale, complete)
+        return crop, complete_at(image[crop.slices], hole[crop.slices], scale, complete)
 
     def _complete(
-        self,
-        runtime: Runtime,
-        completed: np.ndarray,
-        masks: np.ndarray,
-        wanted: np.ndarray | None = None,
+        self, runtime: Runtime, completed: np.ndarray, masks: np.ndarray, wanted: np.ndarray
     ) -> None:
-        """Fill the holes of photos in place, at the photos' own scale."""
-        wanted = masks if wanted is None else wanted
-        left = wanted if self.coarse == "off" else wanted.copy()
+        """Fill the holes of photos that are wanted in place, at the photos' own scale."""
+        remaining = wanted.copy()
         for number, hole in enumerate(masks):
             if self._is_wide(runtime, wanted[number]):
-                left[number] &= wide_holes.fill_coarse_to_fine(
-                    runtime, completed[number], hole, self.max_pixels, wide_holes.widest(runtime)
+                remaining[number] &= fill_coarse_to_fine(
+                    runtime, completed[number], hole, self.max_pixels
                 )
-        fill(runtime, completed, masks, self.max_pixels, left)
+        fill(runtime, completed, masks, self.max_pixels, remaining)
+
+    def _is_wide(self, runtime: Runtime, hole: np.ndarray) -> bool:
+        """Return whether a hole's middle sees nothing known, and say so; may refuse it."""
+        depth, limit = hole_radius(hole), widest(runtime)
+        if depth <= limit:
+            return False
+        if self.coarse == "off":
+            raise ValueError(
+                f"a hole is too wide to see across: its middle is {depth} px away from what is "
+                f"known, the network sees {limit} px (coarse='auto' completes it coarse to fine)"
+            )
+        logger.warning(
+            "a hole's middle is %d px away from what is known and the network sees %d px: "
+            "completing it coarse to fine",
+            depth,
+            limit,
+        )
+        return True
 
     def _textured(self, hole: np.ndarray, groups: list[Group] | None) -> np.ndarray:
         """Return the holes that are composed of texture from the photo."""
         if self.texture != AUTO or groups is None:
             on = self.texture == "on" or (self.texture == AUTO and self.candidates[0].texture)
             return hole if on else np.zeros_like(hole)
-        where = np.zeros_like(hole)
-        for group in groups:
-            if group.choice.candidate.texture:
-                where[group.box.slices][group.own] = True
-        return where
+        return _holes_of([g for g in groups if g.choice.candidate.texture], hole.shape)
 
-    def _is_wide(self, runtime: Runtime, hole: np.ndarray) -> bool:
-        depth, seen = wide_holes.hole_radius(hole), wide_holes.widest(runtime)
-        if depth <= seen:
-            return False
-        if self.coarse == "off":
-            raise ValueError(
-                f"a hole is too wide to see across: its middle is {depth} px away from what is "
-                f"known, the network sees {seen} px (coarse='auto' completes it coarse to fine)"
-            )
-        logger.warning(
-            "a hole's middle is %d px away from what is known and the network sees %d px: "
-            "completing it coarse to fine",
-            depth,
-            seen,
-        )
-        return True
+
+def _holes_of(groups: list[Group], shape: tuple[int, ...]) -> np.ndarray:
+    """Return bool of a photo's height and width, true in the holes of groups."""
+    holes = np.zeros(shape, bool)
+    for group in groups:
+        holes[group.box.slices][group.own] = True
+    return holes
 
 
 def _checked(image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the photos as `(batch, height, width, 3)` and bool holes as `(batch, ...)`."""
     for name, array, dtypes in (("image", image, ("uint8",)), ("mask", mask, ("uint8", "bool"))):
         if not isinstance(array, np.ndarray) or array.dtype.name not in dtypes:
-            found = getattr(array, "dtype", type(array).__name__)
-            raise TypeError(f"{name} must be an array of {' or '.join(dtypes)}, got {found}")
+            kind = getattr(array, "dtype", type(array).__name__)
+            raise TypeError(f"{name} must be an array of {' or '.join(dtypes)}, got {kind}")
     if image.ndim not in (3, 4) or image.shape[-1] != 3 or 0 in image.shape[-3:]:
         raise ValueError(
             f"image must be (height, width, 3) or (batch, height, width, 3), got {image.shape}"

@@ -65,11 +65,8 @@ def continue_edges(photo: np.ndarray, hole: np.ndarray, own: np.ndarray) -> np.n
 def _ends(photo: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where edges run into the hole, and where they come out of it.
 
-    All edges have the same hand on their darker side.
-
-    Returns:
-        Two float64 arrays `(edges, 5)`: x and y of the last known pixel, the edge's unit
-        direction, its known length in pixels.
+    Two float64 arrays `(edges, 5)`: x and y of the last known pixel, the edge's unit direction,
+    its known length in pixels. All edges have the same hand on their darker side.
     """
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     segments = cv2.createLineSegmentDetector().detect(grey)[0]
@@ -135,17 +132,9 @@ def _slopes(ends: np.ndarray, way: np.ndarray) -> np.ndarray:
 def _carried(
     photo: np.ndarray, hole: np.ndarray, places: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> np.ndarray:
-    """Return an edge's colours times their weight, and the weight, at places of the hole.
+    """Return an edge's colours times their weight, and the weight, at `places` of the hole.
 
-    Args:
-        photo: Uint8 `(height, width, 3)`.
-        hole: Bool `(height, width)`, all that is not known.
-        places: Ints `(places, 2)`, x and y.
-        first: Where the edge runs into the hole, see `_ends`.
-        second: Where it comes out.
-
-    Returns:
-        Float64 `(places, 4)`; weights are 0 to 1.
+    Float64 `(places, 4)`, weights 0 to 1, of the edge from its `first` end to its `second`.
     """
     way = second[:2] - first[:2]
     length = np.hypot(*way)
@@ -187,15 +176,11 @@ def _colours_across(
     steps = away * np.arange(1, min(length, _ALONG) + 1)[:, None]
     columns = (x + along * steps - down * offsets).astype(np.float32)
     rows = (y + down * steps + along * offsets).astype(np.float32)
+    place = (columns, rows, cv2.INTER_LINEAR)
     unknown = cv2.remap(
-        hole.astype(np.float32),
-        columns,
-        rows,
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=1,
+        hole.astype(np.float32), *place, borderMode=cv2.BORDER_CONSTANT, borderValue=1
     )
     weight = unknown[..., None] < 0.01
-    colours = cv2.remap(photo.astype(np.float32), columns, rows, cv2.INTER_LINEAR)
+    colours = cv2.remap(photo.astype(np.float32), *place)
     count = weight.sum(axis=0)
     return (colours * weight).sum(axis=0) / np.maximum(count, 1), count[:, 0] > 0

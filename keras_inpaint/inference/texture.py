@@ -22,10 +22,10 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from keras_inpaint.inference.blending import solve_laplace
 from keras_inpaint.inference.cancelling import check_cancelled
-from keras_inpaint.inference.laplace import solve_laplace
 from keras_inpaint.inference.lines import continue_edges
-from keras_inpaint.inference.tiles import Box, reduced_mask
+from keras_inpaint.inference.tiles import Box, reduced_mask, tightened
 
 #: Side of a patch in pixels, and how far it reaches from its middle.
 _PATCH = 7
@@ -98,13 +98,8 @@ def _groups(holes: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
         left, top, width, height = stats[label, :4].tolist()
         around = Box(top, left, top + height, left + width)
         own = holes[around.slices] & (labels[around.slices] == label)
-        rows, columns = np.flatnonzero(own.any(1)), np.flatnonzero(own.any(0))
-        tight = Box(
-            top + int(rows[0]),
-            left + int(columns[0]),
-            top + int(rows[-1]) + 1,
-            left + int(columns[-1]) + 1,
-        )
+        photo = Box(-top, -left, 0, 0)  # as seen from the box around
+        tight = tightened(own, Box(0, 0, *own.shape)).shifted(photo)
         margin = int(max(_LEAST_AROUND, _AROUND * max(tight.height, tight.width)))
         box = tight.expanded(margin, holes.shape)
         yield box, holes[box.slices] & (labels[box.slices] == label)
@@ -125,7 +120,7 @@ def _composed(
     scales = [min(1.0, _MOST_SIDE / max(own.shape), (_MOST_TARGETS / touched) ** 0.5)]
     while depth * scales[-1] > 0.75 * _PATCH and min(own.shape) * scales[-1] / 2 > 4 * _PATCH:
         scales.append(scales[-1] / 2)
-    found: _Level | None = None
+    previous: _Level | None = None
     share, varied = np.zeros((1, 1), np.float32), True
     for place, scale in enumerate(reversed(scales)):
         level = _Level(crop, hole, own, scale, shift=0 if grey else _SHIFT)
@@ -138,10 +133,10 @@ def _composed(
             share = level.need() if varied else level.own.astype(np.float32)
             if not share.any():
                 return photo
-        if found is None:
+        if previous is None:
             level.match_all(generator)
         else:
-            level.take_matches(found)
+            level.take_matches(previous)
             level.compose(centred=True)
         rounds = _ROUNDS[min(place, len(_ROUNDS) - 1)]
         for number in range(rounds):
@@ -149,17 +144,17 @@ def _composed(
             level.match(generator)
             final = last and number == rounds - 1
             level.compose(centred=final, sharp=final)
-        found = level
-    if found is None:
+        previous = level
+    if previous is None:
         return photo
     full = min(1.0, (_MOST_COMPOSED / touched) ** 0.5)
     if full > scales[0]:
         level = _Level(crop, hole, own, full, shift=0 if grey else _SHIFT)
         if len(level.sources):
-            level.take_matches(found)
+            level.take_matches(previous)
             level.compose(centred=True, sharp=True)
-            found = level
-    detail = found.finished(share, whole=not varied) - found.photo
+            previous = level
+    detail = previous.finished(share, whole=not varied) - previous.photo
     if detail.shape != crop.shape:
         detail = cv2.resize(detail, own.shape[::-1], interpolation=cv2.INTER_CUBIC)
     return np.clip(np.rint((crop + detail) * 255), 0, 255).astype(np.uint8)
@@ -212,17 +207,14 @@ class _Level:
         sample = self.sources
         if len(sample) > _SAMPLE:
             sample = generator.choice(sample, _SAMPLE, replace=False)
-        features = _features(self.padded)
-        rows = _patches(features, sample, self.stride)
+        rows = _patches(_features(self.padded), sample, self.stride)
         self.mean = rows.mean(axis=0)
         self.basis = _principal(rows - self.mean, generator) / np.float32(rows.shape[1] ** 0.5)
         self.described = np.zeros((self.valid.size, self.basis.shape[1] + 4), np.float32)
         self.varied = self._is_varied()
         guide = _GUIDE if self.varied else _WEAK_GUIDE
         self.weights = np.float32([*[(guide / 3) ** 0.5] * 3, _STRENGTH**0.5])
-        self.described[self.sources] = self._rows(
-            features, self.sources, _padded(self.colours), _padded(self.strength)
-        )
+        self.described[self.sources] = self._rows(self.photo, self.sources, self.colours)
 
     def _strength(self) -> np.ndarray:
         """Return how strong the texture is; in the hole what goes on from its rim."""
@@ -231,11 +223,11 @@ class _Level:
         weight = _blurred(inner)
         detail = np.abs(self.photo - self.guide).mean(axis=-1) * inner
         strength = np.sqrt(_blurred(detail) / np.maximum(weight, 1e-4))
-        told = weight > 0.2
-        strength = np.where(told, strength, 0).astype(np.float32)
-        domain = ~told | (cv2.dilate((~told).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-        spread = solve_laplace(strength[..., None], told & domain, domain)[..., 0]
-        return np.where(told, strength, np.maximum(spread, 0))
+        known = weight > 0.2
+        strength = np.where(known, strength, 0).astype(np.float32)
+        domain = cv2.dilate((~known).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        spread = solve_laplace(strength[..., None], known & domain, domain)[..., 0]
+        return np.where(known, strength, np.maximum(spread, 0))
 
     def _is_varied(self) -> bool:
         """Return whether the surroundings are more than one texture."""
@@ -244,25 +236,21 @@ class _Level:
         texture = np.abs(self.photo - self.guide).mean(axis=-1)[known].mean()
         return float(wide[known].std(axis=0).mean()) > _ONE_TEXTURE * float(texture)
 
-    def _rows(
-        self, features: np.ndarray, places: np.ndarray, colours: np.ndarray, strength: np.ndarray
-    ) -> np.ndarray:
+    def _rows(self, photo: np.ndarray, places: np.ndarray, colours: np.ndarray) -> np.ndarray:
+        """Return what the patches at places look like, and the colours and strength there."""
+        features = _features(_padded(photo))
         rows = np.empty((len(places), self.basis.shape[1] + 4), np.float32)
         for start in range(0, len(places), 8192):
             some = slice(start, start + 8192)
             patches = _patches(features, places[some], self.stride) - self.mean
             rows[some, :-4] = _product(patches, self.basis)
-        rows[:, -4:-1] = colours.reshape(-1, 3)[places] * self.weights[:3]
-        rows[:, -1] = strength.ravel()[places] * self.weights[3]
+        rows[:, -4:-1] = _padded(colours).reshape(-1, 3)[places] * self.weights[:3]
+        rows[:, -1] = _padded(self.strength).ravel()[places] * self.weights[3]
         return rows
-
-    def _describe_targets(self) -> np.ndarray:
-        features = _features(_padded(self.current))
-        return self._rows(features, self.places, _padded(self.guide), _padded(self.strength))
 
     def match_all(self, generator: np.random.Generator) -> None:
         """Match every patch with the nearest of all known ones, or of a part of them."""
-        rows, sources = self._describe_targets(), self.sources
+        rows, sources = self._rows(self.current, self.places, self.guide), self.sources
         if len(sources) > _MOST_SOURCES:
             sources = np.sort(generator.choice(sources, _MOST_SOURCES, replace=False))
         self.matches = sources[_nearest(rows, self.described[sources])]
@@ -277,7 +265,7 @@ class _Level:
         if len(self.places) * min(len(self.sources), _MOST_SOURCES) < _EXHAUSTIVE:
             self.match_all(generator)
             return
-        rows = self._describe_targets()
+        rows = self._rows(self.current, self.places, self.guide)
         self.distances = self._distance(rows, self.matches)
         valid = self.valid.ravel()
 
@@ -318,17 +306,15 @@ class _Level:
         along = np.minimum(((columns + 0.5) / across).astype(int), other.own.shape[1] - 1) + _R
         which = _filled(other.number, other.number >= 0)[there, along]
         from_row, from_column = np.divmod(other.matches[which], other.stride)
-        row = rows + np.rint((from_row - _R - other.targets[0][which]) * down).astype(int)
-        column = columns + np.rint((from_column - _R - other.targets[1][which]) * across).astype(
-            int
-        )
-        place = (
-            (np.clip(row, 0, height - 1) + _R) * self.stride + np.clip(column, 0, width - 1) + _R
-        )
+        row = rows + np.rint((from_row - _R - other.targets[0][which]) * down)
+        column = columns + np.rint((from_column - _R - other.targets[1][which]) * across)
+        row = np.clip(row, 0, height - 1).astype(np.int64) + _R
+        column = np.clip(column, 0, width - 1).astype(np.int64) + _R
+        place = row * self.stride + column
         if not self.valid.ravel()[place].all():
             nearest = _filled(np.arange(self.valid.size).reshape(self.valid.shape), self.valid)
             place = nearest.ravel()[place]
-        self.matches, self.distances = place.astype(np.int64), other.distances[which]
+        self.matches, self.distances = place, other.distances[which]
 
     def compose(self, *, centred: bool = False, sharp: bool = False) -> None:
         """Compose the hole: every pixel is a mean of what the patches over it propose.

@@ -5,76 +5,39 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
-from PIL import (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    ExifTags,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from keras_inpaint.files import check_regular_file, check_target, printable, write_atomically
-from keras_inpaint.photos.formats import FORMATS, SUFFIXES, encode, format_by_suffix
+from keras_inpaint.files import printable
+from keras_inpaint.photos.formats import FORMATS, SUFFIXES, format_by_suffix
 from keras_inpaint.photos.metadata import metadata_of
-from keras_inpaint.photos.orientation import as_stored
-from keras_inpaint.photos.photo import Photo, fit
-from keras_inpaint.photos.png16 import decode as decode_16_bit
+from keras_inpaint.photos.photo import Photo, as_stored, fit
 from keras_inpaint.photos.raster import MODES, WITH_ALPHA, Raster, Transparency
 
-__all__ = ["Photo", "decode_photo", "encode_photo", "output_format", "read_photo", "write_photo"]
-
-# Imported so that Pillow knows these formats, and no other (PostScript, PDF, ...).
-_READERS = (
-    AvifImagePlugin,
-    BmpImagePlugin,
-    GifImagePlugin,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
+Image.init()
 _PILLOW_NAMES = {name: kind for kind, entry in FORMATS.items() for name in entry.pillow}
 _OPENED = [name for name in _PILLOW_NAMES if name in Image.OPEN]  # MPO is opened as JPEG
 
 
-def read_photo(path: str | Path) -> Photo:
-    """Read a photo: JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or the first frame of a GIF.
-
-    AVIF is read where Pillow has it, HEIC where the package `pillow-heif` is installed.
-
-    The content decides on the format, whatever the file is called.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The photo. Its `image` is what a completion network takes.
-
-    Raises:
-        OSError: If the file cannot be reached.
-        ValueError: If it is empty, no photo, damaged, larger than Pillow's limit against
-            decompression bombs (179 million pixels), or of a kind that cannot be kept as it is
-            (32-bit and floating-point pixels, 16-bit CMYK, CIELAB).
-    """
-    path = check_regular_file(path)
-    return decode_photo(path.read_bytes(), path)
-
-
 def decode_photo(data: bytes, name: str | Path = "photo") -> Photo:
-    """Return the photo in the bytes of a file; see `read_photo`.
+    """Return the photo in a file: JPEG, PNG, WebP, TIFF, BMP, AVIF, HEIC or a GIF's first frame.
+
+    AVIF is read where Pillow has it, HEIC where the package `pillow-heif` is installed. The
+    content decides on the format, whatever the file is called.
 
     Args:
         data: The file's bytes.
         name: What messages call it; an ending counts as the file's.
 
+    Returns:
+        The photo. Its `image` is what a completion network takes.
+
     Raises:
-        ValueError: If it is not a photo, damaged, too large, or of a kind that cannot be kept.
+        ValueError: If it is empty, no photo, damaged, larger than Pillow's limit against
+            decompression bombs (179 million pixels), or of a kind that cannot be kept as it is
+            (32-bit and floating-point pixels, 16-bit CMYK, CIELAB).
     """
     path = Path(name)
     if not data:
@@ -89,43 +52,15 @@ def decode_photo(data: bytes, name: str | Path = "photo") -> Photo:
             raise ValueError(
                 f"{printable(path)}: is no {_kinds()}, or its header is damaged"
             ) from error
-        except OSError as error:
-            if error.errno is not None:
-                raise
-            raise ValueError(f"{printable(path)}: cannot be read ({_line(error)})") from error
         except Exception as error:  # decoders of damaged files raise nearly anything
             raise ValueError(f"{printable(path)}: cannot be read ({_line(error)})") from error
-    told = [
+    ignored = (Image.DecompressionBombWarning, ResourceWarning)
+    notes = [
         f"while reading: {_line(warning.message)}"
         for warning in caught
-        if not issubclass(warning.category, Image.DecompressionBombWarning)
-        and not issubclass(warning.category, ResourceWarning)
+        if not issubclass(warning.category, ignored)
     ]
-    return replace(photo, notes=photo.notes + tuple(dict.fromkeys(told)))
-
-
-def write_photo(
-    photo: Photo, path: str | Path, *, format: str | None = None, overwrite: bool = False
-) -> tuple[str, ...]:
-    """Write a photo, whole or not at all.
-
-    Args:
-        photo: What to write.
-        path: The file.
-        format: A key of `FORMATS`. Default: what the file's name means, else the photo's own.
-        overwrite: Whether a file that exists may be replaced.
-
-    Returns:
-        Notes on what the format asked for, a sentence each.
-
-    Raises:
-        OSError: If it cannot be written.
-        ValueError: If the format cannot hold the photo, e.g. transparency in a JPEG.
-    """
-    target = check_target(path, overwrite=overwrite)
-    data, notes = encode_photo(photo, format or output_format(photo, Path(path)), path)
-    write_atomically(target, data, overwrite=overwrite)
-    return notes
+    return replace(photo, notes=photo.notes + tuple(dict.fromkeys(notes)))
 
 
 def encode_photo(
@@ -147,7 +82,7 @@ def encode_photo(
     format = format or photo.format
     try:
         fitting, notes = fit(photo, format)
-        data, more = encode(format, fitting.raster, fitting.metadata)
+        data, more = FORMATS[format].encode(fitting.raster, fitting.metadata)
     except Exception as error:  # encoders of odd metadata raise nearly anything
         raise ValueError(f"{printable(name)}: cannot be written ({_line(error)})") from error
     return data, tuple(notes + more)
@@ -186,7 +121,6 @@ def _decode(data: bytes, path: Path) -> Photo:
         metadata, left_out = metadata_of(image, png)
         notes += left_out
         orientation = _orientation(image)
-        depth = _grey_depth(png)
         frames = 2 if getattr(image, "is_animated", False) else 1
         if image.info.get("bit_depth", 8) > 8:
             notes.append(f"its {image.info['bit_depth']} bits a colour are reduced to 8")
@@ -195,7 +129,7 @@ def _decode(data: bytes, path: Path) -> Photo:
             image.seek(0)
         image.load()
         if mode in ("LA;16", "RGB;16", "RGBA;16"):
-            pixels = decode_16_bit(data, mode)
+            pixels = _decode_16_bit(data, mode)
         else:
             pixels = np.asarray(image)
     palette, transparency = None, image.info.get("transparency")
@@ -203,8 +137,8 @@ def _decode(data: bytes, path: Path) -> Photo:
         palette = _palette(image, pixels if mode == "P" else pixels[..., 0], transparency)
     elif mode in WITH_ALPHA or isinstance(transparency, bytes):
         transparency = None
-    elif depth < 8 and mode == "L" and isinstance(transparency, int):
-        transparency = transparency * 255 // (2**depth - 1)
+    elif png is not None and mode == "L" and isinstance(transparency, int):
+        transparency = transparency * 255 // (2 ** png[24] - 1)  # of grey with 1, 2, 4 or 8 bits
     if mode == "I;16B":
         pixels = pixels.astype(np.uint16)
     if isinstance(image, TiffImageFile):
@@ -242,8 +176,18 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _grey_depth(png: bytes | None) -> int:
-    return png[24] if png is not None and png[25] == 0 else 8
+def _decode_16_bit(data: bytes, mode: str) -> np.ndarray:
+    """Return the uint16 `(height, width, bands)` of a PNG or TIFF that Pillow reduces to 8 bits.
+
+    A TIFF's orientation is already applied. `mode` is what the file's header says.
+    """
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16 or decoded.ndim != 3 or decoded.shape[-1] < 3:
+        raise ValueError("its 16-bit pixels cannot be decoded")
+    bands = {"LA;16": [0, 3], "RGB;16": [2, 1, 0], "RGBA;16": [2, 1, 0, 3]}[mode]
+    if max(bands) >= decoded.shape[-1]:
+        raise ValueError("its 16-bit pixels have no alpha, though its header says so")
+    return np.ascontiguousarray(decoded[..., bands])
 
 
 def _palette(image: Image.Image, used: np.ndarray, transparency: Transparency) -> np.ndarray:

@@ -1,16 +1,25 @@
 """What each file format holds, and how a photo is encoded in it."""
 
 import io
+import struct
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, TiffTags
 from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from keras_inpaint.data.files import photo_suffixes
-from keras_inpaint.photos import png16, tiff
-from keras_inpaint.photos.metadata import Metadata, png_chunks, with_chunks
+from keras_inpaint.photos.metadata import (
+    PNG_SIGNATURE,
+    Metadata,
+    png_chunk,
+    png_chunks,
+    with_chunks,
+)
 from keras_inpaint.photos.raster import Raster
 
 
@@ -21,78 +30,36 @@ class Format:
     Attributes:
         modes: The modes that it stores without a change.
         suffixes: The file names that mean it, the usual one first.
+        pillow: Pillow's names of it.
+        encode: Returns the bytes of a file of stored pixels and metadata, and notes on it.
         orientation: Whether it can say how the photo is turned.
         longest: Most pixels along a side, or None.
-        pillow: Pillow's names of it.
     """
 
     modes: tuple[str, ...]
     suffixes: tuple[str, ...]
-    orientation: bool
-    longest: int | None
     pillow: tuple[str, ...]
+    encode: Callable[[Raster, Metadata], tuple[bytes, list[str]]]
+    orientation: bool = True
+    longest: int | None = None
 
-
-FORMATS = {
-    "JPEG": Format(
-        ("L", "RGB", "CMYK"),
-        (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
-        orientation=True,
-        longest=65500,
-        pillow=("JPEG", "MPO"),
-    ),
-    "PNG": Format(
-        ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "LA;16", "RGB;16", "RGBA;16"),
-        (".png", ".apng"),
-        orientation=True,
-        longest=None,
-        pillow=("PNG",),
-    ),
-    "WEBP": Format(
-        ("RGB", "RGBA"),
-        (".webp",),
-        orientation=True,
-        longest=16383,
-        pillow=("WEBP",),
-    ),
-    "TIFF": Format(
-        ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "RGB;16", "RGBA;16"),
-        (".tif", ".tiff"),
-        orientation=True,
-        longest=None,
-        pillow=("TIFF",),
-    ),
-    "BMP": Format(
-        ("1", "L", "P", "RGB", "RGBA"),
-        (".bmp", ".dib"),
-        orientation=False,
-        longest=None,
-        pillow=("BMP", "DIB"),
-    ),
-    "GIF": Format(
-        ("L", "P"),
-        (".gif",),
-        orientation=False,
-        longest=65535,
-        pillow=("GIF",),
-    ),
-}
-"""Every format by its name."""
-
-_READABLE = photo_suffixes()
-if ".avif" in _READABLE:
-    FORMATS["AVIF"] = Format(("RGB", "RGBA"), (".avif",), True, 65535, ("AVIF",))
-if ".heic" in _READABLE:
-    FORMATS["HEIF"] = Format(("L", "RGB", "RGBA"), (".heic", ".heif"), False, 16384, ("HEIF",))
-
-SUFFIXES = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
-"""The format that a file name's ending means."""
 
 _LOSSLESS_TIFF = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"}
 _BILEVEL_TIFF = {"tiff_ccitt", "group3", "group4"}
+_LOSSY = "written as {} of quality 95 with 4:4:4 colour; the rest changes slightly too"
 _JPEG_SEGMENT = 65500
 _PNG_LEVEL = 3  # of a photo hardly larger than with 6, in less than half the time
 _WEBP_EFFORT = 20
+_ROWS_PER_STRIP = 64
+_UNCOMPRESSED, _ADOBE_DEFLATE = 1, 8
+_HORIZONTAL_DIFFERENCE = 2
+_OFFSETS, _LENGTHS = 273, 279
+_ICC, _XMP = 34675, 700
+_RESOLUTION = (282, 283, 296)
+_GROUPS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+_PNG_COLOUR_TYPE = {"RGB;16": 2, "LA;16": 4, "RGBA;16": 6}
+_BMP_HEADER = 108  # the fourth version, the first with alpha
+_BMP_BIT_FIELDS = 3
 
 
 def format_by_suffix(path: Path) -> str | None:
@@ -107,37 +74,6 @@ def holds(name: str, raster: Raster) -> bool:
     if raster.transparency is None or name == "PNG":
         return True
     return name == "GIF" and isinstance(raster.transparency, int)
-
-
-def encode(name: str, raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
-    """Encode stored pixels, with what the format can carry of the metadata.
-
-    Args:
-        name: A key of `FORMATS`.
-        raster: Pixels in a mode that the format holds.
-        metadata: What to keep.
-
-    Returns:
-        The file's bytes, and notes on how it was written.
-
-    Raises:
-        ValueError: If the photo is too large for the format.
-    """
-    width, height = raster.size
-    longest = FORMATS[name].longest
-    if longest is not None and max(height, width) > longest:
-        raise ValueError(f"{width}x{height} pixels; {name} holds at most {longest} a side")
-    encoder = {
-        "PNG": _png,
-        "TIFF": _tiff,
-        "BMP": _bmp,
-        "GIF": _gif,
-        "WEBP": _webp,
-        "JPEG": _jpeg,
-        "AVIF": _avif,
-        "HEIF": _heif,
-    }
-    return encoder[name](raster, metadata)
 
 
 def _image(raster: Raster) -> Image.Image:
@@ -160,7 +96,7 @@ def _save(image: Image.Image, name: str, **options: object) -> bytes:
 
 
 def _jpeg(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
-    notes = ["written as JPEG of quality 95 with 4:4:4 colour; the rest changes slightly too"]
+    notes = [_LOSSY.format("JPEG")]
     kept = {"exif": metadata.exif, "xmp": metadata.xmp, "comment": metadata.comment}
     for name, value in kept.items():
         if value and len(value) > _JPEG_SEGMENT:
@@ -180,12 +116,12 @@ def _jpeg(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
 
 def _avif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     data = _save_with_blocks(raster, "AVIF", metadata, quality=95, subsampling="4:4:4")
-    return data, ["written as AVIF of quality 95 with 4:4:4 colour; the rest changes slightly too"]
+    return data, [_LOSSY.format("AVIF")]
 
 
 def _heif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     data = _save_with_blocks(raster, "HEIF", metadata, quality=95, chroma=444)
-    return data, ["written as HEIC of quality 95 with 4:4:4 colour; the rest changes slightly too"]
+    return data, [_LOSSY.format("HEIC")]
 
 
 def _webp(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
@@ -203,7 +139,7 @@ def _save_with_blocks(raster: Raster, name: str, metadata: Metadata, **options: 
 
 def _png(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     if raster.mode in ("LA;16", "RGB;16", "RGBA;16"):
-        data = png16.encode_png(raster)
+        data = encode_16_bit_png(raster)
     else:
         transparency = raster.transparency
         data = _save(_image(raster), "PNG", transparency=transparency, compress_level=_PNG_LEVEL)
@@ -232,18 +168,197 @@ def _tiff(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
         notes.append(f"its TIFF compression ({compression}) loses detail: written with deflate")
         compression = "tiff_adobe_deflate"
     if raster.mode in ("RGB;16", "RGBA;16"):
-        return tiff.encode_16_bit(raster, metadata), notes
+        return _tiff_of_16_bits(raster, metadata), notes
     if raster.mode == "I;16B" and compression != "raw":
         raster = replace(raster, mode="I;16", pixels=raster.pixels.astype(np.uint16))
-    return tiff.encode_image(_image(raster), compression, raster.icc, metadata), notes
+    return _tiff_of_image(_image(raster), compression, raster.icc, metadata), notes
+
+
+def _tiff_of_image(
+    image: Image.Image, compression: str, icc: bytes | None, metadata: Metadata
+) -> bytes:
+    """Encode an image with the tags that `metadata` keeps.
+
+    With compression Pillow cannot write the EXIF and GPS directories, so that the strips are
+    taken from what it writes.
+    """
+    stream = io.BytesIO()
+    image.save(stream, "TIFF", compression=compression)
+    data = stream.getvalue()
+    stream.seek(0)
+    with TiffImageFile(stream) as written:
+        layout = dict(written.tag_v2)
+        types = dict(written.tag_v2.tagtype)
+        prefix = written.tag_v2.prefix
+    strips = [
+        data[start : start + length]
+        for start, length in zip(layout[_OFFSETS], layout[_LENGTHS], strict=True)
+    ]
+    for tag in _RESOLUTION:
+        layout.pop(tag, None)
+    return _assembled_tiff(layout, types, strips, _tiff_directory(icc, metadata, prefix))
+
+
+def _tiff_of_16_bits(raster: Raster, metadata: Metadata) -> bytes:
+    """Encode mode `RGB;16` or `RGBA;16`, which Pillow does not write."""
+    height, width, bands = raster.pixels.shape
+    plain = metadata.compression == "raw"
+    strips = []
+    for top in range(0, height, _ROWS_PER_STRIP):
+        part = np.ascontiguousarray(raster.pixels[top : top + _ROWS_PER_STRIP], dtype="<u2")
+        if plain:
+            strips.append(part.tobytes())
+        else:
+            difference = np.diff(part, axis=1, prepend=np.zeros_like(part[:, :1]))
+            strips.append(zlib.compress(difference.tobytes(), 6))
+    layout = {
+        256: width,
+        257: height,
+        258: (16,) * bands,
+        259: _UNCOMPRESSED if plain else _ADOBE_DEFLATE,
+        262: 2,
+        277: bands,
+        278: _ROWS_PER_STRIP,
+        284: 1,
+        339: (1,) * bands,
+    }
+    if not plain:
+        layout[317] = _HORIZONTAL_DIFFERENCE
+    if bands == 4:
+        layout[338] = 2
+    return _assembled_tiff(layout, {}, strips, _tiff_directory(raster.icc, metadata, b"II"))
+
+
+def _assembled_tiff(
+    layout: dict, types: dict, strips: list[bytes], directory: ImageFileDirectory_v2
+) -> bytes:
+    for tag, value in layout.items():
+        if tag in types:
+            directory.tagtype[tag] = types[tag]
+        directory[tag] = value
+    lengths = [len(strip) for strip in strips]
+    starts = np.cumsum([0, *lengths[:-1]])
+    for tag, values in ((_OFFSETS, starts), (_LENGTHS, lengths)):
+        directory.tagtype[tag] = TiffTags.LONG
+        directory[tag] = tuple(int(value) for value in values)
+    stream = io.BytesIO()
+    directory.save(stream)
+    stream.write(b"".join(strips))
+    return stream.getvalue()
+
+
+def _tiff_directory(icc: bytes | None, metadata: Metadata, prefix: bytes) -> ImageFileDirectory_v2:
+    """Return a directory with all that `metadata` keeps and nothing about pixels."""
+    directory = ImageFileDirectory_v2(prefix=prefix)
+    if metadata.tiff is not None:
+        for tag, value in metadata.tiff.items():
+            directory.tagtype[tag] = metadata.tiff.tagtype[tag]
+            directory[tag] = value
+    elif metadata.exif:
+        _add_exif(directory, metadata.exif)
+    directory.pop(_ICC, None)
+    if icc:
+        directory.tagtype[_ICC] = TiffTags.UNDEFINED
+        directory[_ICC] = icc
+    if metadata.xmp and _XMP not in directory:
+        directory.tagtype[_XMP] = TiffTags.BYTE
+        directory[_XMP] = metadata.xmp
+    if metadata.dpi and _RESOLUTION[0] not in directory:
+        directory[282], directory[283] = metadata.dpi
+        directory[296] = 2
+    return directory
+
+
+def _add_exif(directory: ImageFileDirectory_v2, exif_bytes: bytes) -> None:
+    exif = Image.Exif()
+    exif.load(exif_bytes)
+    for tag, value in exif.items():
+        if tag in _GROUPS:
+            directory.tagtype[tag] = TiffTags.LONG
+            directory[tag] = dict(exif.get_ifd(tag))
+        elif tag not in _RESOLUTION:
+            directory[tag] = value
 
 
 def _bmp(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     if raster.mode == "RGBA":
-        return png16.encode_alpha_bmp(raster.pixels, metadata.dpi), []
+        return encode_alpha_bmp(raster.pixels, metadata.dpi), []
     return _save(_image(raster), "BMP", dpi=metadata.dpi), []
 
 
 def _gif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     options = {"transparency": raster.transparency, "comment": metadata.comment}
     return _save(_image(raster), "GIF", optimize=False, **options), []
+
+
+def encode_16_bit_png(raster: Raster) -> bytes:
+    """Encode mode `LA;16`, `RGB;16` or `RGBA;16` as PNG, without metadata.
+
+    Pillow writes none of these, OpenCV no grey with alpha.
+    """
+    width, height = raster.size
+    rows = np.ascontiguousarray(raster.pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
+    difference = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
+    lines = np.pad(difference, ((0, 0), (1, 0)), constant_values=2)  # the filter "up"
+    header = struct.pack(">IIBBBBB", width, height, 16, _PNG_COLOUR_TYPE[raster.mode], 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 3)), (b"IEND", b"")]
+    if raster.transparency is not None:
+        chunks.insert(1, (b"tRNS", struct.pack(">3H", *raster.transparency)))
+    return PNG_SIGNATURE + b"".join(png_chunk(*chunk) for chunk in chunks)
+
+
+def encode_alpha_bmp(rgba: np.ndarray, dpi: tuple[float, float] | None) -> bytes:
+    """Encode uint8 `(height, width, 4)` as a BMP with alpha, which Pillow does not write.
+
+    Args:
+        rgba: The pixels.
+        dpi: Pixels per inch, or None.
+    """
+    height, width = rgba.shape[:2]
+    pixels = np.ascontiguousarray(rgba[::-1, :, [2, 1, 0, 3]])
+    per_metre = [round(value * 39.3701) for value in dpi or (0, 0)]
+    masks = (0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000)
+    sizes = (_BMP_HEADER, width, height, 1, 32, _BMP_BIT_FIELDS, pixels.nbytes)
+    header = struct.pack("<IiiHHIIIIII4I4s48x", *sizes, *per_metre, 0, 0, *masks, b"BGRs")
+    start = 14 + _BMP_HEADER
+    return struct.pack("<2sIII", b"BM", start + pixels.nbytes, 0, start) + header + pixels.tobytes()
+
+
+FORMATS = {
+    "JPEG": Format(
+        ("L", "RGB", "CMYK"),
+        (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+        ("JPEG", "MPO"),
+        _jpeg,
+        longest=65500,
+    ),
+    "PNG": Format(
+        ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "LA;16", "RGB;16", "RGBA;16"),
+        (".png", ".apng"),
+        ("PNG",),
+        _png,
+    ),
+    "WEBP": Format(("RGB", "RGBA"), (".webp",), ("WEBP",), _webp, longest=16383),
+    "TIFF": Format(
+        ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "RGB;16", "RGBA;16"),
+        (".tif", ".tiff"),
+        ("TIFF",),
+        _tiff,
+    ),
+    "BMP": Format(
+        ("1", "L", "P", "RGB", "RGBA"), (".bmp", ".dib"), ("BMP", "DIB"), _bmp, orientation=False
+    ),
+    "GIF": Format(("L", "P"), (".gif",), ("GIF",), _gif, orientation=False, longest=65535),
+}
+"""Every format by its name."""
+
+_READABLE = photo_suffixes()
+if ".avif" in _READABLE:
+    FORMATS["AVIF"] = Format(("RGB", "RGBA"), (".avif",), ("AVIF",), _avif, longest=65535)
+if ".heic" in _READABLE:
+    FORMATS["HEIF"] = Format(
+        ("L", "RGB", "RGBA"), (".heic", ".heif"), ("HEIF",), _heif, orientation=False, longest=16384
+    )
+
+SUFFIXES = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
+"""The format that a file name's ending means."""

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_inpaint.data.hole_values import SOFT, brightest_colour, hole_of, percent, raw_values
-from keras_inpaint.files import check_regular_file, printable
-from keras_inpaint.photos.codec import Photo, decode_photo
-from keras_inpaint.photos.orientation import as_shown
+from keras_inpaint.files import printable
+from keras_inpaint.photos.codec import decode_photo
+from keras_inpaint.photos.photo import Photo, as_shown
 from keras_inpaint.photos.raster import GREY
 
 POLARITIES = ("white", "black")
@@ -74,26 +74,13 @@ class MaskOptions:
             raise ValueError(f"grow must be at least 0, got {self.grow!r}")
 
 
-def read_mask(
-    path: str | Path, photo: Photo, options: MaskOptions | None = None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Read a mask file for a photo; see `decode_mask`.
-
-    Raises:
-        OSError: If the file cannot be reached.
-        ValueError: If it cannot be read, or has another size and is not to be resized.
-    """
-    path = check_regular_file(path)
-    return decode_mask(path.read_bytes(), photo, path, options)
-
-
 def decode_mask(
     data: bytes,
     photo: Photo,
     name: str | Path = "mask",
     options: MaskOptions | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the hole that the bytes of a mask file mean for a photo, before it is grown.
+    """Return the hole that a mask file means for a photo, before it is grown.
 
     Any format and mode that a photo may have, and 32-bit and floating-point ones; colours count
     by their luma, transparent pixels as unpainted, EXIF orientation is applied. What the values
@@ -112,19 +99,18 @@ def decode_mask(
         ValueError: If it cannot be read, or has another size and is not to be resized.
     """
     options = options or MaskOptions()
-    values, colour, notes = _values(data, name, options)
+    values, colour, file_notes = _values(data, name, options)
     name = printable(name)
-    hole, told = hole_of(values, name, polarity=options.polarity, colour=colour)
-    notes = [*(f"{name}: {note}" for note in notes), *told]
+    hole, value_notes = hole_of(values, name, polarity=options.polarity, colour=colour)
+    notes = [*(f"{name}: {note}" for note in file_notes), *value_notes]
     width, height = photo.size
     if hole.shape != (height, width):
         if not options.resize:
             raise ValueError(_other_size(name, hole.shape[::-1], photo))
         if abs(hole.shape[1] * height - hole.shape[0] * width) > 0.01 * hole.shape[0] * width:
             notes.append(f"{name}: has other proportions than the photo and was stretched")
-        hole = cv2.resize(
-            hole.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
-        ).astype(bool)
+        resized = cv2.resize(hole.view(np.uint8), photo.size, interpolation=cv2.INTER_NEAREST_EXACT)
+        hole = resized.astype(bool)
     return hole, tuple(notes)
 
 
@@ -140,20 +126,17 @@ def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
     Raises:
         ValueError: If the photo has no transparency.
     """
+    name = printable(photo.path)
     if photo.alpha is None:
         raise ValueError(
-            f"{printable(photo.path)}: has no alpha channel to take as the mask "
-            f"(mode {photo.raster.mode})"
+            f"{name}: has no alpha channel to take as the mask (mode {photo.raster.mode})"
         )
-    soft = np.count_nonzero((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
-    notes = []
-    if soft:
-        share = percent(soft / photo.alpha.size)
-        notes.append(
-            f"{printable(photo.path)}: {share} of its pixels are half transparent; "
-            "the hole was cut at 50 %"
-        )
-    return photo.alpha < 128, tuple(notes)
+    hole = photo.alpha < 128
+    soft = np.mean((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
+    if not soft:
+        return hole, ()
+    share = percent(soft)
+    return hole, (f"{name}: {share} of its pixels are half transparent; the hole was cut at 50 %",)
 
 
 def dilate(hole: np.ndarray, pixels: int) -> np.ndarray:
@@ -179,30 +162,21 @@ def dilate(hole: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def mask_statistics(hole: np.ndarray) -> Holes:
-    """Count and measure the holes of a mask.
-
-    Args:
-        hole: bool `(height, width)`.
-    """
+    """Count and measure the holes of a mask, bool `(height, width)`."""
     box = _box(hole, 1)
     if box is None:
         return Holes(0, 0, 0.0, 0)
     part = hole[box].astype(np.uint8)
     count = cv2.connectedComponents(part, connectivity=8)[0] - 1
     pixels = int(np.count_nonzero(part))
-    if part.all():
-        depth = max(hole.shape)
-    else:
+    depth = max(hole.shape)
+    if not part.all():
         depth = round(float(cv2.distanceTransform(part, cv2.DIST_C, 3).max()))
     return Holes(count, pixels, pixels / hole.size, depth)
 
 
 def warnings_about(holes: Holes) -> tuple[str, ...]:
-    """Return what a user should know before holes like these are completed, a sentence each.
-
-    Args:
-        holes: As `mask_statistics` gives it.
-    """
+    """Return what a user should know before holes like these are completed, a sentence each."""
     notes = []
     if holes.pixels == 0:
         notes.append("the mask has no hole")
@@ -223,7 +197,7 @@ def _values(
     data: bytes, name: str | Path, options: MaskOptions
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
-    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # told below
+    unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # reported below
     with warnings.catch_warnings(), contextlib.suppress(*unread):
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data)) as image:

@@ -69,24 +69,20 @@ def metadata_of(image: Image.Image, data: bytes | None = None) -> tuple[Metadata
         notes.append("the EXIF thumbnail, which shows the photo before, is not kept")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     tiff = _tiff_tags(image) if isinstance(image, TiffImageFile) else None
-    dpi = info.get("dpi")
+    across, down = map(float, info.get("dpi", (0, 0)))
     if tiff is not None and 282 not in tiff:
-        dpi = None  # Pillow's stand-in
-    if dpi is not None and not (all(0 < float(value) < 1e6 for value in dpi)):
-        dpi = None
+        across = 0  # Pillow's stand-in
     comment = info.get("comment")
-    return (
-        Metadata(
-            exif=exif,
-            xmp=xmp.encode("utf-8", "surrogateescape") if isinstance(xmp, str) else xmp or None,
-            dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
-            comment=comment.encode("utf-8") if isinstance(comment, str) else comment,
-            chunks=_kept_chunks(data) if data is not None else None,
-            tiff=tiff,
-            compression=info.get("compression") if tiff is not None else None,
-        ),
-        notes,
+    metadata = Metadata(
+        exif=exif,
+        xmp=xmp.encode("utf-8", "surrogateescape") if isinstance(xmp, str) else xmp or None,
+        dpi=(across, down) if 0 < across < 1e6 and 0 < down < 1e6 else None,
+        comment=comment.encode("utf-8") if isinstance(comment, str) else comment,
+        chunks=_kept_chunks(data) if data is not None else None,
+        tiff=tiff,
+        compression=info.get("compression") if tiff is not None else None,
     )
+    return metadata, notes
 
 
 def png_chunks(data: bytes) -> Iterator[Chunk]:
@@ -100,36 +96,21 @@ def png_chunks(data: bytes) -> Iterator[Chunk]:
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:
     """Return a PNG chunk's bytes: length, type, content, checksum."""
-    return (
-        struct.pack(">I", len(content))
-        + kind
-        + content
-        + struct.pack(">I", zlib.crc32(kind + content))
-    )
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
 def with_chunks(png: bytes, before: tuple[Chunk, ...], after: tuple[Chunk, ...]) -> bytes:
     """Return a PNG file with chunks put in behind its header and before its end."""
     header = len(PNG_SIGNATURE) + 25
-    end = len(png) - 12
-    return b"".join(
-        [
-            png[:header],
-            *(png_chunk(*chunk) for chunk in before),
-            png[header:end],
-            *(png_chunk(*chunk) for chunk in after),
-            png[end:],
-        ]
-    )
+    first, last = (b"".join(png_chunk(*chunk) for chunk in part) for part in (before, after))
+    return png[:header] + first + png[header:-12] + last + png[-12:]
 
 
 def without_thumbnail(exif: bytes) -> tuple[bytes, bool]:
-    """Return EXIF with its thumbnail wiped and unlinked, and whether there was one.
+    """Return EXIF, with its prefix, whose thumbnail is wiped and unlinked, and if it had one.
 
     All else stays where it is, byte for byte, so that makers' own offsets stay right.
-
-    Args:
-        exif: EXIF with its `Exif` prefix.
     """
     body = bytearray(exif[len(EXIF_PREFIX) :])
     order = {b"II": "<", b"MM": ">"}.get(bytes(body[:2]))
@@ -160,11 +141,11 @@ def without_thumbnail(exif: bytes) -> tuple[bytes, bool]:
 def is_sound(exif: bytes) -> bool:
     """Return whether EXIF can be taken apart and put together again."""
     try:
-        found = Image.Exif()
-        found.load(exif)
+        parsed = Image.Exif()
+        parsed.load(exif)
         for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-            found.get_ifd(group)
-        found.tobytes()
+            parsed.get_ifd(group)
+        parsed.tobytes()
     except Exception:  # damaged EXIF raises nearly anything
         return False
     return True
@@ -186,7 +167,7 @@ def _exif_of(image: Image.Image) -> tuple[bytes | None, bool]:
 def _exif_of_tiff(image: TiffImageFile) -> bytes | None:
     """Return a TIFF's descriptive tags as EXIF, for outputs that are no TIFF."""
     source, exif = image.getexif(), Image.Exif()
-    found = False
+    is_empty = True
     for tag, value in source.items():
         if tag in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
             exif.get_ifd(tag).update(source.get_ifd(tag))
@@ -194,8 +175,8 @@ def _exif_of_tiff(image: TiffImageFile) -> bytes | None:
             exif[tag] = value
         else:
             continue
-        found = True
-    return exif.tobytes() if found else None
+        is_empty = False
+    return None if is_empty else exif.tobytes()
 
 
 def _tiff_tags(image: TiffImageFile) -> ImageFileDirectory_v2:

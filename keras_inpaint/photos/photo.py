@@ -8,8 +8,19 @@ import numpy as np
 
 from keras_inpaint.photos.formats import FORMATS, holds
 from keras_inpaint.photos.metadata import Metadata, is_sound
-from keras_inpaint.photos.orientation import as_shown, as_stored
 from keras_inpaint.photos.raster import GREY, Raster
+
+_SHOW = {
+    1: lambda x: x,
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+    8: lambda x: np.rot90(x, 1),
+}
+_BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,20 +74,31 @@ class Photo:
             ValueError: If the shapes do not fit the photo.
         """
         width, height = self.size
-        if image.shape != (height, width, 3) or image.dtype != np.uint8:
-            raise ValueError(
-                f"Expected a uint8 image of shape {(height, width, 3)}. "
-                f"Received: {image.dtype} {image.shape}"
-            )
-        if hole.shape != (height, width) or hole.dtype != bool:
-            raise ValueError(
-                f"Expected a bool hole of shape {(height, width)}. "
-                f"Received: {hole.dtype} {hole.shape}"
-            )
+        for name, array, dtype, shape in (
+            ("image", image, "uint8", (height, width, 3)),
+            ("hole", hole, "bool", (height, width)),
+        ):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"{name} must be {dtype} {shape}, got {array.dtype} {array.shape}")
         raster = self.raster.filled(
             as_stored(hole, self.orientation), as_stored(image, self.orientation), opaque=opaque
         )
         return replace(self, raster=raster)
+
+
+def as_shown(stored: np.ndarray, orientation: int) -> np.ndarray:
+    """Return an array `(height, width, ...)` the way a viewer shows it, contiguous.
+
+    Args:
+        stored: Its rows as they lie in the file.
+        orientation: EXIF's value, 1 to 8.
+    """
+    return np.ascontiguousarray(_SHOW[orientation](stored))
+
+
+def as_stored(shown: np.ndarray, orientation: int) -> np.ndarray:
+    """Return an array the way it lies in the file; the inverse of `as_shown`."""
+    return np.ascontiguousarray(_SHOW[_BACK[orientation]](shown))
 
 
 def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
@@ -87,10 +109,14 @@ def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
         format: A key of `FORMATS`.
 
     Raises:
-        ValueError: If the photo has transparent pixels and the format holds none.
+        ValueError: If the photo is too large for the format, or has transparent pixels and the
+            format holds none.
     """
     notes, raster, metadata = [], photo.raster, photo.metadata
-    orientation = photo.orientation
+    orientation, longest = photo.orientation, FORMATS[format].longest
+    if longest is not None and max(raster.size) > longest:
+        width, height = raster.size
+        raise ValueError(f"{width}x{height} pixels; {format} holds at most {longest} a side")
     if orientation != 1 and not FORMATS[format].orientation:
         raster = replace(raster, pixels=as_shown(raster.pixels, orientation))
         orientation, metadata = 1, replace(metadata, exif=None, tiff=None)

@@ -5,34 +5,23 @@ A mode is Pillow's name of it, or one of the three that Pillow reduces to 8 bits
 conversion loses, the rest of the photo keeps its stored values.
 """
 
+import io
+import logging
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
+from PIL import Image, ImageCms
 
-from keras_inpaint.photos.cmyk import cmyk_to_rgb, colour_space, rgb_to_cmyk
+logger = logging.getLogger(__name__)
 
 Transparency = int | tuple[int, ...] | bytes | None
 
-MODES = {
-    "1": 1,
-    "L": 1,
-    "LA": 2,
-    "P": 1,
-    "PA": 2,
-    "RGB": 3,
-    "RGBA": 4,
-    "CMYK": 4,
-    "I;16": 1,
-    "I;16B": 1,
-    "LA;16": 2,
-    "RGB;16": 3,
-    "RGBA;16": 4,
-}
-"""Every mode that can be completed, and its number of channels."""
+GREY = ("1", "L", "LA", "I;16", "I;16B", "LA;16")
+MODES = (*GREY, "P", "PA", "RGB", "RGBA", "CMYK", "RGB;16", "RGBA;16")
+"""Every mode that can be completed."""
 
-GREY = {"1", "L", "LA", "I;16", "I;16B", "LA;16"}
 WITH_ALPHA = {"LA", "PA", "RGBA", "LA;16", "RGBA;16"}
 HIGH_BIT_DEPTH = {"I;16", "I;16B", "LA;16", "RGB;16", "RGBA;16"}
 
@@ -51,7 +40,7 @@ class Raster:
     Attributes:
         pixels: `(height, width)` or `(height, width, channels)`; bool for `1`, uint16 for the
             16-bit modes, else uint8.
-        mode: A key of `MODES`.
+        mode: One of `MODES`.
         palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`; it covers every index in use.
         transparency: What the file declares transparent: PNG's tRNS or GIF's index.
         icc: The ICC profile.
@@ -195,12 +184,12 @@ def _nearest(rgb: np.ndarray, palette: np.ndarray, entries: np.ndarray) -> np.nd
     packed = rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     packed, inverse = np.unique(packed, return_inverse=True)
     distinct = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1).astype(np.float32)
-    found = np.empty(len(distinct), np.uint8)
+    nearest = np.empty(len(distinct), np.uint8)
     for start in range(0, len(distinct), 1 << 16):
         part = slice(start, start + (1 << 16))
         distance = (colours**2).sum(1) - 2 * distinct[part] @ colours.T
-        found[part] = entries[distance.argmin(1)]
-    return found[inverse]
+        nearest[part] = entries[distance.argmin(1)]
+    return nearest[inverse]
 
 
 def _step_off(colours: np.ndarray, key: Transparency) -> None:
@@ -213,3 +202,54 @@ def _step_off(colours: np.ndarray, key: Transparency) -> None:
     last = colours if colours.ndim == 1 else colours[:, -1]
     value = int(np.ravel(np.asarray(key))[-1])
     last[equal] = value - 1 if value else 1
+
+
+def colour_space(icc: bytes | None) -> str | None:
+    """Return what an ICC profile describes, such as `RGB`, `GRAY` or `CMYK`; None without one."""
+    if not icc or len(icc) < 128:
+        return None
+    return icc[16:20].decode("latin-1").strip()
+
+
+def cmyk_to_rgb(inks: np.ndarray, icc: bytes | None) -> np.ndarray:
+    """Return the 8-bit RGB of CMYK values.
+
+    Args:
+        inks: uint8 `(..., 4)`, 255 is full ink.
+        icc: The photo's profile. With a CMYK profile the colours are those of the profile,
+            in sRGB; without one they are Pillow's plain formula.
+
+    Returns:
+        uint8 `(..., 3)` in [0, 255].
+    """
+    return _convert(inks, "CMYK", "RGB", icc)
+
+
+def rgb_to_cmyk(rgb: np.ndarray, icc: bytes | None) -> np.ndarray:
+    """Return CMYK values of 8-bit RGB; the way back of `cmyk_to_rgb`, with the same `icc`."""
+    return _convert(rgb, "RGB", "CMYK", icc)
+
+
+def _convert(values: np.ndarray, source: str, target: str, icc: bytes | None) -> np.ndarray:
+    flat = np.ascontiguousarray(values, dtype=np.uint8).reshape(-1, values.shape[-1])
+    if not len(flat):
+        return np.zeros((*values.shape[:-1], len(target)), np.uint8)
+    strip = Image.frombytes(source, (len(flat), 1), flat.tobytes())
+    transform = _transform(source, target, icc) if icc and colour_space(icc) == "CMYK" else None
+    converted = strip.convert(target) if transform is None else transform.apply(strip)
+    return np.asarray(converted).reshape(*values.shape[:-1], len(target))
+
+
+def _transform(source: str, target: str, icc: bytes) -> ImageCms.ImageCmsTransform | None:
+    try:
+        profiles = [ImageCms.getOpenProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")]
+        return ImageCms.buildTransform(
+            *(profiles if source == "CMYK" else reversed(profiles)),
+            source,
+            target,
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        logger.warning("The photo's CMYK profile cannot be used (%s); plain CMYK instead", error)
+        return None

@@ -21,7 +21,7 @@ from starlette.staticfiles import StaticFiles
 import keras_inpaint
 from keras_inpaint.batch.completing import MaskOptions
 from keras_inpaint.data import sample
-from keras_inpaint.inference.blend_methods import AUTO, USUAL
+from keras_inpaint.inference import AUTO, USUAL
 from keras_inpaint.serving.completing import (
     MEDIA_TYPES,
     check_size,

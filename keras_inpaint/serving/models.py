@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_inpaint import presets
-from keras_inpaint.inference.blend_methods import AUTO
+from keras_inpaint.inference import AUTO
 from keras_inpaint.inference.inpainter import Inpainter
 from keras_inpaint.inference.runtime import Runtime, load_runtime
 from keras_inpaint.presets import PRESETS

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_inpaint.batch.completing import MaskOptions, complete_file
+from keras_inpaint.batch.files import complete_folder, complete_photo
 
 
 class MeanColour:
@@ -61,6 +62,20 @@ def test_grow_polarity_and_resize(folder, photo):
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (18, 41, 28, 61)
     assert done.holes.pixels == 24 * 34 - 4 * 3
+
+
+def test_keywords_change_fields_of_the_options(folder):
+    hole = np.asarray(Image.open(folder / "mask.png"))
+    Image.fromarray(~hole).save(folder / "black.png")
+    photo, mask, fill = folder / "photo.png", folder / "black.png", MeanColour.fill
+    options = MaskOptions(polarity="black", grow=9)
+    done = complete_photo(photo, mask, folder / "a.png", fill, options=options, grow=2)
+    expected = complete_photo(photo, mask, folder / "b.png", fill, polarity="black", grow=2)
+    assert done.holes == expected.holes and done.holes.pixels == 24 * 34 - 4 * 3
+    report = complete_folder([photo], mask, folder / "out", fill, options=options, grow=0)
+    assert report.files[0].hole_share == round(600 / (96 * 120), 6)
+    with pytest.raises(TypeError, match="blend: settings are the Inpainter's own"):
+        complete_photo(photo, mask, folder / "c.png", fill, blend="none")
 
 
 def test_the_hole_in_the_alpha_channel_becomes_opaque(folder, photo):
@@ -144,7 +159,7 @@ def test_pages_are_not_lost_in_place(folder, photo):
 
 
 def test_a_wrong_answer_of_the_inpainter_is_an_error(folder):
-    with pytest.raises(ValueError, match="Expected a uint8 image"):
+    with pytest.raises(ValueError, match="image must be uint8"):
         complete_file(
             folder / "photo.png",
             folder / "mask.png",

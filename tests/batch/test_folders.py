@@ -189,6 +189,23 @@ def test_an_interruption_stops_every_process_and_leaves_nothing(folder, deaf):
     assert list((folder / "out").iterdir()) == []
 
 
+def test_processes_end_soon_after_their_parent_was_killed(folder):
+    for number in range(6):
+        add(folder, f"p{number}.png")
+    script = textwrap.dedent(SCRIPT).format(deaf=False).replace("sleep(60)", "sleep(1)")
+    (folder / "script.py").write_text(script)
+    with subprocess.Popen(
+        [sys.executable, "script.py"], cwd=folder, stdout=subprocess.PIPE, text=True
+    ) as run_by_user:
+        pids = [int(run_by_user.stdout.readline()) for _ in range(2)]
+        run_by_user.kill()
+    deadline = time.monotonic() + 20
+    while any(os.path.exists(f"/proc/{pid}/exe") for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert 2 <= len(list((folder / "out").glob("p*.png"))) < 6  # what was begun is finished
+
+
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder, fake):
     add(folder, "a.png")
     report = FolderReport([])

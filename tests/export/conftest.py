@@ -63,7 +63,7 @@ def blended():
     """A function that blends what was generated into what it was generated for, by Poisson."""
     import cv2
 
-    from keras_inpaint.inference.laplace import solve_laplace
+    from keras_inpaint.inference.blending import solve_laplace
 
     def blend(generated, image, mask):
         hole = mask[..., 0] > 0

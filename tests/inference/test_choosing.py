@@ -3,7 +3,7 @@ import pytest
 
 import keras_inpaint as ki
 from keras_inpaint.inference import choosing
-from keras_inpaint.inference.choosing import Candidate, choose, hole_width, plausible_scales
+from keras_inpaint.inference.choosing import Candidate, choose, plausible_scales
 from keras_inpaint.inference.runtime import Runtime
 from keras_inpaint.networks.receptive_field import ReceptiveField
 from keras_inpaint.presets.cards import TrainedOn
@@ -157,13 +157,6 @@ def test_holes_without_room_beside_them(photo, place):
     mask[place] = True
     candidates = [Candidate("a", Knowing(photo), FACES), Candidate("b", Knowing(photo), ANY)]
     assert only(choose(candidates, small, mask)).candidate in candidates
-
-
-def test_width_of_a_hole():
-    own = np.zeros((50, 200), bool)
-    own[10:40] = True
-    assert hole_width(own) == 30
-    assert hole_width(np.ones((9, 9), bool)) == 10
 
 
 def test_the_inpainter_completes_with_what_was_chosen(photo, hole):

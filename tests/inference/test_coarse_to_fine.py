@@ -60,7 +60,7 @@ def test_wide_holes_are_filled_and_narrow_ones_left():
     damaged = image.copy()
     damaged[mask] = 0
     filled = damaged.copy()
-    left = fill_coarse_to_fine(_NearestKnown(), filled, mask, 640 * 640, 151)
+    left = fill_coarse_to_fine(_NearestKnown(), filled, mask, 640 * 640)
     np.testing.assert_array_equal(np.flatnonzero(left.any(0))[[0, -1]], [800, 839])
     np.testing.assert_array_equal(filled[~mask], image[~mask])
     np.testing.assert_array_equal(filled[left], damaged[left])
@@ -74,11 +74,11 @@ def test_colours_do_not_drift_towards_the_middle():
     mask = _square(900, 600)
     filled = image.copy()
     filled[mask] = 0
-    fill_coarse_to_fine(_NearestKnown(), filled, mask, 640 * 640, 151)
+    fill_coarse_to_fine(_NearestKnown(), filled, mask, 640 * 640)
     assert np.abs(filled[440:460, 440:460].astype(int) - 200).max() <= 16
 
 
 def test_nothing_but_hole():
     image = np.zeros((400, 500, 3), np.uint8)
-    left = fill_coarse_to_fine(_NearestKnown(), image, np.ones((400, 500), bool), 640 * 640, 151)
+    left = fill_coarse_to_fine(_NearestKnown(), image, np.ones((400, 500), bool), 640 * 640)
     assert not left.any()

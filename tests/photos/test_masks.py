@@ -3,15 +3,15 @@ import pytest
 from PIL import ExifTags, Image
 from scipy import ndimage
 
-from keras_inpaint.photos.codec import read_photo
 from keras_inpaint.photos.masks import (
     MaskOptions,
     alpha_mask,
     dilate,
     mask_statistics,
-    read_mask,
     warnings_about,
 )
+
+from .photo_files import read_mask, read_photo
 
 
 @pytest.fixture

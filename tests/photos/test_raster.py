@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 from skimage.color import lab2rgb, rgb2lab
 
-from keras_inpaint.photos.cmyk import cmyk_to_rgb, colour_space, rgb_to_cmyk
-from keras_inpaint.photos.codec import read_photo, write_photo
+from keras_inpaint.photos.raster import cmyk_to_rgb, colour_space, rgb_to_cmyk
+
+from .photo_files import read_photo, write_photo
 
 
 def _table(inputs, outputs, grid, nodes):
