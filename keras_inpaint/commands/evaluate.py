@@ -126,12 +126,12 @@ def command(
     in the package that are not trained on. The same photos, holes and network give the same
     figures.
     """
-    from keras_inpaint.evaluation.extras import matplotlib, scikit_image
+    from keras_inpaint.evaluation.metrics import required
     from keras_inpaint.files import check_target
 
-    scikit_image("metrics")
+    required("skimage.metrics")
     if html_file:
-        matplotlib()
+        required("matplotlib.figure")
     for file in filter(None, (json_file, html_file)):
         check_target(file, overwrite=True)
 
@@ -214,12 +214,11 @@ def _show(report: Any) -> None:
 
     from rich.console import Console
 
-    from keras_inpaint.evaluation.table import area_table, feature_table, headline, summary_table
+    from keras_inpaint.evaluation.table import headline, tables, terminal_table
 
     console = Console(width=None if sys.stdout.isatty() else 100)
-    for table in (summary_table(report), area_table(report), feature_table(report)):
-        if table is not None:
-            console.print(table)
+    for table in tables(report):
+        console.print(terminal_table(table))
     for line in headline(report):
         click.echo(line)
     if report.skipped:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from keras_inpaint.evaluation.extras import scikit_image
+from keras_inpaint.evaluation.metrics import required
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -50,9 +50,8 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Source: S. B. Damelin, N. S. Hoang, "On surface completion and image inpainting by biharmonic
     functions", Int. J. Math. Math. Sci. 2018, https://doi.org/10.1155/2018/3950312
     """
-    smooth = scikit_image("restoration").inpaint_biharmonic(
-        _blanked(image, mask) / 255.0, mask, channel_axis=-1
-    )
+    restoration, known = required("skimage.restoration"), _blanked(image, mask) / 255.0
+    smooth = restoration.inpaint_biharmonic(known, mask, channel_axis=-1)
     completed = image.copy()
     completed[mask] = np.clip(np.rint(smooth[mask] * 255), 0, 255).astype(np.uint8)
     return completed

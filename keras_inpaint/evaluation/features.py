@@ -6,7 +6,7 @@ network, the same number of photos and the same size.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,51 @@ def load_features(model: str | os.PathLike[str] | Any) -> Features:
             f"got {given}"
         )
     return Features(model)
+
+
+class FeatureDistances:
+    """Distances of completed photos from the original ones, gathered photo by photo.
+
+    Args:
+        extract: What gives the features of a photo.
+    """
+
+    def __init__(self, extract: Features) -> None:
+        self._extract = extract
+        self._originals: list[np.ndarray] = []
+        self._completed: dict[str, list[np.ndarray]] = {}
+        self._perceptual: dict[str, list[float]] = {}
+
+    def add(
+        self, original: np.ndarray, completed: Mapping[str, np.ndarray], mask: np.ndarray
+    ) -> None:
+        """Take a photo, uint8 `(height, width, 3)`, its completions by method, and its hole."""
+        features, maps = self._extract(original)
+        self._originals.append(features)
+        for name, photo in completed.items():
+            features, own_maps = self._extract(photo)
+            self._completed.setdefault(name, []).append(features)
+            if maps:
+                distance = perceptual_distance(maps, own_maps, mask)
+                self._perceptual.setdefault(name, []).append(distance)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers of photos and features, and each method's distances.
+
+        Raises:
+            ValueError: If there are fewer than two photos.
+        """
+        originals = np.stack(self._originals)
+        methods = {}
+        for name, rows in self._completed.items():
+            completed = np.stack(rows)
+            methods[name] = {
+                "fid": frechet_distance(originals, completed),
+                "kid": kernel_distance(originals, completed),
+            }
+            if name in self._perceptual:
+                methods[name]["perceptual"] = float(np.mean(self._perceptual[name]))
+        return {"photos": len(originals), "features": originals.shape[1], "methods": methods}
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:

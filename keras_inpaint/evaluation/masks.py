@@ -6,7 +6,7 @@ depends on the seed and on `i` alone, not on how many there are.
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,7 @@ from keras_inpaint.data.mask_specs import (
     default_rectangle_sides,
     parse_mask_spec,
 )
-from keras_inpaint.evaluation.geometry import square
+from keras_inpaint.evaluation.photo_set import square
 
 
 class FixedMasks(Sequence[np.ndarray]):
@@ -69,9 +69,6 @@ class FixedMasks(Sequence[np.ndarray]):
             return read_square_mask(self._files[index % len(self._files)], self.size)
         rng = np.random.default_rng([self.seed, index])
         return _drawn(self._kinds[rng.integers(len(self._kinds))], self.size, rng)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[index] for index in range(self.count))
 
     def file_of(self, index: int) -> str | None:
         """Return the name of the mask file, relative to its folder; None for drawn masks."""

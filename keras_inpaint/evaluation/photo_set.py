@@ -20,7 +20,6 @@ from keras_inpaint.data import sample
 from keras_inpaint.data.files import find_photos, parse_source
 from keras_inpaint.data.groups import split_names
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
-from keras_inpaint.evaluation.geometry import square
 
 logger = logging.getLogger(__name__)
 
@@ -165,6 +164,27 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
     return image.convert("RGB")
+
+
+def square(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    """Resize the shortest side to `size`, keep the aspect, and cut out the centre.
+
+    Args:
+        image: The picture.
+        size: Int, side of the result in px.
+        resampling: Pillow's filter; it smooths where it reduces, but for `NEAREST`.
+
+    Returns:
+        A picture of `size` by `size` px.
+    """
+    width, height = image.size
+    shortest = min(width, height)
+    width = (width * size * 2 + shortest) // (2 * shortest)
+    height = (height * size * 2 + shortest) // (2 * shortest)
+    if (width, height) != image.size:
+        image = image.resize((width, height), resampling)
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.crop((left, top, left + size, top + size))
 
 
 def _from_folder(folder: Path) -> PhotoSet:
