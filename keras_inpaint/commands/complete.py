@@ -214,12 +214,11 @@ def _many(
     from rich.console import Console
 
     from keras_inpaint.batch.folders import FolderReport, complete_folder, write_report
-    from keras_inpaint.commands.complete_progress import Bar, Lines
+    from keras_inpaint.commands.progress import FolderProgress
     from keras_inpaint.files import printable
 
     report = FolderReport([])
-    console = Console(stderr=True)
-    follow = Bar(console) if console.is_terminal else Lines()
+    follow = FolderProgress(Console(stderr=True))
     try:
         with follow:
             complete_folder(photos, masks, out, load, report=report, on_file=follow.file, **how)
