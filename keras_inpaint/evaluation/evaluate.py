@@ -177,15 +177,12 @@ def evaluate(
 
 
 def enlarged(image: np.ndarray, mask: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a photo and its hole drawn up by an integer.
+    """Return a photo and its hole drawn up by an integer, the photo by cubic interpolation.
 
     Args:
         image: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`.
         times: Int, 1 or more.
-
-    Returns:
-        Both, with sides of so many times; the photo by cubic interpolation.
     """
     if times == 1:
         return image, mask

@@ -83,13 +83,10 @@ class FixedMasks(Sequence[np.ndarray]):
 
 
 def mask_hash(mask: np.ndarray) -> str:
-    """Return 16 hexadecimal digits of the SHA-256 of a mask.
+    """Return 16 hexadecimal digits of a mask's SHA-256.
 
-    Args:
-        mask: Bool `(height, width)`.
-
-    Returns:
-        The hash of `HEIGHTxWIDTH:` and the mask, row by row, a byte a pixel, 1 in the hole.
+    It is that of `HEIGHTxWIDTH:` and the bool mask `(height, width)`, row by row, a byte a pixel, 1
+    in the hole.
     """
     height, width = mask.shape
     pixels = np.ascontiguousarray(mask, np.uint8).tobytes()

@@ -100,15 +100,14 @@ def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> di
 
 
 def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
-    """Return how much texture there is: the mean absolute gradient of the brightness in the hole.
+    """Return the mean absolute gradient of the brightness in the hole: how much texture it has.
 
     Args:
         photo: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`, True in the hole.
 
     Returns:
-        The mean over the hole of the absolute differences to the pixels to the left and above,
-        in 8-bit values.
+        In 8-bit values, the differences to the pixels to the left and above.
     """
     grey = photo.mean(axis=-1)
     right = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))
