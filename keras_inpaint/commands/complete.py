@@ -47,12 +47,9 @@ _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
-    show_default=True,
     help="Several photos: processes; each loads the model and takes its share of the processor.",
 )
-@click.option(
-    "--recursive/--no-recursive", default=True, show_default=True, help="Folder: look inside too."
-)
+@click.option("--recursive/--no-recursive", default=True, help="Folder: look inside too.")
 @click.option("--resume", is_flag=True, help="Skip outputs that are newer than photo and mask.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist, the photo included.")
 @click.option("--report", type=_PATH, metavar="FILE", help="Several photos: write a JSON report.")

@@ -31,7 +31,6 @@ _CONTRIB = ("fsr", "shift-map")
 @click.option(
     "--masks",
     default="center:40",
-    show_default=True,
     metavar="SPEC",
     help=f"The holes: {GRAMMAR} (white is the hole). Of several a photo gets one.",
 )
@@ -39,21 +38,18 @@ _CONTRIB = ("fsr", "shift-map")
     "--size",
     type=click.IntRange(16),
     default=160,
-    show_default=True,
     help="Side in px of the square that is cut out of each photo.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
-    show_default=True,
     help="Seed of the holes and of the confidence intervals.",
 )
 @click.option(
     "--enlarge",
     type=click.IntRange(1, 8),
     default=1,
-    show_default=True,
     help="Draw each photo, and its hole, up so many times: the same photo at another scale.",
 )
 @click.option(
@@ -83,9 +79,7 @@ _CONTRIB = ("fsr", "shift-map")
     help="Measure only the photos that a training held out: the folder of the run, or its "
     "--held-out, with its --seed as --split-seed.",
 )
-@click.option(
-    "--split-seed", type=int, default=0, show_default=True, help="The seed of that training."
-)
+@click.option("--split-seed", type=int, default=0, help="The seed of that training.")
 @click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
 @network_options
 @click.option(
