@@ -28,7 +28,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["auto", *PROJECTS, *PUBLISHED]),
     metavar="PROJECT|NAME",
     default="auto",
-    show_default=True,
     help=f"The project that wrote FILE: {', '.join(PROJECTS)}; auto looks into it. Or, "
     f"without FILE, weights to fetch from where their project publishes them: "
     f"{', '.join(PUBLISHED)}.",
@@ -57,7 +56,7 @@ def command(
     from rich.progress import DownloadColumn
 
     from keras_inpaint.commands.progress import counted
-    from keras_inpaint.exporting.model_card import CARD_NAME
+    from keras_inpaint.exporting.network import CARD_NAME
     from keras_inpaint.files import check_target, replacing
     from keras_inpaint.networks.converters.convert import convert_weights
     from keras_inpaint.networks.weights import write_network
