@@ -48,11 +48,9 @@ class _LazyGroup(click.Group):
     epilog="Example: keras-inpaint complete photo.jpg --mask mask.png -o out.jpg",
 )
 @click.version_option(keras_inpaint.__version__, package_name="keras-inpaint")
-@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
+def cli() -> None:
     """Complete the holes of photos with GLCIC networks: train, use, measure, export, serve."""
-    ctx.obj = {"debug": debug}
 
 
 def main(args: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.choosing_options import completing_options, loader
+from keras_inpaint.files import check_target, printable
 from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def command(
         return
     if out in _STANDARD_OUTPUT:
         raise click.BadParameter("only one photo can be written there.", param_hint="--out")
-    _check_report(report)
+    if report is not None:
+        check_target(report, overwrite=True)
     settings = {
         "photos": str(photos[0]) if len(photos) == 1 else [str(photo) for photo in photos],
         "mask": mask,
@@ -122,13 +124,6 @@ def command(
     ctx.exit(1 if found.failed else 0)
 
 
-def _check_report(report: Path | None) -> None:
-    from keras_inpaint.files import check_target
-
-    if report is not None:
-        check_target(report, overwrite=True)
-
-
 def _one(
     photo: Path,
     mask: str,
@@ -143,7 +138,6 @@ def _one(
 
     from keras_inpaint.batch.completing import complete_file
     from keras_inpaint.batch.folders import is_done
-    from keras_inpaint.files import printable
 
     with ExitStack() as stack:
         piped = out in _STANDARD_OUTPUT
@@ -212,7 +206,6 @@ def _many(
 
     from keras_inpaint.batch.folders import FolderReport, complete_folder, write_report
     from keras_inpaint.commands.progress import FolderProgress
-    from keras_inpaint.files import printable
 
     report = FolderReport([])
     follow = FolderProgress(Console(stderr=True))

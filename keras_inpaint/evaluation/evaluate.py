@@ -18,7 +18,7 @@ from keras_inpaint.evaluation.baselines import (
     Completer,
     check_baseline,
 )
-from keras_inpaint.evaluation.features import FeatureDistances, load_features
+from keras_inpaint.evaluation.features import FeatureDistances, Features
 from keras_inpaint.evaluation.html import PageReport
 from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import measure
@@ -129,7 +129,7 @@ def evaluate(
     methods = {**networks, **{name: BASELINES[name] for name in names}}
     if not methods:
         raise ValueError("there is nothing to measure: no model and no baselines")
-    distances = FeatureDistances(load_features(features)) if features is not None else None
+    distances = FeatureDistances(Features(features)) if features is not None else None
 
     digest = hashlib.sha256()
     measured, kept, skipped = [], [], {}
