@@ -1,6 +1,8 @@
 """Package metadata; tool settings live in ``pyproject.toml``."""
 
+import atexit
 import re
+import tempfile
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -42,6 +44,10 @@ TEST_ALL = [
 ]
 TEST_WEB = ["playwright>=1.65"]  # drives the chromium that is installed already
 
+# What an earlier build left in `build/` would go into the wheel: each has a folder of its own.
+BUILD = tempfile.TemporaryDirectory(prefix="keras-inpaint-")
+atexit.register(BUILD.cleanup)
+
 setup(
     name="keras-inpaint",
     version=VERSION,
@@ -51,6 +57,7 @@ setup(
     license="Apache-2.0 AND CC-BY-SA-4.0",  # the latter: the weights of scenes
     license_files=["LICENSE"],
     python_requires=">=3.11,<3.14",
+    options={"build": {"build_base": BUILD.name}},
     packages=find_packages(include=["keras_inpaint", "keras_inpaint.*"]),
     include_package_data=True,
     package_data={

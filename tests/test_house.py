@@ -1,6 +1,7 @@
 """Who may import whom, what importing costs, and what the wheel holds."""
 
 import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -104,9 +105,16 @@ def test_no_assert_in_the_library():
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     import zipfile
 
-    project = ROOT.parent
-    if not (project / "setup.py").exists():
+    checkout, project = ROOT.parent, tmp_path / "project"
+    if not (checkout / "setup.py").exists():
         pytest.skip("not a checkout")
+    project.mkdir()
+    for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(checkout / name, project)
+    shutil.copytree(ROOT, project / "keras_inpaint")
+    stale = project / "build" / "lib" / "keras_inpaint" / "stale.py"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("left by an earlier build")
     command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(project)]
     run = subprocess.run(command, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
@@ -114,6 +122,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     with zipfile.ZipFile(wheel) as file:
         tops = {name.split("/")[0] for name in file.namelist()}
         assert "keras_inpaint/py.typed" in file.namelist()
+        assert "keras_inpaint/stale.py" not in file.namelist()
         page = {"index.html", "icon.svg", "example.png", "css/base.css", "js/main.js"}
         assert {f"keras_inpaint/page/{name}" for name in page} <= set(file.namelist())
     assert {t for t in tops if not t.endswith(".dist-info")} == {"keras_inpaint"}

@@ -40,15 +40,17 @@ class _LazyGroup(click.Group):
 
 @click.group(
     cls=_LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
     epilog="Example: keras-inpaint complete photo.jpg --mask mask.png -o out.jpg",
 )
 @click.version_option(keras_inpaint.__version__, package_name="keras-inpaint")
-@click.option("--debug", is_flag=True, help="Show the traceback of a failure.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
+def cli() -> None:
     """Complete the holes of photos with GLCIC networks: train, use, measure, export, serve."""
-    ctx.obj = {"debug": debug}
 
 
 def main(args: list[str] | None = None) -> None:
@@ -66,31 +68,29 @@ def main(args: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
-    except (OSError, ValueError, RuntimeError, MemoryError) as error:
+    except Exception as error:
         if "--debug" in arguments:
             raise
-        click.echo(f"Error: {describe(error)}", err=True)
-        sys.exit(1)
-    except ModuleNotFoundError as error:
-        if "--debug" in arguments:
-            raise
-        click.echo(f"Error: {missing_module(error)}", err=True)
-        sys.exit(1)
-    except Exception as error:  # a fault of ours, or of a library: short, but it can be found
-        if "--debug" in arguments:
-            raise
-        first = describe(error).strip().partition("\n")[0]
-        click.echo(
-            f"Error: {type(error).__name__}: {first} (run again with --debug before the "
-            "command's name to see where)",
-            err=True,
-        )
+        click.echo(f"Error: {failure(error)}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def missing_module(error: ModuleNotFoundError) -> str:
-    """Return one line on a module that is missing, with the setting of Keras that asks for it."""
+def failure(error: Exception) -> str:
+    """Return one line that says what failed, and how to find out more where we do not know."""
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_module(error)
+    if isinstance(error, OSError | ValueError | RuntimeError | MemoryError):
+        return describe(error)
+    first = describe(error).strip().partition("\n")[0]
+    return (
+        f"{type(error).__name__}: {first} (run again with --debug before the command's name to "
+        "see where)"
+    )
+
+
+def _missing_module(error: ModuleNotFoundError) -> str:
+    """Return what is missing, with the setting of Keras that asks for it."""
     module = (error.name or "").partition(".")[0]
     if module in ("jax", "torch", "openvino"):
         where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "keras.json"

@@ -37,10 +37,11 @@ def command(
     run: Path, name: str, notes: Path, evaluations: tuple[Path, ...], out: Path | None
 ) -> None:
     """Put the network of the folder RUN into the package as the weights of preset NAME."""
+    from keras_inpaint.exporting.network import read_card
     from keras_inpaint.presets import preset_named
 
     preset = preset_named(name)
-    folder = bundle(run, name, _object(notes), [_object(file) for file in evaluations], out)
+    folder = bundle(run, name, read_card(notes), [read_card(file) for file in evaluations], out)
     for file in sorted(folder.iterdir()):
         click.echo(f"{file.stat().st_size:>10,} bytes  {file}")
     if preset.expected is None:
@@ -132,9 +133,10 @@ def _check_same(figures: list[dict[str, Any]], files: dict[str, dict[str, Any]])
 
 def _of_run(run: Path) -> dict[str, Any]:
     """Return the run's configuration, and its held-out figures step by step."""
+    from keras_inpaint.exporting.network import read_card
     from keras_inpaint.presets import PRESETS
 
-    found = _object(run / "config.json")
+    found = read_card(run / "config.json")
     curve = []
     metrics = run / "metrics.csv"
     if metrics.is_file():
@@ -152,16 +154,6 @@ def _of_run(run: Path) -> dict[str, Any]:
             private.add("init")
         kept["config"] = {k: v for k, v in kept["config"].items() if k not in private}
     return {**kept, "photos": data, "held_out_psnr": curve}
-
-
-def _object(file: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} holds no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{file} holds no JSON object")
-    return content
 
 
 if __name__ == "__main__":

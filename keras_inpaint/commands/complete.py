@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from keras_inpaint.commands.choosing_options import completing_options, loader
+from keras_inpaint.files import check_target, printable
 from keras_inpaint.processors import processors
 
 if TYPE_CHECKING:
@@ -47,12 +48,9 @@ _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
-    show_default=True,
     help="Several photos: processes; each loads the model and takes its share of the processor.",
 )
-@click.option(
-    "--recursive/--no-recursive", default=True, show_default=True, help="Folder: look inside too."
-)
+@click.option("--recursive/--no-recursive", default=True, help="Folder: look inside too.")
 @click.option("--resume", is_flag=True, help="Skip outputs that are newer than photo and mask.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist, the photo included.")
 @click.option("--report", type=_PATH, metavar="FILE", help="Several photos: write a JSON report.")
@@ -98,7 +96,8 @@ def command(
         return
     if out in _STANDARD_OUTPUT:
         raise click.BadParameter("only one photo can be written there.", param_hint="--out")
-    _check_report(report)
+    if report is not None:
+        check_target(report, overwrite=True)
     settings = {
         "photos": str(photos[0]) if len(photos) == 1 else [str(photo) for photo in photos],
         "mask": mask,
@@ -125,13 +124,6 @@ def command(
     ctx.exit(1 if found.failed else 0)
 
 
-def _check_report(report: Path | None) -> None:
-    from keras_inpaint.files import check_target
-
-    if report is not None:
-        check_target(report, overwrite=True)
-
-
 def _one(
     photo: Path,
     mask: str,
@@ -146,7 +138,6 @@ def _one(
 
     from keras_inpaint.batch.completing import complete_file
     from keras_inpaint.batch.folders import is_done
-    from keras_inpaint.files import printable
 
     with ExitStack() as stack:
         piped = out in _STANDARD_OUTPUT
@@ -214,12 +205,10 @@ def _many(
     from rich.console import Console
 
     from keras_inpaint.batch.folders import FolderReport, complete_folder, write_report
-    from keras_inpaint.commands.complete_progress import Bar, Lines
-    from keras_inpaint.files import printable
+    from keras_inpaint.commands.progress import FolderProgress
 
     report = FolderReport([])
-    console = Console(stderr=True)
-    follow = Bar(console) if console.is_terminal else Lines()
+    follow = FolderProgress(Console(stderr=True))
     try:
         with follow:
             complete_folder(photos, masks, out, load, report=report, on_file=follow.file, **how)

@@ -28,7 +28,6 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["auto", *PROJECTS, *PUBLISHED]),
     metavar="PROJECT|NAME",
     default="auto",
-    show_default=True,
     help=f"The project that wrote FILE: {', '.join(PROJECTS)}; auto looks into it. Or, "
     f"without FILE, weights to fetch from where their project publishes them: "
     f"{', '.join(PUBLISHED)}.",
@@ -54,10 +53,10 @@ def command(
     _check_usage(file, out, source, config, accept_licence)
     import json
 
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress
+    from rich.progress import DownloadColumn
 
-    from keras_inpaint.exporting.model_card import CARD_NAME
+    from keras_inpaint.commands.progress import counted
+    from keras_inpaint.exporting.network import CARD_NAME
     from keras_inpaint.files import check_target, replacing
     from keras_inpaint.networks.converters.convert import convert_weights
     from keras_inpaint.networks.weights import write_network
@@ -69,19 +68,15 @@ def command(
         if file is not None:
             network, card = convert_weights(file, source, config=config)
         else:
-            columns = (f"Fetching {source}", BarColumn(), DownloadColumn())
-            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-                task = bar.add_task("")
+            with counted(f"Fetching {source}", DownloadColumn()) as progress:
                 network, card = convert_weights(
-                    source,
-                    accept_licence=accept_licence,
-                    progress=lambda done, total: bar.update(task, completed=done, total=total),
+                    source, accept_licence=accept_licence, progress=progress
                 )
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    with replacing(target) as temporary, replacing(card_target) as temporary_card:
-        write_network(network, temporary)
-        temporary_card.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    with replacing(card_target) as draft:
+        draft.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_network(network, target)
     if file is not None:
         click.echo(f"Licence of the weights: {card['licence']}", err=True)
     click.echo(out)

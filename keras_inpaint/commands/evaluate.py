@@ -1,5 +1,6 @@
 """keras-inpaint evaluate: figures that anyone can run again."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ _CONTRIB = ("fsr", "shift-map")
     epilog="Example: keras-inpaint evaluate photos/ --model faces --masks center:40 --baselines "
     "--json figures.json --html report.html"
 )
-@click.argument("data", metavar="DATA")
+@click.argument("photos", metavar="DATA")
 @click.option(
     "--model",
-    "models",
     multiple=True,
     metavar="NAME|PATH",
     help=f"A preset ({', '.join(PRESETS)}), auto to choose among them, a run's folder, or a "
@@ -31,7 +31,6 @@ _CONTRIB = ("fsr", "shift-map")
 @click.option(
     "--masks",
     default="center:40",
-    show_default=True,
     metavar="SPEC",
     help=f"The holes: {GRAMMAR} (white is the hole). Of several a photo gets one.",
 )
@@ -39,21 +38,18 @@ _CONTRIB = ("fsr", "shift-map")
     "--size",
     type=click.IntRange(16),
     default=160,
-    show_default=True,
     help="Side in px of the square that is cut out of each photo.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     default=0,
-    show_default=True,
     help="Seed of the holes and of the confidence intervals.",
 )
 @click.option(
     "--enlarge",
     type=click.IntRange(1, 8),
     default=1,
-    show_default=True,
     help="Draw each photo, and its hole, up so many times: the same photo at another scale.",
 )
 @click.option(
@@ -83,13 +79,7 @@ _CONTRIB = ("fsr", "shift-map")
     help="Measure only the photos that a training held out: the folder of the run, or its "
     "--held-out, with its --seed as --split-seed.",
 )
-@click.option(
-    "--split-seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="The seed of that training.",
-)
+@click.option("--split-seed", type=int, default=0, help="The seed of that training.")
 @click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
 @network_options
 @click.option(
@@ -101,24 +91,13 @@ _CONTRIB = ("fsr", "shift-map")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the page.")
 def command(
-    data: str,
-    models: tuple[str, ...],
-    masks: str,
-    size: int,
-    seed: int,
-    enlarge: int,
-    network_alone: bool,
+    model: tuple[str, ...],
     baselines: bool,
     chosen: tuple[str, ...],
-    limit: int | None,
     only: Path | None,
-    held_out: float | Path | None,
-    split_seed: int,
-    data_dir: str | None,
-    features: Path | None,
     json_file: Path | None,
     html_file: Path | None,
-    **network: Any,
+    **options: Any,
 ) -> None:
     """Measure completion networks on the photos of DATA, beside what one would use instead.
 
@@ -126,37 +105,36 @@ def command(
     in the package that are not trained on. The same photos, holes and network give the same
     figures.
     """
-    from keras_inpaint.evaluation.extras import matplotlib, scikit_image
+    from keras_inpaint.evaluation.metrics import required
     from keras_inpaint.files import check_target
 
-    scikit_image("metrics")
+    required("skimage.metrics")
     if html_file:
-        matplotlib()
+        required("matplotlib.figure")
     for file in filter(None, (json_file, html_file)):
         check_target(file, overwrite=True)
 
     import_tensorflow()
+    from rich.progress import MofNCompleteColumn, TimeRemainingColumn
+
+    from keras_inpaint.commands.progress import counted
     from keras_inpaint.evaluation.evaluate import evaluate
 
-    report = _with_progress(
-        evaluate,
-        photos=data,
-        model=list(models) or None,
-        masks=masks,
-        size=size,
-        seed=seed,
-        enlarge=enlarge,
-        network_alone=network_alone,
-        baselines=tuple(dict.fromkeys((_BASELINES if baselines else ()) + chosen)),
-        limit=limit,
-        only=_names(only),
-        held_out=held_out,
-        split_seed=split_seed,
-        data_dir=data_dir,
-        features=features,
-        cases=3 if html_file else 0,
-        **network,
-    )
+    with counted("measuring", MofNCompleteColumn(), TimeRemainingColumn()) as show:
+
+        def progress(done: int, total: int) -> None:
+            show(done, total)
+            if not sys.stderr.isatty() and done * 10 // total > (done - 1) * 10 // total:
+                click.echo(f"measured {done} of {total} photos", err=True)
+
+        report = evaluate(
+            model=list(model) or None,
+            baselines=tuple(dict.fromkeys((_BASELINES if baselines else ()) + chosen)),
+            only=_names(only),
+            cases=3 if html_file else 0,
+            progress=progress,
+            **options,
+        )
     _show(report)
     if json_file:
         report.write_json(json_file)
@@ -176,50 +154,14 @@ def _run_or_part(value: str | None) -> float | Path | None:
     return part
 
 
-def _with_progress(evaluate: Any, **options: Any) -> Any:
-    """Run `evaluate` with a bar on a terminal, and with a line each tenth elsewhere."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        return evaluate(**options, progress=_plain_progress)
-    columns = (
-        TextColumn("measuring"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("measuring", total=None)
-        return evaluate(
-            **options,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-
-
-def _plain_progress(done: int, total: int) -> None:
-    if done * 10 // total > (done - 1) * 10 // total:
-        click.echo(f"measured {done} of {total} photos", err=True)
-
-
 def _show(report: Any) -> None:
-    import sys
-
     from rich.console import Console
 
-    from keras_inpaint.evaluation.table import area_table, feature_table, headline, summary_table
+    from keras_inpaint.evaluation.table import headline, tables, terminal_table
 
     console = Console(width=None if sys.stdout.isatty() else 100)
-    for table in (summary_table(report), area_table(report), feature_table(report)):
-        if table is not None:
-            console.print(table)
+    for table in tables(report):
+        console.print(terminal_table(table))
     for line in headline(report):
         click.echo(line)
     if report.skipped:

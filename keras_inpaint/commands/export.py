@@ -3,18 +3,25 @@
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+import keras_inpaint
 from keras_inpaint.commands.quiet import import_tensorflow
+from keras_inpaint.files import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from keras_inpaint.exporting.parity import Report
 
-_FORMATS = ("saved-model", "tflite", "onnx")
+#: Each format's public function, and what it writes.
+_FORMATS = {
+    "saved-model": ("export_saved_model", "the SavedModel"),
+    "tflite": ("export_tflite", "the TFLite file"),
+    "onnx": ("export_onnx", "the ONNX file"),
+}
 _QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -25,7 +32,7 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.argument("model")
 @click.option(
-    "--format", "format_", type=click.Choice(_FORMATS), required=True, help="What to write."
+    "--format", "format_", type=click.Choice(list(_FORMATS)), required=True, help="What to write."
 )
 @click.option(
     "-o",
@@ -39,7 +46,6 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     "--quantize",
     type=click.Choice(_QUANTIZATIONS),
     default="none",
-    show_default=True,
     help="TFLite: 16-bit weights, 8-bit weights, or 8-bit weights and arithmetic.",
 )
 @click.option(
@@ -65,17 +71,10 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     metavar="NAME",
     help="TFLite, int8: a convolution that stays float32, or none; may be given again.  [conv_17]",
 )
-@click.option(
-    "--version",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="SavedModel: its version.",
-)
+@click.option("--version", type=click.IntRange(1), default=1, help="SavedModel: its version.")
 @click.option(
     "--warmup/--no-warmup",
     default=True,
-    show_default=True,
     help="SavedModel: requests that a server replays before it is ready.",
 )
 @click.option(
@@ -94,7 +93,6 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     "--photo-count",
     type=click.IntRange(1),
     default=8,
-    show_default=True,
     help="How many photos to compare on, at each size.",
 )
 @click.option(
@@ -112,18 +110,12 @@ def command(
     format_: str,
     out: Path,
     name: str | None,
-    quantize: str,
-    sizes: tuple[tuple[int, int], ...],
-    dynamic: bool,
-    calibrate: Path | None,
-    float_layers: tuple[str, ...],
-    version: int,
-    warmup: bool,
     card: Path | None,
     photos: Path | None,
     photo_count: int,
     min_psnr: float | None,
     json_path: Path | None,
+    **given: Any,
 ) -> None:
     """Write a completion network as SavedModel, TFLite or ONNX.
 
@@ -131,26 +123,19 @@ def command(
     compared with Keras on photos before it gets its name; if it is not as good as it has to be,
     nothing is left behind.
     """
-    _check_usage(format_, quantize, sizes, dynamic, calibrate, float_layers, out)
+    options = _checked_options(format_, out, **given)
     import_tensorflow()
     from keras_inpaint.exporting.calibration import read_photos, sample_photos
-    from keras_inpaint.exporting.loading import load_network
-    from keras_inpaint.exporting.model_card import card_of, read_card
-    from keras_inpaint.exporting.parity import Report, check_parity
+    from keras_inpaint.exporting.network import card_of, load_network, read_card
+    from keras_inpaint.exporting.parity import Report, check_parity, verify
 
-    folder = photos or calibrate
+    folder = photos or given["calibrate"]
     compared = read_photos(folder, photo_count) if folder else sample_photos(photo_count)
     known = read_card(card) if card else card_of(model)
     network = load_network(model)
     reports: list[Report] = []
 
     def check(path: Path) -> None:
-        if format_ == "tflite":
-            from keras_inpaint.exporting.verify import verify_tflite as verify
-        elif format_ == "onnx":
-            from keras_inpaint.exporting.onnx import verify_onnx as verify
-        else:
-            from keras_inpaint.exporting.verify import verify_saved_model as verify
         click.echo(f"Comparing with Keras on {len(compared)} photos at each size...")
         reports.append(verify(path, network, compared))
         try:
@@ -159,50 +144,30 @@ def command(
             _print(reports[0])
             raise
 
-    if format_ == "tflite":
-        from keras_inpaint.exporting.tflite import FLOAT_LAYERS, export_tflite
-
-        click.echo(f"Converting to TFLite ({quantize})...")
-        chosen = None if dynamic else sizes or ((256, 256),)
-        written = export_tflite(
-            network,
-            out,
-            quantize=quantize,
-            sizes=chosen,
-            calibration=calibrate,
-            float_layers=[n for n in float_layers if n != "none"] if float_layers else FLOAT_LAYERS,
-            name=name,
-            card=known,
-            check=check,
-        )
-    elif format_ == "onnx":
-        from keras_inpaint.exporting.onnx import export_onnx
-
-        click.echo("Writing the ONNX file...")
-        written = export_onnx(network, out, name=name, card=known, check=check)
-    else:
-        from keras_inpaint.exporting.saved_model import export_saved_model
-
-        click.echo("Writing the SavedModel...")
-        written = export_saved_model(
-            network, out, version=version, name=name, card=known, warmup=warmup, check=check
-        )
+    function, what = _FORMATS[format_]
+    click.echo(f"Writing {what}...")
+    export = getattr(keras_inpaint, function)
+    written = export(network, out, name=name, card=known, check=check, **options)
     _print(reports[0])
     if json_path is not None:
         report = {**reports[0].as_dict(), "path": str(written)}
-        json_path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        text = json.dumps(report, indent=2) + "\n"
+        write_atomically(json_path, text.encode(), overwrite=True)
     click.echo(f"Wrote {written}")
 
 
-def _check_usage(
+def _checked_options(
     format_: str,
+    out: Path,
     quantize: str,
     sizes: tuple[tuple[int, int], ...],
     dynamic: bool,
     calibrate: Path | None,
     float_layers: tuple[str, ...],
-    out: Path,
-) -> None:
+    version: int,
+    warmup: bool,
+) -> dict[str, Any]:
+    """Return what the format's function takes, after a check of what goes together."""
     tflite_only = {
         "--quantize": quantize != "none",
         "--size": bool(sizes),
@@ -216,7 +181,7 @@ def _check_usage(
                 raise click.UsageError(f"{option} belongs to --format tflite")
         if format_ == "onnx" and out.is_dir():
             raise click.UsageError(f"--out {out} is a folder; an ONNX file goes to a file")
-        return
+        return {} if format_ == "onnx" else {"version": version, "warmup": warmup}
     if dynamic and sizes:
         raise click.UsageError("give either --size or --dynamic")
     if dynamic and quantize in ("dynamic", "int8"):
@@ -234,6 +199,14 @@ def _check_usage(
             raise click.BadParameter(
                 f"sides are multiples of 4, got {size[0]} {size[1]}", param_hint="--size"
             )
+    options = {
+        "quantize": quantize,
+        "sizes": None if dynamic else sizes or ((256, 256),),
+        "calibration": calibrate,
+    }
+    if float_layers:
+        options["float_layers"] = [name for name in float_layers if name != "none"]
+    return options
 
 
 def _print(report: "Report") -> None:

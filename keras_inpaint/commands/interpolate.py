@@ -13,7 +13,6 @@ import click
     "--weight",
     type=click.FloatRange(0, 1),
     default=0.5,
-    show_default=True,
     help="Of phase 3's network; the rest is phase 1's.",
 )
 @click.option(

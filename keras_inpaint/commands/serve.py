@@ -21,27 +21,21 @@ _MIB = 2**20
     help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; again for more than "
     "one.  [default: all presets]",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8501, show_default=True)
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8501)
 @click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="Photos completed at a time.",
+    "--workers", type=click.IntRange(1, 64), default=2, help="Photos completed at a time."
 )
 @click.option(
     "--queue",
     type=click.IntRange(0, 10_000),
     default=32,
-    show_default=True,
     help="Further requests that may wait; 429 beyond them.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 86_400),
     default=120.0,
-    show_default=True,
     metavar="S",
     help="Longest time of a request, waiting included; then its work is stopped, and 504.",
 )
@@ -49,7 +43,6 @@ _MIB = 2**20
     "--grace",
     type=click.FloatRange(0.1, 3600),
     default=10.0,
-    show_default=True,
     metavar="S",
     help="When told to stop: how long to wait for what is in work before it is stopped, too.",
 )
@@ -57,22 +50,16 @@ _MIB = 2**20
     "--max-body",
     type=click.FloatRange(0.001, 4096),
     default=32.0,
-    show_default=True,
     metavar="MIB",
     help="Largest request; 413 beyond it.",
 )
 @click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=40_000_000,
-    show_default=True,
-    help="Largest photo; 413 beyond it.",
+    "--max-pixels", type=click.IntRange(1), default=40_000_000, help="Largest photo; 413 beyond it."
 )
 @click.option(
     "--max-hole",
     type=click.IntRange(1),
     default=4_000_000,
-    show_default=True,
     help="Most pixels of a photo's holes; 413 beyond them.",
 )
 @click.option(
@@ -89,9 +76,7 @@ _MIB = 2**20
     metavar="NAME",
     help="Host name to answer to beside loopback's, where the server listens on loopback.",
 )
-@click.option(
-    "--log-format", type=click.Choice(["json", "text"]), default="json", show_default=True
-)
+@click.option("--log-format", type=click.Choice(["json", "text"]), default="json")
 def command(models: tuple[str, ...], log_format: str, max_body: float, **options: Any) -> None:
     """Serve photos over HTTP: `POST /complete` with a photo and a mask.
 

@@ -123,7 +123,7 @@ def command(
     if said := switch_onednn_on():
         click.echo(said, err=True)
     set_threads(threads)
-    from keras_inpaint.commands.train_progress import TrainingProgress
+    from keras_inpaint.commands.progress import TrainingProgress
     from keras_inpaint.training.distribution import make_strategy, parse_service
     from keras_inpaint.training.schedule import train
 

@@ -20,12 +20,11 @@ from keras_inpaint.commands.serve import check_models, import_server
     help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; may be repeated, "
     "to choose from on the page.  [default: all presets]",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=7860,
-    show_default=True,
     help="Port to listen on; 0 takes a free one.",
 )
 @click.option(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from keras_inpaint.evaluation.extras import scikit_image
+from keras_inpaint.evaluation.metrics import required
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -50,12 +50,9 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Source: S. B. Damelin, N. S. Hoang, "On surface completion and image inpainting by biharmonic
     functions", Int. J. Math. Math. Sci. 2018, https://doi.org/10.1155/2018/3950312
     """
-    smooth = scikit_image("restoration").inpaint_biharmonic(
-        _blanked(image, mask) / 255.0, mask, channel_axis=-1
-    )
-    completed = image.copy()
-    completed[mask] = np.clip(np.rint(smooth[mask] * 255), 0, 255).astype(np.uint8)
-    return completed
+    restoration, known = required("skimage.restoration"), _blanked(image, mask) / 255.0
+    smooth = restoration.inpaint_biharmonic(known, mask, channel_axis=-1)
+    return _pasted(image, mask, np.clip(np.rint(smooth * 255), 0, 255).astype(np.uint8))
 
 
 def fsr(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -108,16 +105,16 @@ def _contrib(image: np.ndarray, mask: np.ndarray, method: str) -> np.ndarray:
     known = np.where(mask, 0, 255).astype(np.uint8)
     filled = np.zeros_like(image)
     cv2.xphoto.inpaint(_blanked(image, mask), known, filled, getattr(cv2.xphoto, method))
-    completed = image.copy()
-    completed[mask] = filled[mask]
-    return completed
+    return _pasted(image, mask, filled)
 
 
 def _opencv(image: np.ndarray, mask: np.ndarray, method: int) -> np.ndarray:
     filled = cv2.inpaint(_blanked(image, mask), mask.astype(np.uint8), OPENCV_RADIUS, method)
-    completed = image.copy()
-    completed[mask] = filled[mask]
-    return completed
+    return _pasted(image, mask, filled)
+
+
+def _pasted(image: np.ndarray, mask: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    return np.where(mask[..., None], filled, image)
 
 
 def _blanked(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -18,13 +18,7 @@ from keras_inpaint.evaluation.baselines import (
     Completer,
     check_baseline,
 )
-from keras_inpaint.evaluation.features import (
-    Features,
-    frechet_distance,
-    kernel_distance,
-    load_features,
-    perceptual_distance,
-)
+from keras_inpaint.evaluation.features import FeatureDistances, Features
 from keras_inpaint.evaluation.html import PageReport
 from keras_inpaint.evaluation.masks import FixedMasks, mask_hash
 from keras_inpaint.evaluation.metrics import measure
@@ -135,9 +129,9 @@ def evaluate(
     methods = {**networks, **{name: BASELINES[name] for name in names}}
     if not methods:
         raise ValueError("there is nothing to measure: no model and no baselines")
-    extract = load_features(features) if features is not None else None
+    distances = FeatureDistances(Features(features)) if features is not None else None
 
-    seen = _Seen(extract)
+    digest = hashlib.sha256()
     measured, kept, skipped = [], [], {}
     for number, name in enumerate(chosen.names):
         try:
@@ -149,7 +143,9 @@ def evaluate(
         original, mask = enlarged(original, fixed[number], enlarge)
         completed = {key: method(original, mask) for key, method in methods.items()}
         figures = {key: measure(original, photo, mask) for key, photo in completed.items()}
-        seen.add(original, completed, mask)
+        digest.update(original.tobytes())
+        if distances is not None:
+            distances.add(original, completed, mask)
         area = float(mask.mean())
         measured.append(Measured(name, mask_hash(mask), area, figures, fixed.file_of(number)))
         kept.append(number)
@@ -162,7 +158,7 @@ def evaluate(
             **_RULES,
             "data": chosen.source,
             "photos": len(measured),
-            "photos_sha256": seen.digest,
+            "photos_sha256": digest.hexdigest(),
             "masks": fixed.name,
             "size": size,
             **({"enlarge": enlarge} if enlarge > 1 else {}),
@@ -172,7 +168,7 @@ def evaluate(
         models=models,
         baselines=names,
         photos=tuple(measured),
-        features=seen.distances(),
+        features=None if distances is None else distances.summary(),
         skipped=skipped,
         software=_versions(),
     )
@@ -181,72 +177,18 @@ def evaluate(
 
 
 def enlarged(image: np.ndarray, mask: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a photo and its hole drawn up by an integer.
+    """Return a photo and its hole drawn up by an integer, the photo by cubic interpolation.
 
     Args:
         image: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`.
         times: Int, 1 or more.
-
-    Returns:
-        Both, with sides of so many times; the photo by cubic interpolation.
     """
     if times == 1:
         return image, mask
     size = (times * image.shape[1], times * image.shape[0])
     image = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
     return image, mask.repeat(times, axis=0).repeat(times, axis=1)
-
-
-class _Seen:
-    """What is gathered over the photos: their hash, and their features."""
-
-    def __init__(self, extract: Features | None) -> None:
-        self._hash = hashlib.sha256()
-        self._extract = extract
-        self._features: dict[str, list[np.ndarray]] = {}
-        self._perceptual: dict[str, list[float]] = {}
-
-    def add(
-        self, original: np.ndarray, completed: Mapping[str, np.ndarray], mask: np.ndarray
-    ) -> None:
-        self._hash.update(original.tobytes())
-        if not self._extract:
-            return
-        features, maps = self._extract(original)
-        self._features.setdefault("", []).append(features)
-        for name, photo in completed.items():
-            features, other = self._extract(photo)
-            self._features.setdefault(name, []).append(features)
-            if maps:
-                distance = perceptual_distance(maps, other, mask)
-                self._perceptual.setdefault(name, []).append(distance)
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()
-
-    def _told(self, name: str) -> dict[str, float]:
-        found = self._perceptual.get(name)
-        return {"perceptual": float(np.mean(found))} if found else {}
-
-    def distances(self) -> dict[str, Any] | None:
-        if not self._extract:
-            return None
-        sets = {name: np.stack(rows) for name, rows in self._features.items()}
-        original = sets.pop("")
-        return {
-            "photos": len(original),
-            "features": original.shape[1],
-            "methods": {
-                name: {
-                    "fid": frechet_distance(original, rows),
-                    "kid": kernel_distance(original, rows),
-                    **self._told(name),
-                }
-                for name, rows in sets.items()
-            },
-        }
 
 
 def _networks(

@@ -6,7 +6,7 @@ network, the same number of photos and the same size.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,36 @@ class Features:
     """A network that gives features of photos.
 
     Args:
-        model: A Keras model; see `load_features`.
+        model: A `.keras` file or a Keras model, from float32 `(batch, height, width, 3)` in
+            [0, 1] to `(batch, features)`, or `(batch, height, width, features)`, which is
+            averaged over the places, or a list of these, of which the last counts for FID and
+            KID and all maps for the perceptual distance. Where it has a fixed size, photos are
+            resized to it.
+
+    Raises:
+        ValueError: If there is no such file, or the model has another form.
     """
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: str | os.PathLike[str] | Any) -> None:
+        import keras
+
+        if isinstance(model, str | os.PathLike):
+            import keras_inpaint.networks.layers  # noqa: F401  (registers the layers)
+
+            if not Path(model).is_file():
+                raise ValueError(f"no features network {os.fspath(model)!r}: no such file")
+            model = keras.models.load_model(model, compile=False)
+        shape, output_shape = model.input_shape, model.output_shape
+        if isinstance(shape, list | dict) or len(shape) != 4 or shape[-1] != 3:
+            raise ValueError(f"a features network takes (batch, height, width, 3), got {shape}")
+        shapes = output_shape if isinstance(output_shape, list) else [output_shape]
+        if isinstance(output_shape, dict) or not all(len(each) in (2, 4) for each in shapes):
+            raise ValueError(
+                f"a features network gives (batch, features) or (batch, height, width, features), "
+                f"got {output_shape}"
+            )
         self._model = model
-        self._size = tuple(model.input_shape[1:3])
+        self._size = tuple(shape[1:3])
 
     def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return what the network sees in a photo.
@@ -81,40 +105,49 @@ def perceptual_distance(
     return float(np.mean(distances))
 
 
-def load_features(model: str | os.PathLike[str] | Any) -> Features:
-    """Return what gives the features of a photo.
+class FeatureDistances:
+    """Distances of completed photos from the original ones, gathered photo by photo.
 
     Args:
-        model: A `.keras` file or a Keras model, from float32 `(batch, height, width, 3)` in
-            [0, 1] to `(batch, features)`, or `(batch, height, width, features)`, which is
-            averaged over the places, or a list of these, of which the last counts for FID and
-            KID and all maps for the perceptual distance. Where it has a fixed size, photos are
-            resized to it.
-
-    Returns:
-        A `Features`.
-
-    Raises:
-        ValueError: If there is no such file, or the model has another form.
+        extract: What gives the features of a photo.
     """
-    import keras
 
-    if isinstance(model, str | os.PathLike):
-        import keras_inpaint.networks.layers  # noqa: F401  (registers the layers)
+    def __init__(self, extract: Features) -> None:
+        self._extract = extract
+        self._originals: list[np.ndarray] = []
+        self._completed: dict[str, list[np.ndarray]] = {}
+        self._perceptual: dict[str, list[float]] = {}
 
-        if not Path(model).is_file():
-            raise ValueError(f"no features network {os.fspath(model)!r}: no such file")
-        model = keras.models.load_model(model, compile=False)
-    taken, given = model.input_shape, model.output_shape
-    if isinstance(taken, list | dict) or len(taken) != 4 or taken[-1] != 3:
-        raise ValueError(f"a features network takes (batch, height, width, 3), got {taken}")
-    outputs = given if isinstance(given, list) else [given]
-    if isinstance(given, dict) or not all(len(shape) in (2, 4) for shape in outputs):
-        raise ValueError(
-            f"a features network gives (batch, features) or (batch, height, width, features), "
-            f"got {given}"
-        )
-    return Features(model)
+    def add(
+        self, original: np.ndarray, completed: Mapping[str, np.ndarray], mask: np.ndarray
+    ) -> None:
+        """Take a photo, uint8 `(height, width, 3)`, its completions by method, and its hole."""
+        features, maps = self._extract(original)
+        self._originals.append(features)
+        for name, photo in completed.items():
+            features, own_maps = self._extract(photo)
+            self._completed.setdefault(name, []).append(features)
+            if maps:
+                distance = perceptual_distance(maps, own_maps, mask)
+                self._perceptual.setdefault(name, []).append(distance)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers of photos and features, and each method's distances.
+
+        Raises:
+            ValueError: If there are fewer than two photos.
+        """
+        originals = np.stack(self._originals)
+        methods = {}
+        for name, rows in self._completed.items():
+            completed = np.stack(rows)
+            methods[name] = {
+                "fid": frechet_distance(originals, completed),
+                "kid": kernel_distance(originals, completed),
+            }
+            if name in self._perceptual:
+                methods[name]["perceptual"] = float(np.mean(self._perceptual[name]))
+        return {"photos": len(originals), "features": originals.shape[1], "methods": methods}
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:

@@ -3,7 +3,6 @@
 import base64
 import io
 import os
-from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -12,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from keras_inpaint.evaluation import plots
-from keras_inpaint.evaluation.metrics import METRICS, Interval
+from keras_inpaint.evaluation.metrics import METRICS
 from keras_inpaint.evaluation.report import Case, Report
-from keras_inpaint.evaluation.table import COLUMNS, best_method
+from keras_inpaint.evaluation.table import Table, by_area, distances, range_text, summary
 from keras_inpaint.files import write_atomically
 
 _PSNR, _SSIM = "PSNR in the hole, dB", "SSIM in the hole"
@@ -31,33 +30,26 @@ class PageReport(Report):
     """A report that is shown as a page, too."""
 
     def to_html(self) -> str:
-        """Return the report as one self-contained page with pictures and plots.
+        """Return the report as a page that needs no other file and no network.
+
+        Its `cases` become pictures. The same report gives the same page.
 
         Raises:
             RuntimeError: If matplotlib, of the extra `evaluate`, is missing.
         """
-        return page(self)
+        return _page(self)
 
     def write_html(self, file: str | os.PathLike[str]) -> None:
         """Write `to_html()` to a file, at once or not at all."""
         write_atomically(file, self.to_html().encode(), overwrite=True)
 
 
-def page(report: Report) -> str:
-    """Return a report as HTML that needs no other file and no network.
-
-    Args:
-        report: The report; its `cases` become pictures.
-
-    Returns:
-        The page. The same report gives the same page.
-
-    Raises:
-        RuntimeError: If matplotlib, of the extra `evaluate`, is missing.
-    """
+def _page(report: Report) -> str:
     protocol = report.protocol
     template = Template(files("keras_inpaint.evaluation").joinpath("page.html").read_text("utf-8"))
     names = ", ".join(report.models) or "Baselines"
+    more = [table for table in (by_area(report), distances(report)) if table is not None]
+    colours = plots.colours(report)
     return template.substitute(
         title=escape(f"{names} on {protocol['data']}"),
         lede=escape(
@@ -65,9 +57,10 @@ def page(report: Report) -> str:
             f"{protocol['masks']}, seed {protocol['seed']}."
         ),
         facts=_facts(report),
-        table=_summary(report),
-        areas=_areas(report),
-        features=_features(report),
+        table=_table(summary(report), colours),
+        tables="\n".join(
+            f"<h3>{escape(table.title)}</h3>{_table(table, colours)}" for table in more
+        ),
         plots=_plots(report),
         cases=_cases(report),
         method=_method(report),
@@ -79,78 +72,32 @@ def _facts(report: Report) -> str:
     best = report.best_baseline()
     for name in report.models:
         found = report.summary(name)["psnr_hole"]
-        facts.append((f"{found.mean:.2f} dB", f"{name}: PSNR in the hole, {_range(found, '.2f')}"))
+        text = f"{name}: PSNR in the hole, {range_text(found, '.2f')}"
+        facts.append((f"{found.mean:.2f} dB", text))
         if best is not None:
-            gap = report.differences(name, best)
-            gain: Interval = gap["psnr_hole"]
-            facts.append(
-                (
-                    f"{gain.mean:+.2f} dB",
-                    f"against {best}, the best baseline, {_range(gain, '.2f')}",
-                )
-            )
-            facts.append((f"{100 * gap['wins']:.0f} %", f"of the photos better than {best}"))
+            difference = report.differences(name, best)
+            gain = difference["psnr_hole"]
+            text = f"against {best}, the best baseline, {range_text(gain, '.2f')}"
+            facts.append((f"{gain.mean:+.2f} dB", text))
+            facts.append((f"{100 * difference['wins']:.0f} %", f"of the photos better than {best}"))
     items = (f"<li><b>{escape(value)}</b><span>{escape(text)}</span></li>" for value, text in facts)
     return f'<ul class="facts">{"".join(items)}</ul>' if facts else ""
 
 
-def _summary(report: Report) -> str:
-    best = {metric: best_method(report, metric) for metric, _, _ in COLUMNS}
+def _table(table: Table, colours: dict[str, str]) -> str:
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in ("method", *table.columns))
     rows = []
-    for name, colour in plots.colours(report).items():
-        found = report.summary(name)
-        cells = []
-        for metric, _, digits in COLUMNS:
-            kind = ' class="best"' if best[metric] == name and len(report.methods) > 1 else ""
-            value = found[metric]
-            cells.append(
-                f"<td{kind}>{value.mean:{digits}}<small>{_range(value, digits)}</small></td>"
-            )
-        rows.append((_method_heading(name, colour), cells))
-    return _table(("method", *(heading for _, heading, _ in COLUMNS)), rows)
-
-
-def _areas(report: Report) -> str:
-    bands = {name: report.by_area(name) for name in report.methods}
-    first = next(iter(bands.values()))
-    if len(first) < 2:
-        return ""
-    chosen = plots.colours(report)
-    rows = [
-        (
-            _method_heading(name, chosen[name]),
-            [
-                f"<td>{band['psnr_hole'].mean:.2f}"
-                f"<small>{_range(band['psnr_hole'], '.2f')}</small></td>"
-                for band in found
-            ],
-        )
-        for name, found in bands.items()
-    ]
-    headings = [
-        f"{100 * band['above']:.0f} to {100 * band['up_to']:.0f} %, {band['photos']} photos"
-        for band in first
-    ]
-    return "<h3>PSNR in the hole by the hole's area, dB</h3>" + _table(("method", *headings), rows)
-
-
-def _features(report: Report) -> str:
-    if report.features is None:
-        return ""
-    chosen = plots.colours(report)
-    rows = [
-        (
-            _method_heading(name, chosen[name]),
-            [f"<td>{found['fid']:.4g}</td>", f"<td>{found['kid']:.4g}</td>"],
-        )
-        for name, found in report.features["methods"].items()
-    ]
-    note = (
-        f"<p class='note'>On {report.features['features']} features of {report.features['photos']} "
-        f"photos; less is better.</p>"
-    )
+    for name, cells in table.rows.items():
+        dot = f'<span class="dot" style="background:{colours[name]}"></span>'
+        row = [f'<th scope="row">{dot}{escape(name)}</th>']
+        for cell in cells:
+            kind = ' class="best"' if cell.is_best else ""
+            interval = f"<small>{cell.interval}</small>" if cell.interval else ""
+            row.append(f"<td{kind}>{cell.mean}{interval}</td>")
+        rows.append(f"<tr>{''.join(row)}</tr>")
     return (
-        "<h3>Distances in a features network</h3>" + _table(("method", "FID", "KID"), rows) + note
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -195,20 +142,17 @@ def _case(report: Report, case: Case) -> str:
     figures = (
         f'<figure><img src="{_png(pixels)}" alt="{escape(f"{photo.name}: {name}")}" '
         f'width="{pixels.shape[1]}" height="{pixels.shape[0]}">'
-        f"<figcaption>{escape(name)}{_lines(text)}</figcaption></figure>"
+        f"<figcaption>{escape(name)}"
+        f"{''.join(f'<span>{line}</span>' for line in text.splitlines())}</figcaption></figure>"
         for name, text, pixels in pictures
     )
     header = f"<header>{escape(photo.name)} · mask <code>{photo.mask}</code></header>"
     return f'<article class="case">{header}{"".join(figures)}</article>'
 
 
-def _lines(text: str) -> str:
-    return "".join(f"<span>{escape(line)}</span>" for line in text.splitlines())
-
-
 def _method(report: Report) -> str:
-    found = report.to_dict()
-    rows = [(key.replace("_", " "), value) for key, value in found["protocol"].items()]
+    protocol = report.to_dict()["protocol"]
+    rows = [(key.replace("_", " "), value) for key, value in protocol.items()]
     for name, about in report.models.items():
         rows.append((name, ", ".join(f"{k} {v}" for k, v in about.items() if v)))
     rows.extend((name, METRICS[name][2]) for name in METRICS)
@@ -219,24 +163,6 @@ def _method(report: Report) -> str:
         if value not in (None, "", {})
     )
     return f"<dl>{''.join(items)}</dl>"
-
-
-def _table(headings: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    head = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
-    body = "".join(f"<tr>{first}{''.join(cells)}</tr>" for first, cells in rows)
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _method_heading(name: str, colour: str) -> str:
-    dot = f'<span class="dot" style="background:{colour}"></span>'
-    return f'<th scope="row">{dot}{escape(name)}</th>'
-
-
-def _range(found: Interval, digits: str) -> str:
-    return f"{found.low:{digits}} to {found.high:{digits}}"
 
 
 def _png(pixels: np.ndarray) -> str:

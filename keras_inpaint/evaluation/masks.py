@@ -6,7 +6,7 @@ depends on the seed and on `i` alone, not on how many there are.
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,7 @@ from keras_inpaint.data.mask_specs import (
     default_rectangle_sides,
     parse_mask_spec,
 )
-from keras_inpaint.evaluation.geometry import square
+from keras_inpaint.evaluation.photo_set import square
 
 
 class FixedMasks(Sequence[np.ndarray]):
@@ -70,9 +70,6 @@ class FixedMasks(Sequence[np.ndarray]):
         rng = np.random.default_rng([self.seed, index])
         return _drawn(self._kinds[rng.integers(len(self._kinds))], self.size, rng)
 
-    def __iter__(self) -> Iterator[np.ndarray]:
-        return (self[index] for index in range(self.count))
-
     def file_of(self, index: int) -> str | None:
         """Return the name of the mask file, relative to its folder; None for drawn masks."""
         if not self._files:
@@ -86,13 +83,10 @@ class FixedMasks(Sequence[np.ndarray]):
 
 
 def mask_hash(mask: np.ndarray) -> str:
-    """Return 16 hexadecimal digits of the SHA-256 of a mask.
+    """Return 16 hexadecimal digits of a mask's SHA-256.
 
-    Args:
-        mask: Bool `(height, width)`.
-
-    Returns:
-        The hash of `HEIGHTxWIDTH:` and the mask, row by row, a byte a pixel, 1 in the hole.
+    It is that of `HEIGHTxWIDTH:` and the bool mask `(height, width)`, row by row, a byte a pixel, 1
+    in the hole.
     """
     height, width = mask.shape
     pixels = np.ascontiguousarray(mask, np.uint8).tobytes()

@@ -5,11 +5,12 @@ one being the original's. Errors are on a scale of [0, 1]: differences of 8-bit 
 255. Sums of errors are taken in integers, so that they are exact.
 """
 
+import importlib
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_inpaint.evaluation.extras import scikit_image
 from keras_inpaint.psnr import psnr
 
 #: Added to gradient energies in 8-bit values, so that a plain photo has a share too.
@@ -73,7 +74,7 @@ def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> di
         raise ValueError(f"the completed photo differs from the original in {changed} known pixels")
     absolute, square = int(np.abs(difference).sum()), int((difference**2).sum())
     hole, whole = 3 * int(mask.sum()), difference.size
-    ssim_whole, ssim_map = scikit_image("metrics").structural_similarity(
+    ssim_whole, ssim_map = required("skimage.metrics").structural_similarity(
         original,
         completed,
         channel_axis=2,
@@ -99,15 +100,14 @@ def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> di
 
 
 def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
-    """Return how much texture there is: the mean absolute gradient of the brightness in the hole.
+    """Return the mean absolute gradient of the brightness in the hole: how much texture it has.
 
     Args:
         photo: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`, True in the hole.
 
     Returns:
-        The mean over the hole of the absolute differences to the pixels to the left and above,
-        in 8-bit values.
+        In 8-bit values, the differences to the pixels to the left and above.
     """
     grey = photo.mean(axis=-1)
     right = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))
@@ -115,47 +115,48 @@ def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
     return float((right + down)[mask].mean())
 
 
-class Bootstrap:
-    """Confidence intervals of means over photos, by resampling the photos.
+def bootstrap(columns: np.ndarray, seed: int = 0, times: int = 2000) -> list[Interval]:
+    """Return the mean of each column with its 95 % interval, by resampling the photos.
 
-    The resamples are the same for every method, so that differences between methods are taken
-    photo by photo. They are drawn block by block, so that memory stays small.
+    The resamples are the same for every call with as many photos, so that differences between
+    methods are taken photo by photo. They are drawn block by block, so that memory stays small.
 
     Args:
-        count: Int, the number of photos.
+        columns: Float array `(photos, columns)`.
         seed: Int, 0 or above.
         times: Int, the number of resamples.
+
+    Returns:
+        An `Interval` a column, from the 2.5th to the 97.5th percentile of the resamples' means.
     """
-
-    def __init__(self, count: int, seed: int = 0, times: int = 2000) -> None:
-        self.count, self.seed, self.times = count, seed, times
-
-    def intervals(self, columns: np.ndarray) -> list[Interval]:
-        """Return the mean and the 95 % interval of each column.
-
-        Args:
-            columns: Float array `(photos, columns)`.
-
-        Returns:
-            An `Interval` a column: the mean, and the 2.5th and 97.5th percentile of the means of
-            the resamples.
-        """
-        rng, means = np.random.default_rng(self.seed), []
-        block = max(1, 100_000 // self.count)
-        for start in range(0, self.times, block):
-            rows = min(block, self.times - start)
-            chosen = rng.integers(self.count, size=(rows, self.count))
-            means.append(columns[chosen].mean(axis=1))
-        low, high = np.percentile(np.concatenate(means), (2.5, 97.5), axis=0)
-        return [
-            Interval(float(mean), float(below), float(above))
-            for mean, below, above in zip(columns.mean(axis=0), low, high, strict=True)
-        ]
+    rng, means, count = np.random.default_rng(seed), [], len(columns)
+    block = max(1, 100_000 // count)
+    for start in range(0, times, block):
+        chosen = rng.integers(count, size=(min(block, times - start), count))
+        means.append(columns[chosen].mean(axis=1))
+    low, high = np.percentile(np.concatenate(means), (2.5, 97.5), axis=0)
+    rows = np.stack([columns.mean(axis=0), low, high], axis=1)
+    return [Interval(*row) for row in rows.tolist()]
 
 
 def psnr_of(mse: Interval) -> Interval:
     """Return the PSNR of a mean of mean square errors, with its interval."""
     return Interval(psnr(mse.mean), psnr(mse.high), psnr(mse.low))
+
+
+def required(module: str) -> ModuleType:
+    """Return a module of the extra `evaluate` by its full name.
+
+    Raises:
+        RuntimeError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        name = "scikit-image" if module.startswith("skimage") else "matplotlib"
+        raise RuntimeError(
+            f"evaluation needs {name}: pip install 'keras-inpaint[evaluate]' ({error})"
+        ) from error
 
 
 def _check(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> None:

@@ -6,9 +6,8 @@ nothing else; their hash is in the report.
 
 import io
 import json
-import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,6 @@ from keras_inpaint.data import sample
 from keras_inpaint.data.files import find_photos, parse_source
 from keras_inpaint.data.groups import split_names
 from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
-from keras_inpaint.evaluation.geometry import square
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,15 +28,27 @@ class PhotoSet:
     Attributes:
         source: String, what they are called in a report; no absolute path.
         names: A name a photo, in order.
-        open: Function from a number to an upright picture, mode RGB.
+        stored: The photos as they lie there: a file's path or bytes, or uint8 arrays.
     """
 
     source: str
     names: tuple[str, ...]
-    open: Callable[[int], Image.Image]
+    stored: Sequence[Path | bytes | np.ndarray]
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def open(self, number: int) -> Image.Image:
+        """Return a photo as an upright picture, mode RGB.
+
+        Raises:
+            OSError: If it cannot be read.
+        """
+        stored = self.stored[number]
+        if isinstance(stored, np.ndarray):
+            return upright_rgb(Image.fromarray(stored))
+        with Image.open(io.BytesIO(stored) if isinstance(stored, bytes) else stored) as image:
+            return upright_rgb(image)
 
     def pixels(self, number: int, size: int) -> np.ndarray:
         """Return a photo, shortest side resized to `size` with a Lanczos filter, centre cut out.
@@ -55,12 +63,8 @@ class PhotoSet:
 
     def subset(self, numbers: Sequence[int]) -> "PhotoSet":
         """Return the photos of these numbers, in this order."""
-        chosen = list(numbers)
-        return PhotoSet(
-            self.source,
-            tuple(self.names[number] for number in chosen),
-            lambda number: self.open(chosen[number]),
-        )
+        names = tuple(self.names[number] for number in numbers)
+        return PhotoSet(self.source, names, [self.stored[number] for number in numbers])
 
 
 def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) -> PhotoSet:
@@ -84,10 +88,17 @@ def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) 
         return _from_arrays(source)
     meant = parse_source(source)
     if meant.kind == "tfds":
-        return _from_tfds(meant.name, meant.split, data_dir)
+        builder = tfds_builder(meant.name, data_dir)
+        split = meant.split or ("test" if "test" in builder.info.splits else "train")
+        names, images = tfds_images(builder, split)
+        return PhotoSet(f"tfds:{builder.name}@{split}", tuple(names), images)
     if meant.kind == "sample":
-        return _from_sample(meant.count)
-    return _from_folder(Path(meant.name))
+        files = sample.encoded("test", meant.count)
+        return PhotoSet("sample", sample.names("test")[: len(files)], files)
+    folder = Path(meant.name)
+    paths = find_photos(folder)
+    names = tuple(path.relative_to(folder).as_posix() for path in paths)
+    return PhotoSet(folder.resolve().name, names, paths)
 
 
 def choose(
@@ -167,14 +178,16 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _from_folder(folder: Path) -> PhotoSet:
-    found = [(path.relative_to(folder).as_posix(), path) for path in find_photos(folder)]
-
-    def read(number: int) -> Image.Image:
-        with Image.open(found[number][1]) as image:
-            return upright_rgb(image)
-
-    return PhotoSet(folder.resolve().name, tuple(name for name, _ in found), read)
+def square(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
+    """Resize the shortest side to `size` px, keep the aspect, and cut out the centre."""
+    width, height = image.size
+    shortest = min(width, height)
+    width = (width * size * 2 + shortest) // (2 * shortest)
+    height = (height * size * 2 + shortest) // (2 * shortest)
+    if (width, height) != image.size:
+        image = image.resize((width, height), resampling)
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.crop((left, top, left + size, top + size))
 
 
 def _from_arrays(arrays: Any) -> PhotoSet:
@@ -187,29 +200,4 @@ def _from_arrays(arrays: Any) -> PhotoSet:
     if not arrays:
         raise ValueError("no photo to evaluate")
     names = tuple(f"array-{number:06d}" for number in range(len(arrays)))
-    return PhotoSet("arrays", names, lambda number: Image.fromarray(arrays[number]))
-
-
-def _from_sample(count: int | None) -> PhotoSet:
-    files = sample.encoded("test", count)
-
-    def read(number: int) -> Image.Image:
-        with Image.open(io.BytesIO(files[number])) as image:
-            return upright_rgb(image)
-
-    return PhotoSet("sample", sample.names("test")[: len(files)], read)
-
-
-def _from_tfds(name: str, split: str | None, data_dir: str | os.PathLike[str] | None) -> PhotoSet:
-    builder = tfds_builder(name, data_dir)
-    split = split or ("test" if "test" in builder.info.splits else "train")
-    names, stored = tfds_images(builder, split)
-
-    def read(number: int) -> Image.Image:
-        value = stored[number]
-        if not isinstance(value, bytes):
-            return upright_rgb(Image.fromarray(value))
-        with Image.open(io.BytesIO(value)) as image:
-            return upright_rgb(image)
-
-    return PhotoSet(f"tfds:{builder.name}@{split}", tuple(names), read)
+    return PhotoSet("arrays", names, arrays)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_inpaint.evaluation.extras import matplotlib
+from keras_inpaint.evaluation.metrics import required
 from keras_inpaint.evaluation.report import Report
 
 #: Colours by method, readable on white and on near-black; networks get the first ones.
@@ -47,38 +47,38 @@ def means(report: Report, metric: str, label: str) -> str:
         label: String, what the axis says.
     """
 
-    def draw(figure: Any) -> None:
-        axis = figure.subplots()
+    def draw(axis: Any) -> None:
         for row, (name, colour) in enumerate(colours(report).items()):
             found = report.summary(name)[metric]
             axis.barh(row, found.mean, color=colour, height=0.62)
             axis.plot([found.low, found.high], [row, row], color=_INK, linewidth=1.4)
         axis.set_yticks(range(len(report.methods)), report.methods)
         axis.set_ylim(len(report.methods) - 0.5, -0.5)
-        axis.set_xlabel(label)
-        axis.grid(axis="x")
+        axis.grid(visible=False, axis="y")
         axis.set_axisbelow(True)
         axis.tick_params(axis="y", length=0)
 
-    return _svg(draw, 5.2, 0.8 + 0.38 * len(report.methods), f"{label}: mean of each method")
+    height = 0.8 + 0.38 * len(report.methods)
+    return _svg(draw, f"{label}: mean of each method", label, height=height)
 
 
 def distribution(report: Report) -> str:
     """Plot how many photos fall below each PSNR in the hole, by method."""
 
-    def draw(figure: Any) -> None:
-        axis = figure.subplots()
+    def draw(axis: Any) -> None:
         parts = np.arange(1, len(report.photos) + 1) / len(report.photos) * 100
         for name, colour in colours(report).items():
             values = np.sort(report.values(name, "psnr_hole"))
             axis.step(values, parts, where="post", color=colour, label=name, linewidth=1.8)
-        axis.set_xlabel("PSNR in the hole, dB")
-        axis.set_ylabel("photos at or below, %")
         axis.set_ylim(0, 100)
-        axis.grid()
         axis.legend(loc="lower right")
 
-    return _svg(draw, 5.2, 3.6, "Distribution of the PSNR in the hole")
+    return _svg(
+        draw,
+        "Distribution of the PSNR in the hole",
+        "PSNR in the hole, dB",
+        "photos at or below, %",
+    )
 
 
 def by_area(report: Report) -> str | None:
@@ -86,8 +86,7 @@ def by_area(report: Report) -> str | None:
     if len(np.unique(report.areas)) < 3:
         return None
 
-    def draw(figure: Any) -> None:
-        axis = figure.subplots()
+    def draw(axis: Any) -> None:
         for name, colour in colours(report).items():
             points = report.values(name, "psnr_hole")
             axis.plot(100 * report.areas, points, ".", color=colour, alpha=0.25, markersize=3)
@@ -95,12 +94,14 @@ def by_area(report: Report) -> str | None:
             middles = [50 * (band["above"] + band["up_to"]) for band in bands]
             means = [band["psnr_hole"].mean for band in bands]
             axis.plot(middles, means, "o-", color=colour, label=name, markersize=4)
-        axis.set_xlabel("area of the hole, % of the photo")
-        axis.set_ylabel("PSNR in the hole, dB")
-        axis.grid()
         axis.legend(loc="upper right")
 
-    return _svg(draw, 5.2, 3.6, "PSNR in the hole by the area of the hole")
+    return _svg(
+        draw,
+        "PSNR in the hole by the area of the hole",
+        "area of the hole, % of the photo",
+        "PSNR in the hole, dB",
+    )
 
 
 def gains(report: Report) -> str | None:
@@ -110,33 +111,35 @@ def gains(report: Report) -> str | None:
         return None
     first = next(iter(report.models))
 
-    def draw(figure: Any) -> None:
-        axis = figure.subplots()
+    def draw(axis: Any) -> None:
         gain = np.sort(report.values(first, "psnr_hole") - report.values(best, "psnr_hole"))
         colour = colours(report)
         places = np.linspace(0, 100, len(gain)) if len(gain) > 1 else np.array([50.0])
         for side, name in ((gain >= 0, first), (gain < 0, best)):
             axis.fill_between(places, gain, where=side, color=colour[name], alpha=0.75, step="mid")
         axis.axhline(0, color=_INK, linewidth=0.8)
-        axis.set_xlabel("photos, ordered, %")
-        axis.set_ylabel(f"dB over {best}")
-        axis.grid()
 
-    return _svg(draw, 5.2, 3.6, f"Gain of {first} over {best}, photo by photo")
+    title = f"Gain of {first} over {best}, photo by photo"
+    return _svg(draw, title, "photos, ordered, %", f"dB over {best}")
 
 
-def _svg(draw: Callable[[Any], None], width: float, height: float, label: str) -> str:
-    """Return what `draw` paints as an inline SVG that scales, in the page's colours."""
-    library = matplotlib()
+def _svg(
+    draw: Callable[[Any], None], title: str, x_label: str, y_label: str = "", height: float = 3.6
+) -> str:
+    """Return what `draw` paints on axes as an inline SVG that scales, in the page's colours."""
+    figures, library = required("matplotlib.figure"), required("matplotlib")
     with library.rc_context(_STYLE):
-        figure = library.figure.Figure(figsize=(width, height), layout="constrained")
-        draw(figure)
+        figure = figures.Figure(figsize=(5.2, height), layout="constrained")
+        axis = figure.subplots()
+        axis.grid()
+        draw(axis)
+        axis.set(xlabel=x_label, ylabel=y_label)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     svg = stream.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(label)}"', 1)
+    svg = svg.replace("<svg", f'<svg role="img" aria-label="{escape(title)}"', 1)
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     return svg.replace(_INK, "currentColor")

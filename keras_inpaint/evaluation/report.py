@@ -4,14 +4,14 @@ import itertools
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from keras_inpaint.evaluation.masks import joint_hash
-from keras_inpaint.evaluation.metrics import METRICS, Bootstrap, Interval, psnr_of
+from keras_inpaint.evaluation.metrics import METRICS, Interval, bootstrap, psnr_of
 from keras_inpaint.files import write_atomically
 
 FORMAT = "keras-inpaint-evaluation/1"
@@ -97,8 +97,7 @@ class Report:
         return np.stack([self.values(method, name) for name in METRICS], axis=1)
 
     def _intervals(self, matrix: np.ndarray) -> dict[str, Interval]:
-        bootstrap = Bootstrap(len(matrix), self.protocol["seed"])
-        return dict(zip(METRICS, bootstrap.intervals(matrix), strict=True))
+        return dict(zip(METRICS, bootstrap(matrix, self.protocol["seed"]), strict=True))
 
     def summary(self, method: str) -> dict[str, Interval]:
         """Return each metric's mean over the photos and its 95 % interval.
@@ -165,16 +164,7 @@ class Report:
                     for name in self.models
                 },
                 "features": self.features,
-                "photos": [
-                    {
-                        "name": photo.name,
-                        "mask": photo.mask,
-                        "mask_file": photo.mask_file,
-                        "area": photo.area,
-                        "figures": photo.figures,
-                    }
-                    for photo in self.photos
-                ],
+                "photos": [asdict(photo) for photo in self.photos],
             }
         )
 

@@ -1,13 +1,15 @@
-"""An evaluation on the terminal."""
+"""An evaluation as tables, which the terminal and the page show alike."""
+
+from dataclasses import dataclass
 
 from rich import box
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Table as TerminalTable
 
 from keras_inpaint.evaluation.metrics import METRICS, Interval
 from keras_inpaint.evaluation.report import Report
 
-#: Columns of the table: metric, heading, digits after the point.
+#: Columns of the summary: metric, heading, digits after the point.
 COLUMNS = (
     ("psnr_hole", "PSNR hole", ".2f"),
     ("psnr_hole_of_mean_mse", "of mean MSE", ".2f"),
@@ -17,11 +19,107 @@ COLUMNS = (
     ("l1_hole", "L1% hole", ".2f"),
     ("mse_whole", "MSE whole", ".2e"),
 )
+_DISTANCES = {"fid": "FID", "kid": "KID", "perceptual": "perceptual"}
 
 
-def is_higher_better(metric: str) -> bool:
-    """Return whether more of a metric is better."""
-    return METRICS[metric][0] if metric in METRICS else True
+@dataclass(frozen=True)
+class Cell:
+    """A figure as text.
+
+    Attributes:
+        mean: The mean over the photos.
+        interval: The ends of its 95 % interval, or nothing.
+        half: Half of the interval's width where the terminal has room for it, or nothing.
+        is_best: Whether it is the best of its column.
+    """
+
+    mean: str
+    interval: str = ""
+    half: str = ""
+    is_best: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Figures of each method.
+
+    Attributes:
+        title: String, what the figures are.
+        columns: The headings.
+        rows: Each method's cells, a cell a column.
+        note: What the terminal says below.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: dict[str, list[Cell]]
+    note: str = ""
+
+
+def tables(report: Report) -> list[Table]:
+    """Return the tables of a report that say something, the summary first."""
+    found = (summary(report), by_area(report), distances(report))
+    return [table for table in found if table is not None]
+
+
+def summary(report: Report) -> Table:
+    """Return each method's means."""
+    rows: dict[str, list[Cell]] = {name: [] for name in report.methods}
+    for metric, _, digits in COLUMNS:
+        best = best_method(report, metric)
+        for name, cells in rows.items():
+            found = report.summary(name)[metric]
+            half = f"{(found.high - found.low) / 2:{digits}}" if metric == "psnr_hole" else ""
+            is_best = name == best and len(rows) > 1
+            cells.append(Cell(f"{found.mean:{digits}}", range_text(found, digits), half, is_best))
+    protocol = report.protocol
+    return Table(
+        f"{protocol['data']}: {len(report.photos)} photos, {protocol['masks']}, "
+        f"{protocol['size']} px, seed {protocol['seed']}",
+        tuple(heading for _, heading, _ in COLUMNS),
+        rows,
+        "± is half of the 95 % interval; of mean MSE: PSNR of the holes' mean MSE",
+    )
+
+
+def by_area(report: Report) -> Table | None:
+    """Return the PSNR in the hole by hole area; None where there is one band."""
+    bands = {name: report.by_area(name) for name in report.methods}
+    first = next(iter(bands.values()))
+    if len(first) < 2:
+        return None
+    return Table(
+        "PSNR in the hole by its area, dB (photos)",
+        tuple(
+            f"{100 * band['above']:.0f}-{100 * band['up_to']:.0f} % ({band['photos']})"
+            for band in first
+        ),
+        {
+            name: [
+                Cell(f"{band['psnr_hole'].mean:.2f}", range_text(band["psnr_hole"], ".2f"))
+                for band in found
+            ]
+            for name, found in bands.items()
+        },
+    )
+
+
+def distances(report: Report) -> Table | None:
+    """Return the distances on features; None where no features network was given."""
+    features = report.features
+    if features is None:
+        return None
+    first = next(iter(features["methods"].values()))
+    shown = {key: heading for key, heading in _DISTANCES.items() if key in first}
+    return Table(
+        f"Distances on {features['features']} features of {features['photos']} photos, "
+        "less is better",
+        tuple(shown.values()),
+        {
+            name: [Cell(f"{found[key]:.4g}") for key in shown]
+            for name, found in features["methods"].items()
+        },
+    )
 
 
 def best_method(report: Report, metric: str) -> str:
@@ -29,60 +127,30 @@ def best_method(report: Report, metric: str) -> str:
     means = {name: report.summary(name)[metric].mean for name in report.methods}
     if metric == "gradient_hole":  # neither more nor less texture than there was
         return min(means, key=lambda name: abs(means[name] - 1))
-    return (max if is_higher_better(metric) else min)(means, key=lambda name: means[name])
+    is_higher_better = METRICS[metric][0] if metric in METRICS else True
+    return (max if is_higher_better else min)(means, key=lambda name: means[name])
 
 
-def summary_table(report: Report) -> Table:
-    """Return a table of each method's means, each with half the width of its interval."""
-    protocol = report.protocol
-    table = Table(
-        title=escape(
-            f"{protocol['data']}: {len(report.photos)} photos, {protocol['masks']}, "
-            f"{protocol['size']} px, seed {protocol['seed']}"
-        ),
-        caption="± is half of the 95 % interval; of mean MSE: PSNR of the holes' mean MSE",
+def terminal_table(table: Table) -> TerminalTable:
+    """Return a table for Rich's console: means, and half of an interval where there is room."""
+    shown = TerminalTable(
+        title=escape(table.title),
+        caption=table.note or None,
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("method", no_wrap=True)
-    best = {}
-    for metric, heading, _ in COLUMNS:
-        table.add_column("\n".join(heading.rsplit(" ", 1)), justify="right", no_wrap=True)
-        best[metric] = best_method(report, metric)
-    for method in report.methods:
-        found = report.summary(method)
-        cells = []
-        for metric, _, digits in COLUMNS:
-            cell = f"{found[metric].mean:{digits}}"
-            if metric == "psnr_hole":
-                cell += f" ±{(found[metric].high - found[metric].low) / 2:{digits}}"
-            is_best = best[metric] == method and len(report.methods) > 1
-            cells.append(f"[bold]{cell}[/bold]" if is_best else cell)
-        table.add_row(escape(method), *cells)
-    return table
-
-
-def area_table(report: Report) -> Table | None:
-    """Return a table of the PSNR in the hole by hole area; None where there is one band."""
-    bands = {method: report.by_area(method) for method in report.methods}
-    first = next(iter(bands.values()))
-    if len(first) < 2:
-        return None
-    table = Table(
-        title="PSNR in the hole by its area, dB",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("method", no_wrap=True)
-    for band in first:
-        heading = f"{100 * band['above']:.0f}-{100 * band['up_to']:.0f} %\n({band['photos']})"
-        table.add_column(heading, justify="right")
-    for method, found in bands.items():
-        table.add_row(escape(method), *(f"{band['psnr_hole'].mean:.2f}" for band in found))
-    return table
+    shown.add_column("method", no_wrap=True)
+    for heading in table.columns:
+        shown.add_column("\n".join(heading.rsplit(" ", 1)), justify="right", no_wrap=True)
+    for name, cells in table.rows.items():
+        texts = []
+        for cell in cells:
+            text = f"{cell.mean} ±{cell.half}" if cell.half else cell.mean
+            texts.append(f"[bold]{text}[/bold]" if cell.is_best else text)
+        shown.add_row(escape(name), *texts)
+    return shown
 
 
 def headline(report: Report) -> list[str]:
@@ -90,35 +158,18 @@ def headline(report: Report) -> list[str]:
     lines = []
     best = report.best_baseline()
     for name in report.models:
-        found = report.summary(name)["psnr_hole"]
-        line = f"{name}: {found.mean:.2f} dB in the hole"
+        line = f"{name}: {report.summary(name)['psnr_hole'].mean:.2f} dB in the hole"
         if best is not None:
-            gap = report.differences(name, best)
-            gain: Interval = gap["psnr_hole"]
+            difference = report.differences(name, best)
+            gain: Interval = difference["psnr_hole"]
             line += (
                 f", {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high:+.2f}] against {best}, the "
-                f"best baseline; better on {100 * gap['wins']:.0f} % of the photos"
+                f"best baseline; better on {100 * difference['wins']:.0f} % of the photos"
             )
         lines.append(line)
     return lines
 
 
-def feature_table(report: Report) -> Table | None:
-    """Return a table of distances on features; None where no features network was given."""
-    if report.features is None:
-        return None
-    table = Table(
-        title=f"Distances on {report.features['features']} features of "
-        f"{report.features['photos']} photos, less is better",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-    )
-    table.add_column("method", no_wrap=True)
-    headings = {"fid": "FID", "kid": "KID", "perceptual": "perceptual"}
-    told = next(iter(report.features["methods"].values()))
-    shown = {key: heading for key, heading in headings.items() if key in told}
-    for heading in shown.values():
-        table.add_column(heading, justify="right")
-    for method, found in report.features["methods"].items():
-        table.add_row(escape(method), *(f"{found[key]:.4g}" for key in shown))
-    return table
+def range_text(interval: Interval, digits: str) -> str:
+    """Return the two ends of an interval, as `18.20 to 19.31`."""
+    return f"{interval.low:{digits}} to {interval.high:{digits}}"

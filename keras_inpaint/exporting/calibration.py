@@ -15,14 +15,14 @@ logger = logging.getLogger(__name__)
 
 
 def read_photos(folder: str | Path, count: int) -> list[np.ndarray]:
-    """Read photos of a folder, spread evenly over its sorted names.
+    """Return photos of a folder and its subfolders, spread evenly over the sorted names.
 
     Args:
-        folder: Path of a folder; it is searched through all its subfolders.
+        folder: Path of the folder.
         count: Int, how many photos at most.
 
     Returns:
-        List of uint8 arrays `(height, width, 3)`, upright.
+        List of upright uint8 arrays `(height, width, 3)`; what cannot be read is left out.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -65,12 +65,7 @@ def masked_photos(
 
 
 def fit(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return the middle of a photo, scaled so that it fills a size.
-
-    Args:
-        photo: Uint8 `(height, width, 3)`.
-        size: `(height, width)` in pixels.
-    """
+    """Return the middle of a uint8 photo, scaled so that it fills `(height, width)` pixels."""
     height, width = size
     image = ImageOps.fit(Image.fromarray(photo), (width, height), Image.Resampling.LANCZOS)
     return np.asarray(image)
@@ -95,13 +90,6 @@ def _strokes(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 
 
 def sample_photos(count: int) -> list[np.ndarray]:
-    """Return built-in portraits, for want of photos.
-
-    Args:
-        count: Int, how many.
-
-    Returns:
-        List of uint8 arrays `(157, 128, 3)`, each of another person, the same every time.
-    """
+    """Return at most so many built-in portraits, uint8 `(157, 128, 3)`, each of another person."""
     count = min(count, len(sample.names("train")))
     return [sample.portrait(number, "train") for number in range(count)]

@@ -3,18 +3,14 @@
 import importlib.util
 import json
 import warnings
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from keras_inpaint.exporting.loading import load_network
-from keras_inpaint.exporting.model_card import card_of
-from keras_inpaint.exporting.parity import Report, compare_outputs
-from keras_inpaint.exporting.tflite import describe
+from keras_inpaint.exporting.network import card_of, load_network
+from keras_inpaint.exporting.tflite import metadata_of
 from keras_inpaint.files import replacing
 
 #: Operator set of the file, which ONNX Runtime has read since 1.14 (2023).
@@ -63,7 +59,7 @@ def export_onnx(
     path = Path(path)
     known = card_of(network) if card is None else card
     network = load_network(network)
-    metadata = describe(network, [None], "none", name or path.stem, known)
+    metadata = metadata_of(network, [None], "none", name or path.stem, known)
     pasting = _pasting(network)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as draft:
@@ -84,45 +80,6 @@ def export_onnx(
         if check is not None:
             check(draft)
     return path
-
-
-def verify_onnx(
-    path: str | Path,
-    network: keras.Model | str | Path,
-    photos: Sequence[np.ndarray],
-    sizes: Sequence[tuple[int, int]] = ((256, 256), (160, 208), (96, 132)),
-) -> Report:
-    """Compare an ONNX file, run by ONNX Runtime, with the network that it was made from.
-
-    Args:
-        path: The file.
-        network: The completion network, or what leads to it.
-        photos: Uint8 arrays `(height, width, 3)`.
-        sizes: `(height, width)` pairs, multiples of 4.
-
-    Returns:
-        The report.
-
-    Raises:
-        ModuleNotFoundError: If the extra `onnx` is not installed.
-    """
-    require_onnx()
-    import onnx
-    import onnxruntime
-
-    path, network = Path(path), load_network(network)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-
-    def run(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        return session.run(["completed"], {"image": image, "mask": mask})[0]
-
-    rows = [
-        row
-        for size in sizes
-        for row in compare_outputs(network, {"complete": (run, "float32")}, photos, size)
-    ]
-    ops = Counter(node.op_type for node in onnx.load(path).graph.node)
-    return Report(path, "onnx", "none", path.stat().st_size, tuple(rows), {"complete": ops})
 
 
 def require_onnx() -> None:

@@ -1,22 +1,41 @@
 """Whether an export still does what the network does: read back, run on photos, compared."""
 
+import functools
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from keras_inpaint.exporting.calibration import masked_photos
+from keras_inpaint.exporting.network import load_network
+from keras_inpaint.exporting.onnx import require_onnx
 from keras_inpaint.networks.completion import SIZE_MULTIPLE
+from keras_inpaint.presets.tflite_metadata import count_ops, read_metadata
+from keras_inpaint.processors import processors
 from keras_inpaint.psnr import psnr
+
+#: Sizes at which a SavedModel is compared; the sides of the last are no multiples of 4.
+SAVED_MODEL_SIZES = ((256, 256), (160, 208), (93, 131))
+#: Sizes at which a file for any multiples of 4 is compared.
+FILE_SIZES = ((256, 256), (160, 208), (96, 132))
 
 #: Timed calls of a signature, after one that is not counted.
 _TIMED_CALLS = 5
+
+#: Bookkeeping that says nothing about what a graph computes.
+_BOOKKEEPING = frozenset(
+    {"Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp", "StatefulPartitionedCall"}
+    | {"PartitionedCall", "_Arg", "_Retval", "StaticRegexFullMatch"}
+)
 
 #: From float32 image `(1, height, width, 3)` and mask `(1, height, width, 1)`, or bytes of the
 #: same shapes, to what the signature calls completed.
@@ -74,24 +93,57 @@ class Report:
     comparisons: tuple[Comparison, ...]
     ops: Mapping[str, Mapping[str, int]]
 
-    @property
-    def psnr(self) -> float:
-        """The worst PSNR of all comparisons, in dB."""
-        return min(comparison.psnr for comparison in self.comparisons)
-
     def as_dict(self) -> dict[str, Any]:
         """Return the report in JSON types; an infinite PSNR becomes None."""
         comparisons = [asdict(comparison) for comparison in self.comparisons]
         for entry in comparisons:
             entry["psnr"] = None if math.isinf(entry["psnr"]) else entry["psnr"]
-        return {
-            "path": str(self.path),
-            "format": self.format,
-            "quantization": self.quantization,
-            "size_on_disk": self.size_on_disk,
-            "comparisons": comparisons,
-            "ops": {name: dict(sorted(ops.items())) for name, ops in self.ops.items()},
-        }
+        ops = {name: dict(sorted(counts.items())) for name, counts in self.ops.items()}
+        return {**vars(self), "path": str(self.path), "comparisons": comparisons, "ops": ops}
+
+
+def verify(
+    path: str | Path,
+    network: keras.Model | str | Path,
+    photos: Sequence[np.ndarray],
+    sizes: Sequence[tuple[int, int]] | None = None,
+) -> Report:
+    """Read an export back and compare every signature with the network that it was made from.
+
+    Args:
+        path: A SavedModel's folder, a TFLite file or an ONNX file.
+        network: The completion network, or what leads to it.
+        photos: Uint8 arrays `(height, width, 3)`.
+        sizes: `(height, width)` pairs to compare at, multiples of 4 but for a SavedModel; None is
+            `SAVED_MODEL_SIZES` or `FILE_SIZES`. A signature for one size is compared at that.
+
+    Returns:
+        The report.
+
+    Raises:
+        ValueError: If a TFLite file has no metadata of this package.
+        ModuleNotFoundError: If the extra `onnx`, which an ONNX file needs, is not installed.
+    """
+    path, network = Path(path), load_network(network)
+    if path.is_dir():
+        export = _read_saved_model(path)
+    else:
+        content = path.read_bytes()
+        is_tflite = content[4:8] == b"TFL3"  # the FlatBuffer's file identifier
+        export = _read_tflite(content) if is_tflite else _read_onnx(content)
+    sizes = sizes or (SAVED_MODEL_SIZES if path.is_dir() else FILE_SIZES)
+    comparisons = []
+    for runs, own_size in export.runs:
+        for size in [own_size] if own_size else sizes:
+            comparisons += compare_outputs(network, runs, photos, size)
+    return Report(
+        path,
+        export.format,
+        export.quantization,
+        size_on_disk(path),
+        tuple(comparisons),
+        export.ops,
+    )
 
 
 def check_parity(report: Report, min_psnr: float | None = None) -> None:
@@ -132,10 +184,9 @@ def compare_outputs(
 
     Args:
         network: The float32 completion network.
-        runs: From the signature's name to how it is run and the dtype it takes, `"uint8"` or
+        runs: Each signature's name to how it is run and the dtype it takes, `"uint8"` or
             `"float32"`.
-        photos: Uint8 arrays `(height, width, 3)` of any sizes; each is cut to `size` and gets
-            one hole.
+        photos: Uint8 arrays `(height, width, 3)`; each is cut to `size` and gets one hole.
         size: `(height, width)` in pixels.
         seed: Int, where the holes come from.
 
@@ -172,6 +223,95 @@ def compare_outputs(
             )
         )
     return comparisons
+
+
+class _Export(NamedTuple):
+    """An export that was read back; of its runs each has the one size that it takes, or None."""
+
+    format: str
+    runs: list[tuple[Mapping[str, tuple[Run, str]], tuple[int, int] | None]]
+    ops: Mapping[str, Mapping[str, int]]
+    quantization: str = "none"
+
+
+def _read_saved_model(path: Path) -> _Export:
+    loaded = tf.saved_model.load(str(path))
+    runs = {
+        name: (_saved_model_run(loaded, name), "float32" if name == "complete_float" else "uint8")
+        for name in sorted(loaded.signatures)
+    }
+    ops = {name: _graph_ops(function) for name, function in loaded.signatures.items()}
+    return _Export("saved-model", [(runs, None)], ops)
+
+
+def _read_tflite(content: bytes) -> _Export:
+    metadata = read_metadata(content)
+    interpreter = Interpreter(model_content=content, num_threads=processors())
+    runs = []
+    for name, size in metadata["signatures"].items():
+        own_size = (size["height"], size["width"]) if size["height"] else None
+        runs.append(({name: (_litert_run(interpreter, name), "float32")}, own_size))
+    return _Export("tflite", runs, count_ops(content), metadata["quantization"])
+
+
+def _read_onnx(content: bytes) -> _Export:
+    require_onnx()
+    import onnx
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def run(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return session.run(["completed"], {"image": image, "mask": mask})[0]
+
+    ops = Counter(node.op_type for node in onnx.load_from_string(content).graph.node)
+    return _Export("onnx", [({"complete": (run, "float32")}, None)], {"complete": ops})
+
+
+def _saved_model_run(loaded: tf.Module, name: str) -> Run:
+    function = loaded.signatures[name]
+
+    def run(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if name != "complete_bytes":
+            return function(image=tf.constant(image), mask=tf.constant(mask))["completed"].numpy()
+        files = {"image": _as_png(image), "mask": _as_png(mask * 255)}
+        completed = function(**files)["completed_bytes"]
+        return tf.io.decode_png(completed[0], channels=3).numpy()[None]
+
+    return run
+
+
+def _as_png(image: np.ndarray) -> tf.Tensor:
+    return _encode(image.tobytes(), image.shape[1:])
+
+
+@functools.lru_cache(maxsize=4)
+def _encode(pixels: bytes, shape: tuple[int, int, int]) -> tf.Tensor:
+    # Kept, so that what is timed is the model's call and not the making of its request.
+    return tf.io.encode_png(np.frombuffer(pixels, np.uint8).reshape(shape))[None]
+
+
+def _litert_run(interpreter: Interpreter, name: str) -> Run:
+    runner = interpreter.get_signature_runner(name)
+    return lambda image, mask: runner(image=image, mask=mask)["completed"]
+
+
+def _graph_ops(function: tf.types.experimental.ConcreteFunction) -> Counter[str]:
+    """Count the ops of a graph and of the functions that it calls."""
+    graph = function.graph.as_graph_def()
+    library = {entry.signature.name: entry for entry in graph.library.function}
+    ops: Counter[str] = Counter()
+    nodes, seen = list(graph.node), set()
+    while nodes:
+        node = nodes.pop()
+        if node.op not in _BOOKKEEPING:
+            ops[node.op] += 1
+        for attribute in node.attr.values():
+            called = [attribute.func, *attribute.list.func]
+            for name in {entry.name for entry in called if entry.name} - seen:
+                seen.add(name)
+                nodes.extend(library[name].node_def)
+    return ops
 
 
 def _reference(

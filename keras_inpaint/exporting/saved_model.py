@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,17 @@ import numpy as np
 import tensorflow as tf
 
 from keras_inpaint.exporting import signatures
-from keras_inpaint.exporting.loading import load_network, network_size
-from keras_inpaint.exporting.model_card import CARD_NAME, build_card, card_of
-from keras_inpaint.exporting.warmup import write_warmup
+from keras_inpaint.exporting.network import (
+    CARD_NAME,
+    build_card,
+    card_of,
+    load_network,
+    network_size,
+)
 from keras_inpaint.networks.inference_graph import for_inference
 
+#: Where TensorFlow Serving looks for warm-up requests inside a SavedModel.
+WARMUP_PATH = Path("assets.extra") / "tf_serving_warmup_requests"
 #: Side in pixels of the warm-up requests; no multiple of 4, so that padding is warm too.
 _WARMUP_SIDE = 126
 
@@ -75,7 +81,7 @@ def export_saved_model(
             reading it.
         name: String, what the model is called; None takes the folder's name.
         card: What is known about the network, for its `model_card.json`; None takes it from the
-            files beside the network. See `keras_inpaint.exporting.model_card.build_card`.
+            files beside the network. See `keras_inpaint.exporting.network.build_card`.
         warmup: Bool, whether to write warm-up requests for a server to replay.
         check: Called with the finished folder before it gets its final name; what it raises is
             raised, and nothing is left behind.
@@ -150,6 +156,44 @@ def warmup_requests() -> Iterator[tuple[str, dict[str, np.ndarray]]]:
             for key, value in arrays.items()
         },
     )
+
+
+def write_warmup(
+    folder: str | Path, requests: Iterable[tuple[str, Mapping[str, np.ndarray]]], name: str = ""
+) -> Path:
+    """Write requests into a SavedModel that TensorFlow Serving replays before it is ready.
+
+    Args:
+        folder: Path of the SavedModel's folder.
+        requests: Pairs of a signature's name and its inputs by name; byte strings are arrays of
+            objects. Serving takes at most 1000.
+        name: String, the served model's name; Serving replays whatever stands here.
+
+    Returns:
+        The path of the file, a TFRecord of `tensorflow.serving.PredictionLog` messages, see
+        https://www.tensorflow.org/tfx/serving/saved_model_warmup
+    """
+    path = Path(folder) / WARMUP_PATH
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests:
+            # ModelSpec and PredictRequest.inputs, PredictLog.request, PredictionLog.predict_log.
+            spec = _field(1, name.encode()) + _field(3, signature.encode())
+            request = _field(1, spec)
+            for key, value in inputs.items():
+                tensor = tf.make_tensor_proto(value).SerializeToString()
+                request += _field(2, _field(1, key.encode()) + _field(2, tensor))
+            writer.write(_field(6, _field(1, request)))
+    return path
+
+
+def _field(number: int, payload: bytes) -> bytes:
+    """Return a length-delimited field of a protocol buffer message."""
+    length, header = len(payload), [number << 3 | 2]
+    while length > 0x7F:
+        header.append(length & 0x7F | 0x80)
+        length >>= 7
+    return bytes([*header, length]) + payload
 
 
 def _write(network: keras.Model, folder: Path) -> None:

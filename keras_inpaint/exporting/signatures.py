@@ -18,7 +18,7 @@ Generate = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def complete_float(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
-    """Complete photos of any size and paste their known pixels back.
+    """Complete photos of any size and paste their known pixels back, bit for bit.
 
     Args:
         generate: The completion network.
@@ -26,8 +26,7 @@ def complete_float(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.
         hole: Bool `(batch, height, width, 1)`, true in the hole.
 
     Returns:
-        Float32 `(batch, height, width, 3)` in [0, 1]; outside the hole the values of `image`,
-        bit for bit.
+        Float32 of the shape of `image`, in [0, 1].
     """
     shape = tf.shape(image)
     mask = tf.cast(pad_to_multiple(hole), tf.float32)
@@ -36,16 +35,7 @@ def complete_float(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.
 
 
 def complete_uint8(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
-    """Complete photos of bytes; known pixels keep their bytes.
-
-    Args:
-        generate: The completion network.
-        image: Uint8 `(batch, height, width, 3)`.
-        hole: Bool `(batch, height, width, 1)`, true in the hole.
-
-    Returns:
-        Uint8 `(batch, height, width, 3)`: in the hole `255 * generated` rounded half to even.
-    """
+    """Complete uint8 photos as `complete_float` does; holes are rounded half to even."""
     completed = complete_float(generate, tf.cast(image, tf.float32) / 255.0, hole)
     return tf.where(hole, to_uint8(completed), image)
 
@@ -56,16 +46,10 @@ def to_uint8(values: tf.Tensor) -> tf.Tensor:
 
 
 def pad_to_multiple(values: tf.Tensor) -> tf.Tensor:
-    """Pad bottom and right by reflection to the sizes that the network takes.
+    """Pad `(batch, height, width, channels)` at bottom and right to multiples of 4.
 
-    The edge is not repeated; a side too short for one reflection is reflected again, as
-    `numpy.pad(mode="reflect")` does, and a side of one pixel is repeated.
-
-    Args:
-        values: Tensor `(batch, height, width, channels)` of any dtype.
-
-    Returns:
-        The tensor with height and width rounded up to a multiple of 4.
+    The padding is that of `numpy.pad(mode="reflect")`: a side too short for one reflection is
+    reflected again, a side of one pixel is repeated.
     """
     shape = tf.shape(values)
     for axis in (1, 2):

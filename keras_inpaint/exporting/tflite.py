@@ -1,30 +1,35 @@
 """A completion network as a TFLite file, for phones, browsers and small computers."""
 
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from keras_inpaint.exporting.calibration import read_photos, sample_photos
-from keras_inpaint.exporting.loading import load_network, network_size
-from keras_inpaint.exporting.model_card import card_of, versions, weights_sha256
-from keras_inpaint.exporting.tflite_conversion import (
-    DYNAMIC_SIGNATURE,
-    FLOAT_OPS,
-    QUANTIZATIONS,
-    convert,
-    signature_name,
+from keras_inpaint.exporting.calibration import masked_photos, read_photos, sample_photos
+from keras_inpaint.exporting.network import card_of, facts_of, load_network, network_size
+from keras_inpaint.files import replacing
+from keras_inpaint.networks.completion import SIZE_MULTIPLE, check_image_size
+from keras_inpaint.presets.tflite_metadata import (
+    METADATA_FORMAT,
+    count_ops,
+    output_names,
+    with_metadata,
 )
-from keras_inpaint.networks.completion import SIZE_MULTIPLE, check_image_size, mean_pixel_of
-from keras_inpaint.networks.receptive_field import network_receptive_field
-from keras_inpaint.presets.tflite_metadata import METADATA_FORMAT, count_ops, with_metadata
 
 logger = logging.getLogger(__name__)
 
+#: How the weights and the arithmetic may be quantised.
+QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
+#: The signature of a file that takes any size.
+DYNAMIC_SIGNATURE = "complete"
+#: Ops that stay float32 under full int8: filling the hole and pasting the known pixels.
+FLOAT_OPS = ("ADD", "CONCATENATION", "MUL", "SUB")
 #: Convolutions that full int8 leaves in float32.
 FLOAT_LAYERS = ("conv_17",)
 #: Ops that an export may hold; all are builtin, and none rearranges space and batch.
@@ -112,17 +117,13 @@ def export_tflite(
     photos = calibration_photos(calibration, calibration_count) if quantize == "int8" else []
     model = convert(network, slots, quantize, photos, calibration_count, float_layers)
     check_ops(model)
-    metadata = describe(network, slots, quantize, name or path.stem, known)
+    metadata = metadata_of(network, slots, quantize, name or path.stem, known)
     model = with_metadata(model, metadata, f"{metadata['name']}: GLCIC image completion")
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.stem}-{os.getpid()}.tflite")
-    try:
+    with replacing(path) as draft:
         draft.write_bytes(model)
         if check is not None:
             check(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 
@@ -147,14 +148,14 @@ def _check_sizes(network: keras.Model, sizes: Sequence[tuple[int, int] | None]) 
         raise ValueError(f"the network takes {own[0]}x{own[1]} only, got sizes {sizes}")
 
 
-def describe(
+def metadata_of(
     network: keras.Model,
     sizes: Sequence[tuple[int, int] | None],
     quantize: str,
     name: str,
-    known: Mapping[str, Any] | None = None,
+    known: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the metadata that travels inside the file.
+    """Return the metadata that travels inside a TFLite or ONNX file.
 
     Args:
         network: The float32 completion network.
@@ -167,10 +168,9 @@ def describe(
         Dict of JSON types; `signatures` maps each signature's name to its height and width in
         pixels (None: any multiple of `size_multiple`).
     """
-    reach = network_receptive_field(network)
     image = {"dtype": "float32", "range": [0.0, 1.0], "layout": "NHWC", "channels": "RGB"}
     return {
-        **{key: known[key] for key in TOLD if known and known.get(key)},
+        **{key: known[key] for key in TOLD if known.get(key)},
         "format": METADATA_FORMAT,
         "name": name,
         "task": "image completion",
@@ -184,23 +184,13 @@ def describe(
         },
         "outputs": {"completed": image},
         "size_multiple": SIZE_MULTIPLE,
-        "mean_pixel": list(mean_pixel_of(network)),
-        "reach": {"before": reach.before, "after": reach.after},
         "quantization": quantize,
-        "weights_sha256": weights_sha256(network),
-        "versions": versions(),
+        **facts_of(network),
     }
 
 
 def check_ops(model: bytes) -> None:
-    """Check that a TFLite file holds only ops that every consumer has.
-
-    Args:
-        model: Contents of a `.tflite` file.
-
-    Raises:
-        RuntimeError: If it holds another op; the message names it.
-    """
+    """Raise a RuntimeError where a TFLite file holds an op that not every consumer has."""
     for name, ops in count_ops(model).items():
         allowed = ALLOWED_DYNAMIC_OPS if name == DYNAMIC_SIGNATURE else ALLOWED_OPS
         if strange := sorted(set(ops) - allowed):
@@ -213,12 +203,7 @@ def check_ops(model: bytes) -> None:
 def calibration_photos(
     source: str | Path | Sequence[np.ndarray] | None, count: int
 ) -> Sequence[np.ndarray]:
-    """Return the photos to calibrate on.
-
-    Args:
-        source: Folder of photos, photos, or None for built-in portraits.
-        count: Int, how many at most.
-    """
+    """Return at most so many photos of a folder, the photos given, or built-in portraits."""
     if source is None:
         logger.warning(
             "calibrating int8 on the built-in sample portraits: give a folder of photos like those "
@@ -229,3 +214,114 @@ def calibration_photos(
     if not photos:
         raise ValueError("int8 needs photos to calibrate on, got none")
     return photos
+
+
+def signature_name(size: tuple[int, int] | None) -> str:
+    """Return the name of the signature for a size: `complete_256x256`, or `complete`."""
+    return DYNAMIC_SIGNATURE if size is None else f"complete_{size[0]}x{size[1]}"
+
+
+def convert(
+    network: keras.Model,
+    sizes: Sequence[tuple[int, int] | None],
+    quantize: str = "none",
+    photos: Sequence[np.ndarray] = (),
+    count: int = 0,
+    float_layers: Sequence[str] = (),
+) -> bytes:
+    """Return the contents of a TFLite file without metadata; see `export_tflite`.
+
+    Args:
+        network: The float32 completion network.
+        sizes: `(height, width)` of each signature; None for any size.
+        quantize: String, one of `QUANTIZATIONS`.
+        photos: Uint8 arrays `(height, width, 3)`, of which `"int8"` is calibrated on `count` at
+            each size.
+        count: Int.
+        float_layers: Names of convolutions that stay float32 under `"int8"`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        write_signatures(network, sizes, folder)
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            folder, signature_keys=[signature_name(size) for size in sizes]
+        )
+        # Without this the converter may write ops that only full TensorFlow can run.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if quantize != "none":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if quantize == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if quantize != "int8":
+            return converter.convert()
+        converter.representative_dataset = lambda: _samples(photos, sizes, count)
+        return _quantized(converter, float_layers)
+
+
+def _samples(
+    photos: Sequence[np.ndarray], sizes: Sequence[tuple[int, int]], count: int
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
+    for size in sizes:
+        for photo, hole in masked_photos(photos, size, count):
+            yield (
+                signature_name(size),
+                {
+                    "image": photo[None].astype(np.float32) / 255,
+                    "mask": hole[None, ..., None].astype(np.float32),
+                },
+            )
+
+
+def _quantized(converter: tf.lite.TFLiteConverter, float_layers: Sequence[str]) -> bytes:
+    """Quantise all but the float ops and layers; the debugger is what can leave some out."""
+    debugging = tf.lite.experimental
+    with warnings.catch_warnings():
+        # The converter's own interpreter announces that LiteRT replaces it.
+        warnings.filterwarnings("ignore", ".*tf.lite.Interpreter is deprecated.*")
+        debugger = debugging.QuantizationDebugger(
+            converter=converter,
+            debug_dataset=converter.representative_dataset,
+            debug_options=debugging.QuantizationDebugOptions(denylisted_ops=list(FLOAT_OPS)),
+        )
+        if float_layers:
+            # A convolution is called after all layers that were folded into it. The sigmoid takes
+            # what the last one gives, in 8 bits or not.
+            ops = [*FLOAT_OPS, *(["LOGISTIC"] if "conv_17" in float_layers else [])]
+            nodes = [
+                name
+                for name in output_names(debugger.calibrated_model)
+                if any(f"/{layer}_" in name or f"/{layer}/" in name for layer in float_layers)
+            ]
+            debugger.options = debugging.QuantizationDebugOptions(
+                denylisted_ops=ops, denylisted_nodes=nodes
+            )
+        return debugger.get_nondebug_quantized_model()
+
+
+def write_signatures(
+    network: keras.Model, sizes: Sequence[tuple[int, int] | None], folder: str
+) -> None:
+    """Write the SavedModel that the converter reads, a signature for each `(height, width)`.
+
+    Args:
+        network: The float32 completion network.
+        sizes: `(height, width)` pairs; None is any size.
+        folder: Path of the folder to write to.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+
+    def complete(image: tf.Tensor, mask: tf.Tensor) -> dict[str, tf.Tensor]:
+        generated = network({"image": image, "mask": mask}, training=False)
+        return {"completed": image * (1 - mask) + generated * mask}
+
+    for size in sizes:
+        height, width = size or (None, None)
+        archive.add_endpoint(
+            signature_name(size),
+            complete,
+            input_signature=[
+                tf.TensorSpec((1, height, width, 3), tf.float32, "image"),
+                tf.TensorSpec((1, height, width, 1), tf.float32, "mask"),
+            ],
+        )
+    archive.write_out(folder, verbose=False)

@@ -84,6 +84,7 @@ def test_the_card_names_the_preset_that_a_run_began_with_but_no_path(run, tmp_pa
     config = {"config": {"width": 0.0625, "data": "/secret/photos", "init": init}}
     begun = tmp_path / "begun"
     shutil.copytree(run, begun)
+    (begun / "completion.tflite").write_bytes(b"exported before")
     (begun / "config.json").write_text(json.dumps(config))
     evaluation = json.loads((run / "box.json").read_text())
     out = bundle(begun, "scenes", NOTES, [evaluation], tmp_path / "scenes")

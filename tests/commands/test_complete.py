@@ -232,14 +232,14 @@ def test_progress_with_time_left(monkeypatch, capsys):
     from rich.console import Console
 
     from keras_inpaint.batch.folders import FileReport
-    from keras_inpaint.commands import complete_progress
+    from keras_inpaint.commands import progress
 
-    monkeypatch.setattr(complete_progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
     reports = [
         FileReport("a.png", "o/a.png", "m.png", "completed", seconds=1.0, warnings=("careful",)),
         FileReport("b.png", "o/b.png", "m.png", "failed", seconds=1.0, error="b.png: broken"),
     ]
-    with complete_progress.Lines() as lines:
+    with progress.FolderProgress(Console(stderr=True)) as lines:
         for number, file in enumerate(reports):
             lines.file(file, number + 1, 4)
     out = capsys.readouterr().err.splitlines()
@@ -247,7 +247,7 @@ def test_progress_with_time_left(monkeypatch, capsys):
     assert out[1].startswith("1 of 4 photos, 0 failed, about ") and out[1].endswith(" s left")
     assert out[2] == "Failed: b.png: broken" and out[3].startswith("2 of 4 photos, 1 failed")
     console = Console(force_terminal=True, width=80)
-    with complete_progress.Bar(console) as bar:
+    with progress.FolderProgress(console) as bar:
         for number, file in enumerate(reports):
             bar.file(file, number + 1, 2)
     shown = capsys.readouterr().out

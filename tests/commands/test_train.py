@@ -15,7 +15,7 @@ SMALL = [
 ]
 
 
-def fails(arguments, capsys):
+def ended(arguments, capsys):
     """Run the command line and return its exit code and what it says on stderr."""
     with pytest.raises(SystemExit) as end:
         main([str(a) for a in arguments])
@@ -44,7 +44,7 @@ def test_help_has_an_example_and_every_option_a_sentence():
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments, tmp_path, capsys):
-    code, said = fails(["train", *arguments, "--out", tmp_path / "run"], capsys)
+    code, said = ended(["train", *arguments, "--out", tmp_path / "run"], capsys)
     assert code == 2 and said
     assert not (tmp_path / "run").exists()
 
@@ -67,29 +67,29 @@ def test_a_cluster_that_cannot_be_is_wrong_usage(given, words, tmp_path, monkeyp
     if given is not None:
         monkeypatch.setenv("TF_CONFIG", given)
     arguments = ["train", "sample:8", "--out", tmp_path / "run", *SMALL]
-    code, said = fails([*arguments, "--strategy", "multi-worker"], capsys)
+    code, said = ended([*arguments, "--strategy", "multi-worker"], capsys)
     assert code == 2 and words in said and not (tmp_path / "run").exists()
 
 
 def test_a_data_service_is_an_address(tmp_path, capsys):
     arguments = ["train", "sample:8", "--out", tmp_path / "run", *SMALL, "--data-service"]
-    code, said = fails([*arguments, "host:1"], capsys)
+    code, said = ended([*arguments, "host:1"], capsys)
     assert code == 2 and "data_service must be grpc://HOST:PORT, got 'host:1'" in said
-    code, said = fails([*arguments, "grpc://127.0.0.1:1"], capsys)
+    code, said = ended([*arguments, "grpc://127.0.0.1:1"], capsys)
     assert code == 1 and "no tf.data service answers at grpc://127.0.0.1:1" in said
     assert not (tmp_path / "run").exists()
 
 
 def test_failures_are_exit_code_1_and_name_the_file(tmp_path, capsys):
-    code, said = fails(["train", tmp_path / "none", "--out", tmp_path / "run"], capsys)
+    code, said = ended(["train", tmp_path / "none", "--out", tmp_path / "run"], capsys)
     assert code == 1 and f"{tmp_path / 'none'}" in said and "Traceback" not in said
     (tmp_path / "empty").mkdir()
-    code, said = fails(["train", tmp_path / "empty", "--out", tmp_path / "run"], capsys)
+    code, said = ended(["train", tmp_path / "empty", "--out", tmp_path / "run"], capsys)
     assert code == 1 and f"no photo in {tmp_path / 'empty'}" in said
 
 
 def test_images_smaller_than_the_crop(tmp_path, capsys):
-    code, said = fails(
+    code, said = ended(
         ["train", "sample:3", "--out", tmp_path / "run", "--size", "64", "--held-out", "0.3",
          "--patch-size", "80"], capsys,
     )  # fmt: skip
@@ -98,7 +98,7 @@ def test_images_smaller_than_the_crop(tmp_path, capsys):
 
 def test_a_foreign_folder_is_refused(tmp_path, capsys):
     (tmp_path / "holiday.txt").write_text("mine")
-    code, said = fails(["train", "sample:4", "--out", tmp_path, *SMALL], capsys)
+    code, said = ended(["train", "sample:4", "--out", tmp_path, *SMALL], capsys)
     assert code == 1 and str(tmp_path) in said and "not a run" in said
 
 
@@ -109,7 +109,7 @@ def run(arguments, **options):
     )
 
 
-def test_a_run_on_the_sample_and_the_same_command_again(tmp_path):
+def test_a_run_on_the_sample_and_the_same_command_again(tmp_path, capsys):
     out = tmp_path / "run"
     arguments = ["train", "sample:24", "--out", out, "--held-out", "0.2", *SMALL]
     first = run(arguments)
@@ -126,13 +126,11 @@ def test_a_run_on_the_sample_and_the_same_command_again(tmp_path):
         assert words in said
     assert "Traceback" not in errors
     metrics = (out / "metrics.csv").read_bytes()
-    again = run(arguments)
-    said, errors = again.communicate(timeout=600)
-    assert again.returncode == 0, errors
+    code, errors = ended(arguments, capsys)
+    assert code == 0, errors
     assert (out / "metrics.csv").read_bytes() == metrics
-    other = run([*arguments, "--alpha", "0.1"])
-    said, errors = other.communicate(timeout=600)
-    assert other.returncode == 1
+    code, errors = ended([*arguments, "--alpha", "0.1"], capsys)
+    assert code == 1
     assert "alpha=0.0004 (now 0.1)" in errors and "with fresh" in errors
 
 
@@ -172,7 +170,7 @@ def test_sigkill_in_each_phase_loses_nothing(tmp_path):
 def test_a_branch_takes_its_settings_from_its_run(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
-    code, said = fails(["train", "--branch", "a", *arguments], capsys)
+    code, said = ended(["train", "--branch", "a", *arguments], capsys)
     assert code == 2 and words in said and [path.name for path in tmp_path.iterdir()] == ["a"]
 
 

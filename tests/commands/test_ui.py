@@ -43,7 +43,7 @@ def test_the_key_of_the_environment_is_asked_for(monkeypatch):
     assert served[0].api_key == "secret"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+@pytest.mark.parametrize("host", ["127.0.0.1", pytest.param("127.0.0.2", marks=pytest.mark.long)])
 def test_it_tells_where_the_page_is(tiny_model_path, host):
     pytest.importorskip("fastapi", reason="pip install 'keras-inpaint[test]'")
     process = subprocess.Popen(

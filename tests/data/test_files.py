@@ -44,11 +44,11 @@ def test_photos_are_found_and_others_counted_once(folder, caplog):
 
 
 def test_training_and_measuring_read_the_same_photos(folder):
-    from keras_inpaint.evaluation.photo_set import _from_folder
+    from keras_inpaint.evaluation.photo_set import open_photos
 
     images = ki.load_images(folder)
     assert len(images) == 9 and not images.skipped
-    assert _from_folder(folder).names == images.names
+    assert open_photos(folder).names == images.names
 
 
 def test_tiff_is_decoded_as_pillow_does(folder):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_inpaint.evaluation.features import (
+    Features,
     frechet_distance,
     kernel_distance,
-    load_features,
     perceptual_distance,
 )
 
@@ -83,18 +83,18 @@ def test_features_of_a_network(tmp_path):
     photo = np.random.default_rng(6).integers(0, 256, (20, 24, 3)).astype(np.uint8)
     expected = network(photo[None] / np.float32(255)).numpy()[0].mean((0, 1))
     for model in (network, tmp_path / "features.keras"):
-        found, (places,) = load_features(model)(photo)
+        found, (places,) = Features(model)(photo)
         assert places.shape == (18, 22, 6)
         assert found.shape == (6,) and found.dtype == np.float64
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
     small = keras.Input((8, 8, 3))
     fixed = keras.Model(small, keras.layers.Flatten()(small))
-    found, maps = load_features(fixed)(photo)
+    found, maps = Features(fixed)(photo)
     assert found.shape == (192,) and found.max() <= 1 and maps == []
 
     layers = keras.Model(image, [keras.layers.Conv2D(4, 3, strides=2)(image), network(image)])
-    found, maps = load_features(layers)(photo)
+    found, maps = Features(layers)(photo)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert [one.shape[-1] for one in maps] == [4, 6]
 
@@ -103,13 +103,13 @@ def test_networks_that_give_no_features(tmp_path):
     import keras
 
     with pytest.raises(ValueError, match="no such file"):
-        load_features(tmp_path / "none.keras")
+        Features(tmp_path / "none.keras")
     grey = keras.Input((8, 8, 1))
     with pytest.raises(ValueError, match=r"takes \(batch, height, width, 3\)"):
-        load_features(keras.Model(grey, keras.layers.Flatten()(grey)))
+        Features(keras.Model(grey, keras.layers.Flatten()(grey)))
     image = keras.Input((8, 8, 3))
     with pytest.raises(ValueError, match="gives"):
-        load_features(keras.Model(image, keras.layers.Reshape((64, 3))(image)))
+        Features(keras.Model(image, keras.layers.Reshape((64, 3))(image)))
 
 
 def test_perceptual_distance():

@@ -6,8 +6,8 @@ from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structu
 
 from keras_inpaint.evaluation.metrics import (
     METRICS,
-    Bootstrap,
     Interval,
+    bootstrap,
     gradient_energy,
     measure,
     psnr,
@@ -101,7 +101,7 @@ def test_wrong_arrays(pair):
 
 def interval(values, **options):
     """Return the interval of the mean of one column."""
-    return Bootstrap(len(values), **options).intervals(np.array(values, float)[:, None])[0]
+    return bootstrap(np.array(values, float)[:, None], **options)[0]
 
 
 def test_interval_is_the_normal_one_for_many_values():
@@ -124,7 +124,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
 
 def test_columns_share_their_resamples():
     values = np.random.default_rng(3).normal(0, 1, (50, 1))
-    first, second = Bootstrap(50).intervals(np.hstack([values, 2 * values + 1]))
+    first, second = bootstrap(np.hstack([values, 2 * values + 1]))
     assert second.low == pytest.approx(2 * first.low + 1)
     assert second.high == pytest.approx(2 * first.high + 1)
 

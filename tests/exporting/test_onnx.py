@@ -6,8 +6,8 @@ from click.testing import CliRunner
 
 from keras_inpaint.commands.export import command
 from keras_inpaint.exporting import onnx as ours
-from keras_inpaint.exporting.onnx import METADATA_KEY, export_onnx, verify_onnx
-from keras_inpaint.exporting.parity import check_parity
+from keras_inpaint.exporting.onnx import METADATA_KEY, export_onnx
+from keras_inpaint.exporting.parity import check_parity, verify
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -22,7 +22,7 @@ def file(tiny_network, tmp_path_factory):
 
 
 def test_it_is_the_network_at_every_size(file, tiny_network, photos):
-    report = verify_onnx(file, tiny_network, photos[:3], sizes=((64, 64), (40, 92), (64, 36)))
+    report = verify(file, tiny_network, photos[:3], sizes=((64, 64), (40, 92), (64, 36)))
     check_parity(report, min_psnr=90)
     assert [found.known_pixels_kept for found in report.comparisons] == [True] * 3
     assert (report.format, report.size_on_disk) == ("onnx", file.stat().st_size)

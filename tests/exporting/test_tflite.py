@@ -3,7 +3,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
-from keras_inpaint.exporting.parity import check_parity
+from keras_inpaint.exporting.network import weights_sha256
+from keras_inpaint.exporting.parity import check_parity, verify
 from keras_inpaint.exporting.tflite import (
     ALLOWED_DYNAMIC_OPS,
     ALLOWED_OPS,
@@ -12,7 +13,6 @@ from keras_inpaint.exporting.tflite import (
     check_ops,
     export_tflite,
 )
-from keras_inpaint.exporting.verify import verify_tflite
 from keras_inpaint.presets.tflite_metadata import count_ops, read_metadata
 
 SIZE = (64, 64)
@@ -21,7 +21,7 @@ SIZE = (64, 64)
 @pytest.fixture(scope="module")
 def calm_network(tiny_network):
     """The tiny network with small last weights: its outputs are grey, as after training."""
-    from keras_inpaint.exporting.loading import load_network
+    from keras_inpaint.exporting.network import load_network
 
     network = load_network(tiny_network)
     last = network.get_layer("conv_17")
@@ -30,21 +30,10 @@ def calm_network(tiny_network):
 
 
 @pytest.fixture(scope="module")
-def files(calm_network, photos, tmp_path_factory):
-    """A TFLite file of each quantisation, and the report on it."""
-    folder = tmp_path_factory.mktemp("tflite")
-    exported = {}
-    for quantize in QUANTIZATIONS:
-        path = export_tflite(
-            calm_network,
-            folder / f"{quantize}.tflite",
-            quantize=quantize,
-            sizes=[SIZE],
-            calibration=photos,
-            calibration_count=8,
-        )
-        exported[quantize] = path, verify_tflite(path, calm_network, photos)
-    return exported
+def float_path(calm_network, tmp_path_factory):
+    """A TFLite file that is not quantised, for one size."""
+    path = tmp_path_factory.mktemp("tflite") / "float.tflite"
+    return export_tflite(calm_network, path, sizes=[SIZE])
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +44,36 @@ def dynamic_path(calm_network, tmp_path_factory):
 
 
 @pytest.mark.parametrize("quantize", QUANTIZATIONS)
-def test_it_does_what_the_network_does(files, quantize):
-    _, report = files[quantize]
+def test_a_file_of_each_quantisation(calm_network, photos, tmp_path, quantize):
+    path = export_tflite(
+        calm_network,
+        tmp_path / f"{quantize}.tflite",
+        quantize=quantize,
+        sizes=[SIZE],
+        calibration=photos,
+        calibration_count=8,
+    )
+    report = verify(path, calm_network, photos)
+    # It does what the network does.
     least = {"none": 90, "float16": 50, "dynamic": 35, "int8": 35}[quantize]
     check_parity(report, least)
     (found,) = report.comparisons
     assert found.known_pixels_kept and found.photos == 4
+    check_ops_of(path, quantize)
+    check_signature_of(path)
+    check_metadata_of(path, quantize, calm_network)
+    # Its weights are smaller where they are quantised, and the last convolution's are not in int8.
+    share = weight_bytes(path) / (4 * calm_network.count_params())
+    most = {"none": 1.2, "float16": 0.7, "dynamic": 0.95, "int8": 0.95}[quantize]
+    assert share < most and (quantize != "none" or share > 0.95)
+    floats = {"none": [True] * 17, "int8": [False] * 16 + [True]}
+    if quantize in floats:
+        assert computes_in_floats(path) == floats[quantize]
 
 
-@pytest.mark.parametrize("quantize", QUANTIZATIONS)
-def test_every_op_is_one_that_consumers_have(files, quantize):
-    ops = count_ops(files[quantize][0].read_bytes())
+def check_ops_of(path, quantize):
+    """Check that every op is one that consumers have."""
+    ops = count_ops(path.read_bytes())
     assert ops.keys() == {"complete_64x64"}
     counts = ops["complete_64x64"]
     assert counts.keys() <= ALLOWED_OPS
@@ -76,15 +84,9 @@ def test_every_op_is_one_that_consumers_have(files, quantize):
     assert (counts["QUANTIZE"], counts["DEQUANTIZE"]) == converted[quantize]
 
 
-def test_quantising_makes_files_smaller(files):
-    sizes = {quantize: path.stat().st_size for quantize, (path, _) in files.items()}
-    assert sizes["float16"] < 0.7 * sizes["none"]
-    assert sizes["int8"] < sizes["none"] and sizes["dynamic"] < sizes["none"]
-
-
-@pytest.mark.parametrize("quantize", QUANTIZATIONS)
-def test_names_and_types_of_inputs_and_output(files, quantize):
-    interpreter = Interpreter(str(files[quantize][0]))
+def check_signature_of(path):
+    """Check the names, types and shapes of the inputs and the output."""
+    interpreter = Interpreter(str(path))
     assert interpreter.get_signature_list() == {
         "complete_64x64": {"inputs": ["image", "mask"], "outputs": ["completed"]}
     }
@@ -97,28 +99,28 @@ def test_names_and_types_of_inputs_and_output(files, quantize):
         "completed": (1, 64, 64, 3),
     }
     assert {detail["dtype"] for detail in (inputs | outputs).values()} == {np.float32}
+    # Files for one size have a batch of one.
+    fixed = {name: tuple(detail["shape_signature"]) for name, detail in inputs.items()}
+    assert fixed == {"image": (1, 64, 64, 3), "mask": (1, 64, 64, 1)}
 
 
-def test_the_metadata(files, dynamic_path, calm_network):
-    from keras_inpaint.exporting.model_card import weights_sha256
-
-    for quantize, (path, _) in files.items():
-        metadata = read_metadata(path)
-        assert metadata["name"] == quantize == metadata["quantization"]
-        assert metadata["signatures"] == {"complete_64x64": {"height": 64, "width": 64}}
-        assert metadata["mean_pixel"] == pytest.approx([0.5, 0.4, 0.3])
-        assert metadata["inputs"]["mask"]["hole"] == 1 and metadata["inputs"]["mask"]["known"] == 0
-        assert metadata["inputs"]["image"]["range"] == [0, 1]
-        assert metadata["reach"] == {"before": 150, "after": 153}
-        assert metadata["weights_sha256"] == weights_sha256(calm_network)
-    assert read_metadata(dynamic_path)["signatures"] == {
-        "complete": {"height": None, "width": None}
-    }
+def check_metadata_of(path, quantize, network):
+    metadata = read_metadata(path)
+    assert metadata["name"] == quantize == metadata["quantization"]
+    assert metadata["signatures"] == {"complete_64x64": {"height": 64, "width": 64}}
+    assert metadata["mean_pixel"] == pytest.approx([0.5, 0.4, 0.3])
+    assert metadata["inputs"]["mask"]["hole"] == 1 and metadata["inputs"]["mask"]["known"] == 0
+    assert metadata["inputs"]["image"]["range"] == [0, 1]
+    assert metadata["reach"] == {"before": 150, "after": 153}
+    assert metadata["weights_sha256"] == weights_sha256(network)
 
 
 def test_any_size_from_one_file(dynamic_path, calm_network, photos):
     sizes = ((64, 64), (96, 40), (4, 8), (64, 64))
-    report = verify_tflite(dynamic_path, calm_network, photos[:2], sizes=sizes)
+    assert read_metadata(dynamic_path)["signatures"] == {
+        "complete": {"height": None, "width": None}
+    }
+    report = verify(dynamic_path, calm_network, photos[:2], sizes=sizes)
     assert [(found.height, found.width) for found in report.comparisons] == list(sizes)
     check_parity(report, 90)
     assert report.ops["complete"].keys() <= ALLOWED_DYNAMIC_OPS
@@ -131,7 +133,7 @@ def weight_bytes(path):
 
 
 @pytest.mark.parametrize("quantize", ("none", pytest.param("int8", marks=pytest.mark.slow)))
-def test_several_sizes_share_their_weights(calm_network, photos, files, tmp_path, quantize):
+def test_several_sizes_share_their_weights(calm_network, photos, tmp_path, quantize):
     path = export_tflite(
         calm_network,
         tmp_path / "both.tflite",
@@ -140,22 +142,12 @@ def test_several_sizes_share_their_weights(calm_network, photos, files, tmp_path
         calibration=photos,
         calibration_count=4,
     )
-    report = verify_tflite(path, calm_network, photos)
+    report = verify(path, calm_network, photos)
     found = {(row.signature, row.height, row.width) for row in report.comparisons}
     assert found == {("complete_64x64", 64, 64), ("complete_32x48", 32, 48)}
     check_parity(report, 30)
     # int8 biases follow the activations' scales, so that each size has its own.
-    assert weight_bytes(path) < 1.2 * weight_bytes(files[quantize][0])
-
-
-def test_fixed_files_have_a_batch_of_one(files):
-    interpreter = Interpreter(str(files["none"][0]))
-    runner = interpreter.get_signature_runner("complete_64x64")
-    details = runner.get_input_details()
-    assert [list(detail["shape_signature"]) for detail in details.values()] == [
-        [1, 64, 64, 3],
-        [1, 64, 64, 1],
-    ]
+    assert weight_bytes(path) < 1.2 * 4 * calm_network.count_params()
 
 
 def test_int8_without_photos_says_so(caplog):
@@ -164,7 +156,7 @@ def test_int8_without_photos_says_so(caplog):
     assert "sample portraits" in caplog.text
 
 
-def tensor_types(path):
+def computes_in_floats(path):
     """Return, for each convolution of the first graph in order, whether it computes in floats."""
     model = schema.Model.GetRootAs(path.read_bytes(), 0)
     graph, kinds = model.Subgraphs(0), schema.BuiltinOperator
@@ -174,11 +166,6 @@ def tensor_types(path):
         if code in (kinds.CONV_2D, kinds.TRANSPOSE_CONV):
             found.append(graph.Tensors(op.Outputs(0)).Type() == schema.TensorType.FLOAT32)
     return found
-
-
-def test_int8_leaves_the_last_convolution_in_float(files):
-    assert tensor_types(files["int8"][0]) == [False] * 16 + [True]
-    assert tensor_types(files["none"][0]) == [True] * 17
 
 
 @pytest.mark.slow
@@ -194,8 +181,8 @@ def test_int8_leaves_the_layers_that_are_named_in_float(calm_network, photos, tm
         float_layers=names,
     )
     wanted = [f"conv_{number}" in names for number in range(1, 18)]
-    assert tensor_types(path) == wanted
-    check_parity(verify_tflite(path, calm_network, photos), 35)
+    assert computes_in_floats(path) == wanted
+    check_parity(verify(path, calm_network, photos), 35)
 
 
 def test_a_network_for_one_size_is_exported_at_that_size_only(tmp_path):
@@ -208,8 +195,10 @@ def test_a_network_for_one_size_is_exported_at_that_size_only(tmp_path):
         export_tflite(network, tmp_path / "x.tflite", sizes=None)
 
 
-def test_what_does_not_pass_its_check_leaves_nothing(calm_network, tmp_path, files, monkeypatch):
-    model = files["none"][0].read_bytes()
+def test_what_does_not_pass_its_check_leaves_nothing(
+    calm_network, tmp_path, float_path, monkeypatch
+):
+    model = float_path.read_bytes()
     monkeypatch.setattr("keras_inpaint.exporting.tflite.convert", lambda *_: model)
     target = tmp_path / "model.tflite"
     target.write_bytes(b"the one before")
@@ -245,24 +234,28 @@ def test_arguments_out_of_range(calm_network, tmp_path, options, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_op_that_is_not_allowed_is_named(monkeypatch, files):
+def test_an_op_that_is_not_allowed_is_named(monkeypatch, float_path):
     monkeypatch.setattr(
         "keras_inpaint.exporting.tflite.ALLOWED_OPS", ALLOWED_OPS - {"TRANSPOSE_CONV"}
     )
     with pytest.raises(RuntimeError, match="complete_64x64 holds TRANSPOSE_CONV"):
-        check_ops(files["none"][0].read_bytes())
+        check_ops(float_path.read_bytes())
 
 
 @pytest.mark.slow
 def test_float32_on_twenty_real_photos_at_three_sizes(tiny_network, real_photos, tmp_path):
     sizes = ((128, 128), (160, 208), (256, 256))
     path = export_tflite(tiny_network, tmp_path / "x.tflite", sizes=sizes)
-    report = verify_tflite(path, tiny_network, real_photos[:20])
+    report = verify(path, tiny_network, real_photos[:20])
     assert [found.photos for found in report.comparisons] == [20, 20, 20]
     check_parity(report, 80)
 
 
-def test_licence_use_and_limits_travel_in_the_file(tiny_network, tmp_path):
+def test_licence_use_and_limits_travel_in_the_file(
+    tiny_network, dynamic_path, tmp_path, monkeypatch
+):
+    model = dynamic_path.read_bytes()
+    monkeypatch.setattr("keras_inpaint.exporting.tflite.convert", lambda *_: model)
     card = {"licence": "CC BY 4.0", "limits": "none known", "figures": [1], "name": "other"}
     path = export_tflite(tiny_network, tmp_path / "a.tflite", sizes=None, name="A", card=card)
     found = read_metadata(path.read_bytes())

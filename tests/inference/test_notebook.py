@@ -23,6 +23,7 @@ def test_its_form(notebook):
             assert cell["outputs"] == [] and cell["execution_count"] is None
 
 
+@pytest.mark.long
 def test_every_cell_runs(notebook, tmp_path, monkeypatch, capsys):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")

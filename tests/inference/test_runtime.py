@@ -123,7 +123,7 @@ def test_litert_without_metadata_takes_the_papers_reach(tiny_network, tmp_path, 
     import keras
     import tensorflow as tf
 
-    from keras_inpaint.exporting.tflite_conversion import DYNAMIC_SIGNATURE, write_signatures
+    from keras_inpaint.exporting.tflite import DYNAMIC_SIGNATURE, write_signatures
 
     write_signatures(tiny_network, [(64, 64)], str(tmp_path / "saved"))
     converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "saved"))

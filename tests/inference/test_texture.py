@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_inpaint.evaluation.metrics import gradient_energy
+from keras_inpaint.inference import texture
 from keras_inpaint.inference.texture import _product, add_texture
 
 
@@ -99,10 +100,14 @@ def test_thin_holes_keep_what_the_network_gave(stripes):
     assert np.array_equal(add_texture(image, mask, completed), completed)
 
 
-def test_a_large_hole_costs_no_more_than_its_share():
-    image = striped(900, 1000)
+def test_a_large_hole_costs_no_more_than_its_share(monkeypatch):
+    # Half of the side, a quarter of the areas: the limits then bound a smaller hole, too.
+    monkeypatch.setattr(texture, "_MOST_SIDE", texture._MOST_SIDE // 2)
+    monkeypatch.setattr(texture, "_MOST_TARGETS", texture._MOST_TARGETS // 4)
+    monkeypatch.setattr(texture, "_MOST_COMPOSED", texture._MOST_COMPOSED // 4)
+    image = striped(450, 500)
     mask = np.zeros(image.shape[:2], bool)
-    mask[100:800, 100:900] = True
+    mask[50:400, 50:450] = True
     completed = blurred_hole(image, mask)
     result = add_texture(image, mask, completed)
     assert np.array_equal(result[~mask], image[~mask])

@@ -49,7 +49,16 @@ print("native:", {p: dilation_has_gradient(p) for p in ("float32", "bfloat16", "
 """
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "off",
+        "on",
+        pytest.param("SSE4.1", marks=pytest.mark.long),
+        pytest.param("AVX2", marks=pytest.mark.long),
+        pytest.param("AVX-512", marks=pytest.mark.long),
+    ],
+)
 def test_a_step_works_and_agrees_with_stock_layers(name):
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **SETTINGS[name]}
     done = subprocess.run(

@@ -37,7 +37,9 @@ def pair():
     return {"image": rng.random((1, 32, 36, 3), "float32"), "mask": mask}
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize(
+    "backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long), "torch"]
+)
 def test_plain_keras_opens_it(tiny_network, pair, tmp_path, backend):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
@@ -67,6 +69,7 @@ def test_files_with_own_layers_still_open(tiny_network, pair, tmp_path):
     np.testing.assert_array_equal(np.asarray(network(pair)), np.asarray(tiny_network(pair)))
 
 
+@pytest.mark.long
 def test_a_network_that_plain_keras_opened_works_as_ours_does(tiny_network, tmp_path):
     write_network(tiny_network, tmp_path / "completion.keras")
     plain = keras.models.load_model(tmp_path / "completion.keras")

@@ -95,7 +95,7 @@ def test_values_of_0_to_255_are_refused_while_training(arrays, image, mask, mess
         trainer.train_on_batch(*pair)
 
 
-@pytest.mark.parametrize("phase", [1, 2, 3])
+@pytest.mark.parametrize("phase", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_a_generator_a_pydataset_and_single_batches(phase, arrays):
     class Photos(keras.utils.PyDataset):
         def __len__(self):

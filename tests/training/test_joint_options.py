@@ -167,6 +167,7 @@ def test_r1_teaches_the_discriminator_alone_and_every_so_often(batch):
     assert float(logs["discriminator_loss"]) == 0 and float(logs["r1_penalty"]) > 0
 
 
+@pytest.mark.long
 def test_options_train_under_jit_compile(batch):
     logs = []
     for jit in (False, True):
@@ -276,6 +277,7 @@ def test_each_option_changes_what_is_learned(option, batch):
     assert runs[0][0] != runs[1][0] and runs[0][1] != runs[1][1]
 
 
+@pytest.mark.long
 def test_a_fit_taken_up_again_is_exactly_the_one_that_never_stopped(dataset, tmp_path):
     batches = list(dataset.take(6))
 
@@ -381,6 +383,7 @@ for key in ("loss", "feature_loss", "r1_penalty"):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("onednn", ["0", "1"])
 def test_two_devices_train_as_one_with_and_without_onednn(onednn):
     run = subprocess.run(

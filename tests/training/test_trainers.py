@@ -11,7 +11,7 @@ from keras_inpaint.training.losses import DiscriminatorLoss
 from keras_inpaint.training.steps import composite, discriminate
 
 SIZE, PATCH = 16, 8
-POLICIES = ["float32", "mixed_bfloat16", "mixed_float16"]
+POLICIES = ["float32", pytest.param("mixed_bfloat16", marks=pytest.mark.long), "mixed_float16"]
 
 
 def small_networks(policy="float32"):
@@ -154,7 +154,13 @@ def test_evaluating_changes_nothing(phase, dataset):
 
 
 @pytest.mark.parametrize(
-    ("phase", "policy"), [(1, "float32"), (2, "float32"), (3, "float32"), (3, "mixed_float16")]
+    ("phase", "policy"),
+    [
+        (1, "float32"),
+        (2, "float32"),
+        (3, "float32"),
+        pytest.param(3, "mixed_float16", marks=pytest.mark.long),
+    ],
 )
 def test_a_saved_trainer_goes_on_with_its_optimisers(phase, policy, dataset, tmp_path):
     trainer, *_ = build(phase, policy)
@@ -221,6 +227,7 @@ def test_keras_own_callbacks(dataset, tmp_path):
     assert list((tmp_path / "board").rglob("events*"))
 
 
+@pytest.mark.long
 def test_backup_and_restore_keeps_both_optimisers(dataset, tmp_path):
     class Stop(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):

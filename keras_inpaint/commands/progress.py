@@ -1,7 +1,9 @@
-"""What a training says while it runs: a bar on a terminal, plain lines elsewhere."""
+"""What a command says while it works: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -9,10 +11,96 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from keras_inpaint.files import printable
+
+if TYPE_CHECKING:
+    from keras_inpaint.batch.folders import FileReport
+
+_SECONDS_BETWEEN_LINES = 2.0
+
+
+def _bar(console: Console, *columns: ProgressColumn, **options: Any) -> Progress:
+    return Progress(*columns, console=console, disable=not console.is_terminal, **options)
+
+
+@contextlib.contextmanager
+def counted(description: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar while the block runs, on a terminal only.
+
+    Args:
+        description: String, what stands before the bar.
+        *columns: What stands behind it.
+
+    Yields:
+        A function to call with what is done, and of how much.
+    """
+    console = Console(stderr=True)
+    with _bar(console, TextColumn(description), BarColumn(), *columns, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class FolderProgress:
+    """A listener of `batch.folders.complete_folder`: a bar, or a line every few seconds.
+
+    Args:
+        console: Rich's console of the standard error.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._progress = _bar(
+            console,
+            TextColumn("Completing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[failed]} failed"),
+            TimeRemainingColumn(),
+        )
+        self._task = self._progress.add_task("", total=None, failed=0)
+        self._start = self._last_line = time.monotonic()
+        self._skipped = self._failed = 0
+
+    def __enter__(self) -> "FolderProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def file(self, file: "FileReport", done: int, total: int) -> None:
+        """Take a photo that is done, their number, and the number of all."""
+        self._failed += file.error is not None
+        self._skipped += file.seconds is None
+        for line in self._problems(file):
+            self._say(line)
+        self._progress.update(self._task, completed=done, total=total, failed=self._failed)
+        now, worked = time.monotonic(), done - self._skipped
+        due = now - self._last_line >= _SECONDS_BETWEEN_LINES and worked
+        if self._progress.disable and due:
+            self._last_line = now
+            remaining = (now - self._start) / worked * (total - done)
+            self._say(
+                f"{done} of {total} photos, {self._failed} failed, about {remaining:.0f} s left"
+            )
+
+    def _say(self, line: str) -> None:
+        if self._progress.disable:
+            click.echo(line, err=True)
+        else:
+            self._progress.console.print(line, markup=False, highlight=False)
+
+    def _problems(self, file: "FileReport") -> list[str]:
+        """Return the lines to print after a photo: what failed, and what may be wrong."""
+        if file.error:
+            return [f"Failed: {file.error}"]
+        name = printable(file.photo)
+        return [f"Warning: {text if name in text else f'{name}: {text}'}" for text in file.warnings]
 
 
 class TrainingProgress:
@@ -26,14 +114,13 @@ class TrainingProgress:
         self._config = config
         self._console = Console(highlight=False)
         self._live = self._console.is_terminal
-        self._progress = Progress(
+        self._progress = _bar(
+            self._console,
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=self._console,
-            disable=not self._live,
         )
         self._task: Any = None
         self._rate: tuple[float, int] | None = None

@@ -1,4 +1,4 @@
-"""The facts that travel beside an exported network."""
+"""The network that is exported: its float32 form, and what is known about it."""
 
 import hashlib
 import json
@@ -11,12 +11,64 @@ import keras
 import numpy as np
 
 import keras_inpaint
-from keras_inpaint.exporting.loading import resolve_network_path
+from keras_inpaint import presets
 from keras_inpaint.networks.completion import SIZE_MULTIPLE, mean_pixel_of
+from keras_inpaint.networks.inference_graph import NativeConv2D
+from keras_inpaint.networks.layers import Conv2D, with_dtype_policy, with_fast_layers
 from keras_inpaint.networks.receptive_field import network_receptive_field
+from keras_inpaint.networks.weights import read_network, require_completion_network
 
 #: Name of the card in an exported folder, and beside a `.keras` file.
 CARD_NAME = "model_card.json"
+
+
+def load_network(network: keras.Model | str | Path) -> keras.Model:
+    """Return the float32 inference form of a completion network.
+
+    Args:
+        network: A completion network, the path of a `.keras` file, a run's folder (its
+            `completion.keras` is taken) or a preset's name.
+
+    Returns:
+        A new functional `keras.Model` of the same names and weights that computes in float32
+        whatever policy it was trained under.
+
+    Raises:
+        ValueError: If the reference leads to no `.keras` file, or to a network that is no
+            completion network.
+    """
+    if isinstance(network, keras.Model):
+        require_completion_network(network)
+    else:
+        network = read_network(resolve_network_path(network))
+    network = with_dtype_policy(with_fast_layers(network), "float32")
+
+    def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+        kind = NativeConv2D if isinstance(layer, Conv2D) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(network, clone_function=clone)
+    copy.set_weights(network.get_weights())
+    copy.trainable = False
+    return copy
+
+
+def resolve_network_path(reference: str | Path) -> Path:
+    """Return the `.keras` file that the path of a file or of a run's folder, or a preset, means.
+
+    Raises:
+        ValueError: If nothing is found, or another kind of file.
+    """
+    path = presets.resolve(reference, prefer=".keras")
+    if path.suffix != ".keras":
+        raise ValueError(f"only a .keras file can be exported, got {path}")
+    return path
+
+
+def network_size(network: keras.Model) -> tuple[int | None, int | None]:
+    """Return the `(height, width)` that a network was built for; None where it takes any."""
+    shape = next(tensor.shape for tensor in network.inputs if tensor.name == "image")
+    return shape[1], shape[2]
 
 
 def weights_sha256(network: keras.Model) -> str:
@@ -38,12 +90,18 @@ def weights_sha256(network: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what writes an export."""
+def facts_of(network: keras.Model) -> dict[str, Any]:
+    """Return what a network tells of itself, in JSON types, with the versions that export it."""
+    reach = network_receptive_field(network)
     return {
-        "keras_inpaint": keras_inpaint.__version__,
-        "keras": keras.__version__,
-        "tensorflow": metadata.version("tensorflow"),
+        "reach": {"before": reach.before, "after": reach.after},
+        "mean_pixel": list(mean_pixel_of(network)),
+        "weights_sha256": weights_sha256(network),
+        "versions": {
+            "keras_inpaint": keras_inpaint.__version__,
+            "keras": keras.__version__,
+            "tensorflow": metadata.version("tensorflow"),
+        },
     }
 
 
@@ -84,7 +142,6 @@ def build_card(
     Returns:
         Dict of JSON types. What nobody knows is None, so that its absence shows.
     """
-    reach = network_receptive_field(network)
     card = {"description": None, "training_data": None, "licence": None, "figures": None}
     return {
         **card,
@@ -94,20 +151,14 @@ def build_card(
         "task": "image completion: fills the holes of a photo",
         "method": "GLCIC, completion network; https://doi.org/10.1145/3072959.3073659",
         "mask": "nonzero (arrays) or at least half of white (floats and files) is the hole",
-        "sizes": (f"any height and width; padded inside to a multiple of {SIZE_MULTIPLE}"),
-        "reach": {"before": reach.before, "after": reach.after},
+        "sizes": f"any height and width; padded inside to a multiple of {SIZE_MULTIPLE}",
         "parameters": int(network.count_params()),
-        "mean_pixel": list(mean_pixel_of(network)),
-        "weights_sha256": weights_sha256(network),
-        "versions": versions(),
+        **facts_of(network),
     }
 
 
 def read_card(path: Path) -> dict[str, Any]:
     """Return the contents of a JSON file that holds one object.
-
-    Args:
-        path: Path of the file.
 
     Raises:
         ValueError: If it holds something else.
