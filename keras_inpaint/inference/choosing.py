@@ -21,6 +21,7 @@ import numpy as np
 
 from keras_inpaint.inference.blend_methods import AUTO
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.faces import Face, find_face
 from keras_inpaint.inference.filling import fill
 from keras_inpaint.inference.runtime import Runtime, load_runtime
@@ -278,6 +279,7 @@ def _choose_one(
     own: np.ndarray,
     scale: int | None,
 ) -> Choice:
+    check_cancelled()
     for_faces = next((one for one in candidates if one.knows_faces), None)
     if for_faces is not None:
         face = find_face(image, mask, box)
@@ -380,6 +382,7 @@ def _errors(
     part, hole = image[crop.slices], mask[crop.slices]
     errors = []
     for places in passes:
+        check_cancelled()
         holes = hole | np.logical_or.reduce(places)
         completed = complete_at(part, holes, scale, complete)
         square = ((completed.astype(np.float32) - part) ** 2).mean(axis=-1) / 255**2
@@ -493,7 +496,9 @@ def complete_at(
         return complete(image, mask)
     size = tuple(max(1, round(side / scale)) for side in mask.shape)
     there, back = (cv2.INTER_AREA, cv2.INTER_CUBIC)[:: 1 if scale > 1 else -1]
+    check_cancelled()
     resized = cv2.resize(image, size[::-1], interpolation=there)
     filled = complete(resized, reduced_mask(mask, size))
+    check_cancelled()
     drawn = cv2.resize(filled, mask.shape[::-1], interpolation=back)
     return np.where(mask[..., None], drawn, image)

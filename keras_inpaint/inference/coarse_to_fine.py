@@ -76,6 +76,7 @@ def fill_coarse_to_fine(
     """
     left = mask.copy()
     for box, own in hole_groups(mask):
+        check_cancelled()
         if max(box.height, box.width) <= deepest:
             continue
         within = hole_radius(mask[box.expanded(1, mask.shape).slices])
@@ -109,8 +110,10 @@ def _completed(
         fill(runtime, image[None], mask[None], max_pixels)
         return image
     small_mask = reduced_mask(mask, size)
+    check_cancelled()
     small = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
     small = _completed(runtime, small, small_mask, max_pixels, comfortable)
+    check_cancelled()
     guess = cv2.resize(small, mask.shape[::-1], interpolation=cv2.INTER_CUBIC)
     image[mask] = guess[mask]
     _refine(runtime, image, mask, max_pixels)
@@ -123,6 +126,7 @@ def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: i
     A ring is fitted to what lies on both sides of it. Without that, every ring inherits the
     colours that the network got wrong in the one before, and the middle drifts away.
     """
+    check_cancelled()
     ring = np.ceil(_distances(mask) / RING_WIDTH).astype(int)
     for number in np.unique(ring[mask]):
         check_cancelled()

@@ -198,6 +198,7 @@ class Inpainter:
             if where.any():
                 photo = add_texture(images[number], hole, photo, where)
             completed[number] = photo
+            check_cancelled()
         told = tuple(dict.fromkeys(line for groups in chosen or () for line in summary(groups)))
         return completed.reshape(image.shape), told
 
@@ -218,6 +219,7 @@ class Inpainter:
         """Return a photo whose groups of holes are completed as was chosen for each."""
         completed = image.copy()
         for choice in {(id(g.choice.candidate), g.choice.scale): g.choice for g in groups}.values():
+            check_cancelled()
             wanted = np.zeros_like(hole)
             for group in groups:
                 if (
@@ -226,8 +228,8 @@ class Inpainter:
                 ):
                     wanted[group.box.slices][group.own] = True
             crop, filled = self._complete_at(choice, image, hole, wanted)
-            here = wanted[crop.slices]
-            completed[crop.slices][here] = filled[here]
+            check_cancelled()
+            np.copyto(completed[crop.slices], filled, where=wanted[crop.slices][..., None])
         return completed
 
     def _complete_at(

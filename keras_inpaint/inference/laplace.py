@@ -30,13 +30,17 @@ def solve_laplace(
     Returns:
         Float32 `(height, width, channels)`, 0 outside the domain.
     """
+    check_cancelled()
     fixed = fixed & domain
     known = np.where(fixed[..., None], values, 0).astype(np.float32)
     free = domain & ~fixed
     if not fixed.any() or not free.any():
         return known
+    check_cancelled()
     start = _from_half_size(known, fixed, domain, tolerance)
-    known[free] = _solved(known, free, domain, start[free], tolerance)
+    guess = start[free]
+    check_cancelled()
+    known[free] = _solved(known, free, domain, guess, tolerance)
     return known
 
 
@@ -60,6 +64,7 @@ def _solved(
     def applied(surface: np.ndarray) -> np.ndarray:
         result = degree * surface[:, :-1]
         for neighbour in neighbours:
+            check_cancelled()
             result -= np.take(surface, neighbour, axis=1)
         return result
 
@@ -70,12 +75,12 @@ def _solved(
     least = tolerance**2 * _dot(given, given)
     energy = _dot(residual, residual)
     for _ in range(int(np.clip(_MOST_WORK / count, _FEWEST_STEPS, _MOST_STEPS))):
-        check_cancelled()
         if np.all(energy <= least):
             break
         change = applied(direction)
         step = _ratio(energy, _dot(direction[:, :-1], change))
         surface += step * direction
+        check_cancelled()
         residual -= step * change
         last, energy = energy, _dot(residual, residual)
         direction[:, :-1] = residual + _ratio(energy, last) * direction[:, :-1]
@@ -87,7 +92,10 @@ def _around(values: np.ndarray, free: np.ndarray) -> np.ndarray:
     total = np.zeros((values.shape[2], np.count_nonzero(free)), np.float32)
     padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
     for place in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
-        total += place[free].T
+        check_cancelled()
+        part = place[free]
+        check_cancelled()
+        total += part.T
     return total
 
 
@@ -109,13 +117,17 @@ def _from_half_size(
         mean = known.sum(axis=(0, 1)) / np.float32(np.count_nonzero(fixed))
         return np.broadcast_to(mean, known.shape)
     count = _blocks(fixed.astype(np.float32)[..., None])
+    check_cancelled()
     half_known = _blocks(known) / np.maximum(count, 1)
+    check_cancelled()
     half_domain = _blocks(domain.astype(np.float32)[..., None])[..., 0] > 0
     half = solve_laplace(half_known, count[..., 0] > 0, half_domain, tolerance)
     # Weights keep the zeros outside the domain out of the interpolation.
     size = (2 * half.shape[1], 2 * half.shape[0])
     weight = cv2.resize(half_domain.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    check_cancelled()
     drawn = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR).reshape(*size[::-1], -1)
+    check_cancelled()
     return (drawn / np.maximum(weight, 1e-6)[..., None])[:height, :width]
 
 
