@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from keras_inpaint.inference.blend_methods import METHODS
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.laplace import solve_laplace
 from keras_inpaint.inference.tiles import hole_groups
 
@@ -28,6 +29,9 @@ FEATHER_WIDTH = 16
 TELEA_RADIUS = 1
 
 _MARGIN = 8
+#: How deep into a hole the known colours are carried, in pixels. Only those on its rim are used,
+#: which fast marching reaches before it meets what comes from the depth.
+_CARRIED = 4
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
@@ -73,6 +77,7 @@ def blend(
         return result
     holes = mask if mask.dtype == np.bool_ else mask != 0
     for tight, own in hole_groups(holes):
+        check_cancelled()
         box = tight.expanded(_MARGIN, holes.shape)
         group = np.zeros((box.height, box.width), bool)
         group[tight.shifted(box).slices] = own
@@ -97,9 +102,8 @@ def _blended(
     rim = group & (cv2.dilate((~holes).astype(np.uint8), _CROSS) > 0)
     if not rim.any():  # nothing is known
         return completed
-    carried = cv2.inpaint(
-        np.ascontiguousarray(image), holes.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA
-    )
+    carried = _carried_to_rim(image, holes)
+    check_cancelled()
     difference = carried.astype(np.float32) - completed
     fixed, domain = rim, group
     if feather_width is not None:
@@ -110,4 +114,13 @@ def _blended(
         difference[end & ~rim] = 0
         fixed = rim | end
     surface = solve_laplace(difference, fixed, domain)
+    check_cancelled()
     return np.clip(np.rint(completed + surface), 0, 255).astype(np.uint8)
+
+
+def _carried_to_rim(image: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Return a crop with the known colours carried as far as the rims of its holes."""
+    side = 2 * _CARRIED + 1
+    deep = cv2.erode(holes.astype(np.uint8), np.ones((side, side), np.uint8))
+    band = holes.astype(np.uint8) - deep
+    return cv2.inpaint(np.ascontiguousarray(image), band, TELEA_RADIUS, cv2.INPAINT_TELEA)
