@@ -2,8 +2,10 @@
 
     python -m benchmarks.serving_load
     python -m benchmarks.serving_load --seconds 10 --workers 1
+    python -m benchmarks.serving_load --seconds 120 --rounds 6 --against ../other-checkout
 
-Prints requests a second, the 50th and 99th percentile of their times, and the server's memory.
+Another checkout's server gets the same load in turns with this one's, so that a machine that is
+busy with something else disturbs both alike. Prints requests a second, the 50th and 99th percentile of their times, and the server's memory.
 """
 
 import argparse
@@ -29,58 +31,111 @@ SIDE = 256
 
 
 def main() -> None:
-    """Start a server, put load on it, print a table."""
+    """Start the servers, put load on them in turns, print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="faces")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=60.0, help="load on each server in all")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--against", metavar="FOLDER", help="checkout of another version")
+    parser.add_argument("--against-options", default="", help="options of its serve, one string")
     arguments = parser.parse_args()
-    cases = [*good_cases(arguments.model), *bad_cases()]
-    command = [sys.executable, "-m", "keras_inpaint", "serve", "--model", arguments.model]
-    process = subprocess.Popen(
-        [*command, "--port", "0", "--workers", str(arguments.workers)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    ready = next(line for line in map(json.loads, process.stdout) if line["message"] == "ready")
-    threading.Thread(target=lambda: [None for _ in process.stdout], daemon=True).start()
-    times: dict[str, list[float]] = {"good": [], "bad": []}
-    memory: list[int] = []
-    end = time.monotonic() + arguments.seconds
+    model = arguments.model
+    servers = [Server("this", Path.cwd(), [f"--model={model}", f"--workers={arguments.workers}"])]
+    if arguments.against:
+        options = [f"--model={model}", *arguments.against_options.split()]
+        servers.append(Server("other", Path(arguments.against), options))
+    cases = [*good_cases(model), *bad_cases()]
+    print("under load", flush=True)
+    for _ in range(arguments.rounds):
+        for server in servers:
+            server.load(cases, arguments.clients, arguments.seconds / arguments.rounds)
+    for server in servers:
+        server.report()
 
-    def client(seed: int) -> None:
+
+class Server:
+    """A server of its own on a free port, and what was measured on it.
+
+    Args:
+        name: What the table calls it.
+        folder: The checkout that it runs from. Only of the own one every pixel and status is
+            compared; another one has to answer with a photo, or an error, of its own.
+        options: Options of `serve`.
+    """
+
+    def __init__(self, name: str, folder: Path, options: list[str]) -> None:
+        self.name, self.exact = name, folder == Path.cwd()
+        command = [sys.executable, "-m", "keras_inpaint", "serve", "--port=0", *options]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+        )
+        lines = map(json.loads, self.process.stdout)
+        ready = next(line for line in lines if line["message"] == "ready")
+        self.url = ready.get("url") or ready["http"]
+        threading.Thread(target=lambda: [None for _ in self.process.stdout], daemon=True).start()
+        self.times: dict[str, list[float]] = {"good": [], "bad": []}
+        self.rates: list[float] = []
+        self.memory: list[int] = []
+        self.seconds = 0.0
+
+    def load(self, cases: list[tuple], clients: int, seconds: float) -> None:
+        """Put load on the server for a time."""
+        start, before = time.monotonic(), len(self.times["good"])
+        end = start + seconds
+        threads = [
+            threading.Thread(target=self._client, args=(cases, len(self.rates) * clients + n, end))
+            for n in range(clients)
+        ]
+        for thread in threads:
+            thread.start()
+        while time.monotonic() < end:
+            time.sleep(min(2.0, seconds / 8))
+            pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+            self.memory.append(pages * os.sysconf("SC_PAGE_SIZE") // 2**20)
+        for thread in threads:
+            thread.join()
+        taken = time.monotonic() - start
+        self.seconds += taken
+        self.rates.append((len(self.times["good"]) - before) / taken)
+
+    def _client(self, cases: list[tuple], seed: int, end: float) -> None:
         chance, session = random.Random(seed), requests.Session()
         while time.monotonic() < end:
             kind, files, fields, status, pixels = chance.choice(cases)
             start = time.monotonic()
-            answer = session.post(f"{ready['url']}/complete", files=files, data=fields, timeout=120)
-            times[kind].append(time.monotonic() - start)
-            assert answer.status_code == status, answer.text
+            answer = session.post(f"{self.url}/complete", files=files, data=fields, timeout=120)
+            self.times[kind].append(time.monotonic() - start)
+            if self.exact:
+                assert answer.status_code == status, answer.text
+            else:
+                assert (answer.status_code == 200) == (kind == "good"), answer.text
             if pixels is not None:
                 with Image.open(io.BytesIO(answer.content)) as image:
-                    assert np.array_equal(np.asarray(image), pixels), "other pixels"
+                    found = np.asarray(image)
+                assert found.shape == pixels.shape
+                assert not self.exact or np.array_equal(found, pixels), "other pixels"
 
-    threads = [threading.Thread(target=client, args=(n,)) for n in range(arguments.clients)]
-    for thread in threads:
-        thread.start()
-    while time.monotonic() < end:
-        time.sleep(min(5.0, arguments.seconds / 8))
-        pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-        memory.append(pages * os.sysconf("SC_PAGE_SIZE") // 2**20)
-    for thread in threads:
-        thread.join()
-    process.terminate()
-    for kind, taken in times.items():
-        cuts = statistics.quantiles(taken, n=100)
-        rate = len(taken) / arguments.seconds
-        print(
-            f"{kind}: {len(taken)} requests, {rate:.1f} a second, p50 {1000 * cuts[49]:.0f} ms, "
-            f"p99 {1000 * cuts[98]:.0f} ms"
-        )
-    print(f"memory: {memory[len(memory) // 4]} MiB after a quarter, {memory[-1]} MiB at the end")
-    print(f"ended with code {process.wait(60)}")
+    def report(self) -> None:
+        """Print what was measured, and stop the server."""
+        rates = " ".join(f"{rate:.2f}" for rate in self.rates)
+        print(f"{self.name}: good requests a second, round by round: {rates}")
+        for kind, taken in self.times.items():
+            cuts = statistics.quantiles(taken, n=100)
+            print(
+                f"  {kind}: {len(taken)} requests, {len(taken) / self.seconds:.1f} a second, "
+                f"p50 {1000 * cuts[49]:.0f} ms, p99 {1000 * cuts[98]:.0f} ms"
+            )
+        quarter, end = self.memory[len(self.memory) // 4], self.memory[-1]
+        print(f"  memory: {quarter} MiB after a quarter, {end} MiB at the end")
+        self.process.terminate()
+        print(f"  ended with code {self.process.wait(60)}")
 
 
 def good_cases(model: str) -> list[tuple]:

@@ -28,6 +28,9 @@ FEATHER_WIDTH = 16
 TELEA_RADIUS = 1
 
 _MARGIN = 8
+#: How deep into a hole the known colours are carried, in pixels. Only those on its rim are used,
+#: which fast marching reaches before it meets what comes from the depth.
+_CARRIED = 4
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 #: A grid with fewer free pixels is solved without a coarser one below it.
 _SMALL = 64
@@ -69,6 +72,7 @@ def blend(
         return result
     holes = mask if mask.dtype == np.bool_ else mask != 0
     for tight, own in hole_groups(holes):
+        check_cancelled()
         box = tight.expanded(_MARGIN, holes.shape)
         group = np.zeros((box.height, box.width), bool)
         group[tight.shifted(box).slices] = own
@@ -88,9 +92,8 @@ def _blended(
     rim = group & (cv2.dilate((~holes).astype(np.uint8), _CROSS) > 0)
     if not rim.any():  # nothing is known
         return completed
-    carried = cv2.inpaint(
-        np.ascontiguousarray(image), holes.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA
-    )
+    carried = _carried_to_rim(image, holes)
+    check_cancelled()
     difference = carried.astype(np.float32) - completed
     fixed, domain = rim, group
     if feathered:
@@ -101,7 +104,16 @@ def _blended(
         difference[end & ~rim] = 0
         fixed = rim | end
     surface = solve_laplace(difference, fixed, domain)
+    check_cancelled()
     return np.clip(np.rint(completed + surface), 0, 255).astype(np.uint8)
+
+
+def _carried_to_rim(image: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Return a crop with the known colours carried as far as the rims of its holes."""
+    side = 2 * _CARRIED + 1
+    deep = cv2.erode(holes.astype(np.uint8), np.ones((side, side), np.uint8))
+    band = holes.astype(np.uint8) - deep
+    return cv2.inpaint(np.ascontiguousarray(image), band, TELEA_RADIUS, cv2.INPAINT_TELEA)
 
 
 def solve_laplace(
@@ -123,13 +135,17 @@ def solve_laplace(
     Returns:
         Float32 `(height, width, channels)`, 0 outside the domain.
     """
+    check_cancelled()
     fixed = fixed & domain
     known = np.where(fixed[..., None], values, 0).astype(np.float32)
     free = domain & ~fixed
     if not fixed.any() or not free.any():
         return known
+    check_cancelled()
     start = _from_half_size(known, fixed, domain, tolerance)
-    known[free] = _solved(known, free, domain, start[free], tolerance)
+    guess = start[free]
+    check_cancelled()
+    known[free] = _solved(known, free, domain, guess, tolerance)
     return known
 
 
@@ -153,6 +169,7 @@ def _solved(
     def applied(surface: np.ndarray) -> np.ndarray:
         result = degree * surface[:, :-1]
         for neighbour in neighbours:
+            check_cancelled()
             result -= np.take(surface, neighbour, axis=1)
         return result
 
@@ -163,12 +180,12 @@ def _solved(
     least = tolerance**2 * _dot(given, given)
     energy = _dot(residual, residual)
     for _ in range(int(np.clip(_MOST_WORK / count, _FEWEST_STEPS, _MOST_STEPS))):
-        check_cancelled()
         if np.all(energy <= least):
             break
         change = applied(direction)
         step = _ratio(energy, _dot(direction[:, :-1], change))
         surface += step * direction
+        check_cancelled()
         residual -= step * change
         last, energy = energy, _dot(residual, residual)
         direction[:, :-1] = residual + _ratio(energy, last) * direction[:, :-1]
@@ -180,7 +197,10 @@ def _around(values: np.ndarray, free: np.ndarray) -> np.ndarray:
     total = np.zeros((values.shape[2], np.count_nonzero(free)), np.float32)
     padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
     for place in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
-        total += place[free].T
+        check_cancelled()
+        part = place[free]
+        check_cancelled()
+        total += part.T
     return total
 
 
@@ -202,13 +222,17 @@ def _from_half_size(
         mean = known.sum(axis=(0, 1)) / np.float32(np.count_nonzero(fixed))
         return np.broadcast_to(mean, known.shape)
     count = _blocks(fixed.astype(np.float32)[..., None])
+    check_cancelled()
     half_known = _blocks(known) / np.maximum(count, 1)
+    check_cancelled()
     half_domain = _blocks(domain.astype(np.float32)[..., None])[..., 0] > 0
     half = solve_laplace(half_known, count[..., 0] > 0, half_domain, tolerance)
     # Weights keep the zeros outside the domain out of the interpolation.
     size = (2 * half.shape[1], 2 * half.shape[0])
     weight = cv2.resize(half_domain.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    check_cancelled()
     drawn = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR).reshape(*size[::-1], -1)
+    check_cancelled()
     return (drawn / np.maximum(weight, 1e-6)[..., None])[:height, :width]
 
 

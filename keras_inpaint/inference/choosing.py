@@ -18,6 +18,7 @@ import numpy as np
 
 from keras_inpaint.inference import AUTO
 from keras_inpaint.inference.blending import blend
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.coarse_to_fine import complete_at
 from keras_inpaint.inference.faces import Face, find_face
 from keras_inpaint.inference.filling import fill
@@ -246,6 +247,7 @@ def plausible_scales(
 
 
 def _choose_one(candidates: Sequence[Candidate], hole: _Hole, scale: int | None) -> Choice:
+    check_cancelled()
     for_faces = next((one for one in candidates if one.knows_faces), None)
     if for_faces is not None:
         face = find_face(hole.image, hole.mask, hole.box)
@@ -334,6 +336,7 @@ def _errors(
     part = hole.image[crop.slices]
     errors = []
     for places in passes:
+        check_cancelled()
         holes = hole.mask[crop.slices] | np.logical_or.reduce(places)
         completed = complete_at(part, holes, scale, complete)
         square = ((completed.astype(np.float32) - part) ** 2).mean(axis=-1) / 255**2

@@ -87,8 +87,10 @@ def complete_at(
         return complete(image, mask)
     size = _reduced_size(mask.shape, scale)
     there, back = (cv2.INTER_AREA, cv2.INTER_CUBIC)[:: 1 if scale > 1 else -1]
+    check_cancelled()
     resized = cv2.resize(image, size[::-1], interpolation=there)
     filled = complete(resized, reduced_mask(mask, size))
+    check_cancelled()
     drawn = cv2.resize(filled, mask.shape[::-1], interpolation=back)
     return np.where(mask[..., None], drawn, image)
 
@@ -109,6 +111,7 @@ def fill_coarse_to_fine(
     """
     remaining, limit = mask.copy(), widest(runtime)
     for box, own in hole_groups(mask):
+        check_cancelled()
         if max(box.height, box.width) <= limit:
             continue
         depth = hole_radius(mask[box.expanded(1, mask.shape).slices])
@@ -149,6 +152,7 @@ def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: i
     A ring is fitted to what lies on both sides of it. Without that, every ring inherits the
     colours that the network got wrong in the one before, and the middle drifts away.
     """
+    check_cancelled()
     ring = np.ceil(_distances(mask) / RING_WIDTH).astype(int)
     for number in np.unique(ring[mask]):
         check_cancelled()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.tiles import Box
 
 _MODEL = Path(__file__).with_name("blazeface.tflite")
@@ -68,6 +69,7 @@ def find_face(image: np.ndarray, hole: np.ndarray, box: Box) -> Face | None:
     side = max(_TIGHT * max(box.height, box.width), _SMALLEST)
     faces = []
     while True:
+        check_cancelled()
         face = _detect(_window(image, hole, y, x, side))
         scale, middle = side / _INPUT, _INPUT / 2
         column, row = x + (face.x - middle) * scale, y + (face.y - middle) * scale

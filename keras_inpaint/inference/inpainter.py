@@ -194,6 +194,7 @@ class Inpainter:
             if textured.any():
                 result = add_texture(photo, hole, result, textured)
             completed[number] = result
+            check_cancelled()
         lines = dict.fromkeys(line for groups in chosen or () for line in summary(groups))
         return completed.reshape(image.shape), tuple(lines)
 
@@ -214,10 +215,11 @@ class Inpainter:
         for group in groups:
             alike.setdefault((group.choice.candidate, group.choice.scale), []).append(group)
         for (candidate, scale), members in alike.items():
+            check_cancelled()
             wanted = _holes_of(members, hole.shape)
             crop, filled = self._complete_scaled(candidate.runtime, scale, image, hole, wanted)
-            here = wanted[crop.slices]
-            completed[crop.slices][here] = filled[here]
+            check_cancelled()
+            np.copyto(completed[crop.slices], filled, where=wanted[crop.slices][..., None])
         return completed
 
     def _complete_scaled(

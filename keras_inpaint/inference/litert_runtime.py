@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_inpaint.inference.litert_parts import SIGNATURE, Parts, cut_in_two
 from keras_inpaint.inference.runtime import Runtime, as_float
-from keras_inpaint.networks.receptive_field import ReceptiveField
+from keras_inpaint.inference.tiles import Box, tightened
+from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE, ReceptiveField
 from keras_inpaint.presets.cards import card_beside
 from keras_inpaint.presets.tflite_metadata import read_metadata
 from keras_inpaint.processors import processors
@@ -19,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 class LiteRTRuntime(Runtime):
     """Runs the signatures of a `.tflite` file, one for any size or one for each fixed size.
+
+    A file for any size is run in two parts, of which the second computes the holes and what it
+    sees around them only, see `litert_parts`; the result is the same.
 
     Args:
         model: Path of the file. What it is comes from the metadata that exporting wrote into it;
@@ -34,27 +39,29 @@ class LiteRTRuntime(Runtime):
     def __init__(self, model: Path, threads: int | None = None) -> None:
         self._path = Path(model)
         metadata = _metadata(self._path)
+        threads = threads or processors()
         try:
-            self._interpreter = Interpreter(
-                model_path=str(self._path), num_threads=threads or processors()
-            )
-            self._interpreter.allocate_tensors()  # what cannot run shows here, not at a photo
-            signatures = self._interpreter.get_signature_list()
+            interpreter = Interpreter(model_path=str(self._path), num_threads=threads)
+            interpreter.allocate_tensors()  # what cannot run shows here, not at a photo
+            signatures = interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
             reason = str(error).strip().splitlines()[0]
             raise ValueError(
                 f"{self._path} is not a TFLite file that can be read: {reason}"
             ) from error
-        self._runners = {
-            self._size(name): self._interpreter.get_signature_runner(name)
+        runners = [
+            interpreter.get_signature_runner(name)
             for name, tensors in signatures.items()
             if set(tensors["inputs"]) == {"image", "mask"} and len(tensors["outputs"]) == 1
-        }
+        ]
+        self._runners: dict[tuple[int, int] | None, Any] = {_size(each): each for each in runners}
         if not self._runners:
             raise ValueError(
                 f"{self._path} is not a completion network: none of its signatures "
                 f"{list(signatures)} takes image and mask and gives one picture"
             )
+        if parts := cut_in_two(self._path.read_bytes()):
+            self._runners = {None: _Parts(parts, threads)}
         self._lock = threading.Lock()
         # A file with a signature for any size takes any size, whatever else it holds.
         self.fixed_sizes = () if None in self._runners else tuple(sorted(self._runners))
@@ -74,6 +81,8 @@ class LiteRTRuntime(Runtime):
             )
 
     def _one(self, runner: Any, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        if isinstance(runner, _Parts):
+            return runner.generate(image, mask)
         details = runner.get_input_details()
         (completed,) = runner(
             image=_encoded(as_float(image), details["image"]),
@@ -87,12 +96,46 @@ class LiteRTRuntime(Runtime):
         (detail,) = runner.get_output_details().values()
         return _decoded(completed, detail)
 
-    def _size(self, signature: str) -> tuple[int, int] | None:
-        details = self._interpreter.get_signature_runner(signature).get_input_details()
-        if "image" not in details:
-            return None
-        _, height, width, _ = details["image"].get("shape_signature", details["image"]["shape"])
-        return None if height < 0 or width < 0 else (int(height), int(width))
+
+class _Parts:
+    """Runs a network that was cut in two.
+
+    Args:
+        parts: See `cut_in_two`.
+        threads: Int, processor threads.
+    """
+
+    def __init__(self, parts: Parts, threads: int) -> None:
+        self._interpreters = [
+            Interpreter(model_content=part, num_threads=threads)
+            for part in (parts.head, parts.tail)
+        ]
+        self._head, self._tail = (
+            interpreter.get_signature_runner(SIGNATURE) for interpreter in self._interpreters
+        )
+        self._margin = parts.margin
+
+    def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Return what `Runtime.generate` does, for a batch of one; zeros away from the holes."""
+        generated = np.zeros(image.shape, np.float32)
+        size = mask.shape[1:]
+        holes = tightened(mask[0], Box(0, 0, *size))
+        if holes is None:
+            return generated
+        near = holes.aligned().expanded(self._margin, size)
+        rows, columns = Box(*(side // SIZE_MULTIPLE for side in near)).slices
+        masks = mask[..., None].astype(np.float32)
+        features = self._head(image=as_float(image), mask=masks)["features"]
+        part = self._tail(features=features[:, rows, columns])["generated"]
+        generated[0][near.slices] = part[0]
+        return generated
+
+
+def _size(runner: Any) -> tuple[int, int] | None:
+    """Return the height and width that a signature takes; None where it takes any."""
+    image = runner.get_input_details()["image"]
+    _, height, width, _ = image.get("shape_signature", image["shape"])
+    return None if height < 0 or width < 0 else (int(height), int(width))
 
 
 def _metadata(path: Path) -> dict[str, Any]:

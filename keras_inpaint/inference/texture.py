@@ -83,6 +83,7 @@ def add_texture(
         return result
     for number, (box, own) in enumerate(_groups(where)):
         part = result[box.slices]
+        check_cancelled()
         generator = np.random.default_rng(number)
         part[own] = _composed(part, mask[box.slices], own, generator)[own]
     return result
@@ -114,6 +115,7 @@ def _composed(
     if depth <= _THIN:
         return photo
     photo = continue_edges(photo, hole, own)
+    check_cancelled()
     crop = photo.astype(np.float32) / 255
     grey = not np.ptp(photo[~hole].astype(np.int16), axis=-1).any()
     touched = np.count_nonzero(cv2.dilate(own.astype(np.uint8), _SQUARE))
@@ -123,6 +125,7 @@ def _composed(
     previous: _Level | None = None
     share, varied = np.zeros((1, 1), np.float32), True
     for place, scale in enumerate(reversed(scales)):
+        check_cancelled()
         level = _Level(crop, hole, own, scale, shift=0 if grey else _SHIFT)
         if len(level.sources) < max(32, 0.02 * len(level.targets[0])):
             continue
@@ -154,6 +157,7 @@ def _composed(
             level.take_matches(previous)
             level.compose(centred=True, sharp=True)
             previous = level
+    check_cancelled()
     detail = previous.finished(share, whole=not varied) - previous.photo
     if detail.shape != crop.shape:
         detail = cv2.resize(detail, own.shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -241,6 +245,7 @@ class _Level:
         features = _features(_padded(photo))
         rows = np.empty((len(places), self.basis.shape[1] + 4), np.float32)
         for start in range(0, len(places), 8192):
+            check_cancelled()
             some = slice(start, start + 8192)
             patches = _patches(features, places[some], self.stride) - self.mean
             rows[some, :-4] = _product(patches, self.basis)
@@ -270,6 +275,7 @@ class _Level:
         valid = self.valid.ravel()
 
         def offer(who: np.ndarray, places: np.ndarray) -> None:
+            check_cancelled()
             inside = (places >= 0) & (places < valid.size)
             who, places = who[inside], places[inside]
             usable = valid[places]
@@ -332,6 +338,7 @@ class _Level:
         shift = np.clip(shift, -self.shift, self.shift)
         proposed = np.empty((len(self.places), 4), np.float32)
         for down in range(-_R, _R + 1):
+            check_cancelled()
             for right in range(-_R, _R + 1):
                 step = down * self.stride + right
                 near = np.exp(-2 * (down**2 + right**2)) if centred else 1.0
@@ -403,6 +410,7 @@ def _principal(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     basis = np.linalg.qr(generator.normal(size=(rows.shape[1], count)).astype(np.float32))[0]
     turned = np.ascontiguousarray(rows.T)
     for _ in range(_ITERATIONS):
+        check_cancelled()
         basis = np.linalg.qr(_product(turned, _product(rows, basis)))[0]
     return np.ascontiguousarray(basis)
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from keras_inpaint.batch.completing import Completion, MaskOptions, complete_bytes
+from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.photos.formats import FORMATS
 from keras_inpaint.photos.masks import Holes
 from keras_inpaint.photos.photo import Photo
@@ -82,6 +83,7 @@ def complete_upload(
     """
 
     def check(decoded: Photo, hole: np.ndarray, holes: Holes) -> None:
+        check_cancelled()
         if holes.share == 1:
             raise ServingError(422, "mask: all of it is hole, so nothing of the photo is known")
         if holes.pixels > max_hole:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.linalg import spsolve
 
-from keras_inpaint.inference import METHODS
+from keras_inpaint.inference import METHODS, blending
 from keras_inpaint.inference.blending import FEATHER_WIDTH, blend, solve_laplace
 
 HOLES = {
@@ -94,6 +94,20 @@ def test_where_opencvs_clone_is_right_it_says_the_same():
     difference = np.abs(blended.astype(int) - cloned)[deep]
     assert difference.mean() < 4
     assert np.abs(generated.astype(int) - cloned)[deep].mean() > 10
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_colours_carried_to_the_rim_are_those_carried_through_the_whole_hole(seed):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (150, 200, 3), dtype=np.uint8)
+    holes = np.zeros((150, 200), np.uint8)
+    cv2.circle(holes, tuple(map(int, rng.integers(0, 150, 2))), int(rng.integers(5, 70)), 1, -1)
+    top, left = map(int, rng.integers(0, 100, 2))
+    cv2.rectangle(holes, (left, top), (left + 60, top + int(rng.integers(1, 60))), 1, -1)
+    rim = (holes > 0) & (cv2.dilate(1 - holes, blending._CROSS) > 0)
+    through = cv2.inpaint(image, holes, blending.TELEA_RADIUS, cv2.INPAINT_TELEA)
+    carried = blending._carried_to_rim(image, holes > 0)
+    np.testing.assert_array_equal(carried[rim], through[rim])
 
 
 def test_where_nothing_is_known_nothing_is_blended(photo):

@@ -6,8 +6,11 @@ import sys
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
+from keras_inpaint import presets
 from keras_inpaint.inference.filling import fill
+from keras_inpaint.inference.litert_parts import cut_in_two
 from keras_inpaint.inference.runtime import as_bytes, as_float, load_runtime
 from keras_inpaint.networks.receptive_field import REACH_AFTER, REACH_BEFORE
 
@@ -117,6 +120,28 @@ def test_litert_needs_no_tensorflow(model_forms):
     assert result.returncode == 0, result.stderr
     changed, imported = json.loads(result.stdout.splitlines()[-1])
     assert changed and imported == []
+
+
+@pytest.mark.parametrize("model", ["tiny", "faces", "scenes"])
+@pytest.mark.parametrize("hole", [(40, 88, 60, 96), (0, 20, 100, 160), (121, 122, 159, 160)])
+def test_litert_computes_in_two_parts_what_the_whole_graph_gives(model_forms, model, hole):
+    path = model_forms["litert"] if model == "tiny" else presets.resolve(model, prefer=".tflite")
+    image = np.random.default_rng(0).integers(0, 256, (1, 128, 160, 3), dtype=np.uint8)
+    mask = np.zeros(image.shape[:3], bool)
+    mask[:, hole[0] : hole[1], hole[2] : hole[3]] = True
+    whole = Interpreter(model_path=str(path), num_threads=1).get_signature_runner("complete")
+    expected = whole(image=as_float(image), mask=mask[..., None].astype(np.float32))["completed"]
+    generated = load_runtime(path, threads=1).generate(image, mask)
+    np.testing.assert_array_equal(generated[mask], expected[mask])
+    assert not generated[:, :20].any() or hole[0] < 40  # far from the hole nothing is computed
+
+
+def test_which_files_are_cut_in_two(model_forms):
+    whole = presets.resolve("faces", prefer=".tflite").read_bytes()
+    parts = cut_in_two(whole)
+    assert parts.margin == 16
+    assert len(parts.head) + len(parts.tail) < 1.01 * len(whole)  # each holds its own weights
+    assert cut_in_two(model_forms["fixed"].read_bytes()) is None
 
 
 def test_litert_without_metadata_takes_the_papers_reach(tiny_network, tmp_path, caplog):
