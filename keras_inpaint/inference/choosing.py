@@ -146,6 +146,23 @@ class Group:
     choice: Choice
 
 
+@dataclass(frozen=True)
+class _Hole:
+    """A group of holes in `box` of a photo, `own`, and all that is not known, `mask`."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    box: Box
+    own: np.ndarray
+
+    def scales(self, candidate: Candidate, scale: int | None) -> tuple[int, ...]:
+        return plausible_scales(candidate, hole_width(self.own), self.mask.shape, scale)
+
+    def distance(self, other: "_Hole") -> int:
+        """Return how far the corners of two groups' boxes lie from each other."""
+        return sum(abs(a - b) for a, b in zip(self.box, other.box, strict=True))
+
+
 def choose(
     candidates: Sequence[Candidate], image: np.ndarray, mask: np.ndarray, scale: int | None = None
 ) -> list[Group]:
@@ -163,30 +180,14 @@ def choose(
     holes = [_Hole(image, mask, *group) for group in hole_groups(mask)]
     by_area = sorted(range(len(holes)), key=lambda number: -np.count_nonzero(holes[number].own))
     chosen = {n: _choose_one(candidates, holes[n], scale) for n in by_area[:_MOST_GROUPS]}
-
-    def choice_for(number: int) -> Choice:
-        def distance(other: int) -> int:
-            boxes = zip(holes[number].box, holes[other].box, strict=True)
-            return sum(abs(a - b) for a, b in boxes)
-
-        return chosen.get(number) or _adapted(
-            chosen[min(chosen, key=distance)], holes[number], scale
-        )
-
-    return [Group(hole.box, hole.own, choice_for(n)) for n, hole in enumerate(holes)]
-
-
-@dataclass(frozen=True)
-class _Hole:
-    """A group of holes in `box` of a photo, `own`, and all that is not known, `mask`."""
-
-    image: np.ndarray
-    mask: np.ndarray
-    box: Box
-    own: np.ndarray
-
-    def scales(self, candidate: Candidate, scale: int | None) -> tuple[int, ...]:
-        return plausible_scales(candidate, hole_width(self.own), self.mask.shape, scale)
+    groups = []
+    for number, hole in enumerate(holes):
+        choice = chosen.get(number)
+        if choice is None:
+            nearest = min(chosen, key=lambda other: hole.distance(holes[other]))
+            choice = _adapted(chosen[nearest], hole, scale)
+        groups.append(Group(hole.box, hole.own, choice))
+    return groups
 
 
 def summary(groups: Sequence[Group]) -> list[str]:
