@@ -5,7 +5,8 @@
     python -m benchmarks.serving_load --seconds 120 --rounds 6 --against ../other-checkout
 
 Another checkout's server gets the same load in turns with this one's, so that a machine that is
-busy with something else disturbs both alike. Prints requests a second, the 50th and 99th percentile of their times, and the server's memory.
+busy with something else disturbs both alike. Prints requests a second, the 50th and 99th
+percentile of their times, and the servers' memory.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--against", metavar="FOLDER", help="checkout of another version")
-    parser.add_argument("--against-options", default="", help="options of its serve, one string")
+    parser.add_argument("--against-options", default="", help="of its serve, e.g. =--no-grpc")
     arguments = parser.parse_args()
     model = arguments.model
     servers = [Server("this", Path.cwd(), [f"--model={model}", f"--workers={arguments.workers}"])]
@@ -83,11 +84,12 @@ class Server:
         self.times: dict[str, list[float]] = {"good": [], "bad": []}
         self.rates: list[float] = []
         self.memory: list[int] = []
-        self.seconds = 0.0
+        self.seconds = self.processor_seconds = 0.0
 
     def load(self, cases: list[tuple], clients: int, seconds: float) -> None:
         """Put load on the server for a time."""
         start, before = time.monotonic(), len(self.times["good"])
+        computed = self._computed()
         end = start + seconds
         threads = [
             threading.Thread(target=self._client, args=(cases, len(self.rates) * clients + n, end))
@@ -103,7 +105,13 @@ class Server:
             thread.join()
         taken = time.monotonic() - start
         self.seconds += taken
+        self.processor_seconds += self._computed() - computed
         self.rates.append((len(self.times["good"]) - before) / taken)
+
+    def _computed(self) -> float:
+        """Return the processor time in seconds that the server has taken so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def _client(self, cases: list[tuple], seed: int, end: float) -> None:
         chance, session = random.Random(seed), requests.Session()
@@ -132,6 +140,8 @@ class Server:
                 f"  {kind}: {len(taken)} requests, {len(taken) / self.seconds:.1f} a second, "
                 f"p50 {1000 * cuts[49]:.0f} ms, p99 {1000 * cuts[98]:.0f} ms"
             )
+        good = 1000 * self.processor_seconds / len(self.times["good"])
+        print(f"  processor time: {good:.0f} ms a good request, bad ones included")
         quarter, end = self.memory[len(self.memory) // 4], self.memory[-1]
         print(f"  memory: {quarter} MiB after a quarter, {end} MiB at the end")
         self.process.terminate()

@@ -137,7 +137,8 @@ def solve_laplace(
     """
     check_cancelled()
     fixed = fixed & domain
-    known = np.where(fixed[..., None], values, 0).astype(np.float32)
+    known = np.zeros(values.shape, np.float32)
+    known[fixed] = values[fixed]
     free = domain & ~fixed
     if not fixed.any() or not free.any():
         return known
@@ -197,10 +198,9 @@ def _around(values: np.ndarray, free: np.ndarray) -> np.ndarray:
     total = np.zeros((values.shape[2], np.count_nonzero(free)), np.float32)
     padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
     for place in (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]):
-        check_cancelled()
-        part = place[free]
-        check_cancelled()
-        total += part.T
+        for channel, row in enumerate(total):
+            check_cancelled()
+            row += place[..., channel][free]
     return total
 
 
