@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.timing import Case, measure
 from keras_inpaint.commands.train import set_threads
-from keras_inpaint.data.groups import split_names
+from keras_inpaint.data.files import split_names
 from keras_inpaint.evaluation.metrics import PSNR_LIMIT
 from keras_inpaint.evaluation.photo_set import PhotoSet, open_photos
 from keras_inpaint.exporting.calibration import masked_photos

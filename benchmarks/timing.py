@@ -78,7 +78,7 @@ def measure(cases: list[Case], rounds: int) -> list[dict[str, Any]]:
 @functools.cache
 def _runs_bfloat16() -> bool:
     # Asked before a product of matrices would end the process.
-    from keras_inpaint.training.precision import bfloat16_gain
+    from keras_inpaint.training.devices import bfloat16_gain
 
     return bfloat16_gain() > 0
 

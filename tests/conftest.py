@@ -19,7 +19,7 @@ def pytest_runtest_setup(item):
 
 @functools.cache
 def _runs_bfloat16():
-    from keras_inpaint.training.precision import bfloat16_gain
+    from keras_inpaint.training.devices import bfloat16_gain
 
     return bfloat16_gain() > 0
 

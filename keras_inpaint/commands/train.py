@@ -124,7 +124,7 @@ def command(
         click.echo(said, err=True)
     set_threads(threads)
     from keras_inpaint.commands.progress import TrainingProgress
-    from keras_inpaint.training.distribution import make_strategy, parse_service
+    from keras_inpaint.training.devices import make_strategy, parse_service
     from keras_inpaint.training.schedule import train
 
     if branch is not None:

@@ -1,14 +1,20 @@
-"""Which files are photos: one rule for training, completing, measuring and calibrating."""
+"""Sets of photos: what words for them mean, which files are photos, which belong together.
 
+One rule for training, completing, measuring and calibrating; nothing here imports TensorFlow.
+"""
+
+import hashlib
 import importlib.util
 import io
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps, features
 
 logger = logging.getLogger(__name__)
@@ -152,3 +158,97 @@ def read_bytes(path: Path) -> bytes:
         stream = io.BytesIO()
         ImageOps.exif_transpose(image).convert("RGB").save(stream, "PNG", compress_level=1)
     return stream.getvalue()
+
+
+def group_of(name: str) -> str:
+    """Return what stands before `__` in the last part of a name, with its folder."""
+    folder, _, last = name.rpartition("/")
+    return f"{folder}/{PurePosixPath(last).stem.partition('__')[0]}"
+
+
+def portable_bytes(name: str) -> bytes:
+    """Return a name's bytes in UTF-8, where it was no UTF-8 as it is on the disk."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def split_names(
+    names: Sequence[str], held_out: float, seed: int = 0
+) -> tuple[list[int], list[int]]:
+    """Split images by group, the same way on every machine.
+
+    Args:
+        names: A name an image.
+        held_out: Float in [0, 1), the part of the groups to hold out.
+        seed: Int.
+
+    Returns:
+        The numbers of the images to train on, in order, and of those held out. With `held_out`
+        above 0 both have at least one group.
+
+    Raises:
+        ValueError: If `held_out` is out of its range, or there is but one group to split.
+    """
+    if not 0 <= held_out < 1:
+        raise ValueError(f"held_out must be at least 0 and below 1, got {held_out!r}")
+    if held_out == 0:
+        return list(range(len(names))), []
+    groups: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        groups.setdefault(group_of(name), []).append(number)
+    if len(groups) < 2:
+        raise ValueError(
+            "all images are of one group: nothing can be held out; hold out 0 to train on them all"
+        )
+    order = sorted(groups, key=lambda g: hashlib.sha256(portable_bytes(f"{seed}\0{g}")).digest())
+    count = min(max(1, round(held_out * len(groups))), len(groups) - 1)
+    out = [i for g in order[:count] for i in groups[g]]
+    return sorted(i for g in order[count:] for i in groups[g]), out
+
+
+def tfds_builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> Any:
+    """Return the builder of a data set that is ready to be read.
+
+    Args:
+        name: What TFDS calls it.
+        data_dir: Where TFDS keeps its data; None is its default.
+
+    Raises:
+        ValueError: If TFDS has none of this name.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"TFDS has no data set {name!r} here: {first}") from error
+    builder.download_and_prepare()
+    return builder
+
+
+def tfds_images(builder: Any, split: str) -> tuple[list[str], list[bytes | np.ndarray]]:
+    """Read the images of a split in the order in which they are stored.
+
+    Args:
+        builder: What `tfds_builder` returns.
+        split: The split's name.
+
+    Returns:
+        A name an image, and the encoded files; uint8 arrays where the data set decodes itself.
+
+    Raises:
+        ValueError: If the data set has no image, or no such split.
+    """
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    keys = [key for key, kind in features.items() if isinstance(kind, tfds.features.Image)]
+    if not keys:
+        raise ValueError(f"the TFDS data set {builder.name!r} has no image: {list(features)}")
+    if builder.info.splits and split not in builder.info.splits:
+        have = ", ".join(builder.info.splits)
+        raise ValueError(f"the TFDS data set {builder.name!r} has no split {split!r}: {have}")
+    skip = {keys[0]: tfds.decode.SkipDecoding()}
+    rows = builder.as_dataset(split=split, decoders=skip, shuffle_files=False)
+    images = [row[keys[0]] for row in rows.as_numpy_iterator()]
+    return [f"{builder.name}-{split}-{number:07d}" for number in range(len(images))], images

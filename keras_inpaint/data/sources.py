@@ -16,11 +16,16 @@ import tensorflow as tf
 from PIL import UnidentifiedImageError
 
 from keras_inpaint.data import sample
-from keras_inpaint.data.decoding import decode_photo, decode_stored, exif_orientation
-from keras_inpaint.data.files import decodes_in_graph, find_photos, parse_source, read_bytes
-from keras_inpaint.data.images import Images
+from keras_inpaint.data.files import (
+    decodes_in_graph,
+    find_photos,
+    parse_source,
+    read_bytes,
+    tfds_builder,
+    tfds_images,
+)
+from keras_inpaint.data.images import Images, decode_photo, decode_stored, exif_orientation
 from keras_inpaint.data.known import FACTS, KnownFacts
-from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
 from keras_inpaint.files import check_regular_file, printable
 from keras_inpaint.processors import processors
 

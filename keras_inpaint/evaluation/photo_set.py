@@ -16,9 +16,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_inpaint.data import sample
-from keras_inpaint.data.files import find_photos, parse_source
-from keras_inpaint.data.groups import split_names
-from keras_inpaint.data.tfds_images import tfds_builder, tfds_images
+from keras_inpaint.data.files import (
+    find_photos,
+    parse_source,
+    split_names,
+    tfds_builder,
+    tfds_images,
+)
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,7 @@ class TrainingConfig:
                 f"decay={self.decay!r}"
             )
         if self.augment:
-            from keras_inpaint.training.augmentation import parse_augment
+            from keras_inpaint.training.regularization import parse_augment
 
             parse_augment(self.augment)
         self._check_sizes()

@@ -1,22 +1,82 @@
-"""How a run is evaluated: held-out photos, their pictures, and classical baselines on them."""
+"""How a run is evaluated and kept: statistics, held-out photos, baselines, rows, states."""
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_inpaint.data.images import Images
 from keras_inpaint.data.pipeline import fixed_examples
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.networks.weights import write_network
 from keras_inpaint.psnr import psnr
-from keras_inpaint.training.batch_norm import BatchNormEstimator
 from keras_inpaint.training.callbacks import write_samples
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.phases import moving_averages
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.trainer import Trainer
+
+
+class BatchNormEstimator:
+    """Re-estimates batch normalisation's statistics on fixed weights, tracing its graph once.
+
+    Moving averages lag behind the weights: early in a training the same weights score several
+    decibels less with them than with statistics of their own. Source: Y. Wu, J. Johnson,
+    "Rethinking 'Batch' in BatchNorm", section 3, https://arxiv.org/abs/2105.07576.
+
+    Args:
+        network: A functional completion network. Layers that are frozen keep what they have.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self._norms = [
+            layer
+            for layer in network.layers
+            if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        ]
+        probe = keras.Model(network.input, [norm.input for norm in self._norms])
+
+        @tf.function
+        def moments(batch: dict[str, tf.Tensor]) -> list:
+            found = [
+                tf.nn.moments(tf.cast(x, tf.float32), [0, 1, 2])
+                for x in probe(batch, training=True)
+            ]
+            return [tf.stack([mean, variance + tf.square(mean)]) for mean, variance in found]
+
+        self._moments = moments
+
+    def __call__(self, batches: Iterable[dict[str, Any]]) -> None:
+        """Set the moving statistics to those of the population that the batches draw from.
+
+        Args:
+            batches: Dicts of `image` and `mask`, as a training dataset gives them; 20 do.
+
+        Raises:
+            ValueError: If there is no batch.
+        """
+        totals = [np.zeros((2, norm.moving_mean.shape[0])) for norm in self._norms]
+        count = 0
+        for batch in batches:
+            pair = {"image": batch["image"], "mask": batch["mask"]}
+            for total, found in zip(totals, self._moments(pair), strict=True):
+                total += found.numpy()
+            count += 1
+        if not count:
+            raise ValueError("re-estimating batch normalisation needs at least one batch")
+        for norm, (mean, square) in zip(self._norms, totals, strict=True):
+            mean, square = mean / count, square / count
+            norm.moving_mean.assign(mean.astype("float32"))
+            norm.moving_variance.assign(np.maximum(square - mean**2, 0).astype("float32"))
+
+
+def reestimate_batch_norm(network: keras.Model, batches: Iterable[dict[str, Any]]) -> None:
+    """Set a network's moving means and variances once; see `BatchNormEstimator`."""
+    BatchNormEstimator(network)(batches)
+
 
 #: Held-out photos that the figures are measured on; the sheets show the first eight.
 JUDGED = 64
@@ -112,3 +172,57 @@ class Evaluator:
             "mean_pixel_hole_mse": float(mean),
             "mean_pixel_psnr": psnr(mean),
         }
+
+
+class Checkpointer(keras.callbacks.Callback):
+    """Write a row of the metrics, evaluate, and save the state; an epoch is a row.
+
+    Args:
+        schedule: The `schedule.Schedule` under way, which is told, evaluates and knows the folder.
+        trainer: Its trainer.
+        phase: Int, 1 to 3.
+        step: Int, steps of the phase done before.
+        parts: Name to variables, what the state holds.
+    """
+
+    def __init__(
+        self,
+        schedule: Any,
+        trainer: keras.Model,
+        phase: int,
+        step: int,
+        parts: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        self._schedule, self._trainer, self._phase = schedule, trainer, phase
+        self._parts = parts
+        self.step = step
+        self.rows = -(-step // schedule.config.log_every)
+        self._total = schedule.config.steps[phase - 1]
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.step += 1
+        self._schedule.tell("step", {"phase": self._phase, "step": self.step})
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.rows = epoch + 1
+        last = self.step >= self._total or self._trainer.stop_training
+        row: dict[str, Any] = {"phase": self._phase, "step": self.step, **(logs or {})}
+        if self._phase == 2 and "discriminator_loss" not in row:
+            row["discriminator_loss"] = row.pop("loss")
+        if self._phase == 1:
+            row["completion_loss"] = row["loss"]
+        if last or (
+            self._phase != 2 and self.step % self._schedule.config.evaluated_at(self._phase) == 0
+        ):
+            row |= self._schedule.evaluate(self._trainer, self._phase, self.step)
+        self._schedule.folder.append_row(row)
+        self._schedule.tell("row", row)
+        if last or time.monotonic() - self._saved >= self._schedule.save_seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Write the state."""
+        self._schedule.folder.save_state(self._phase, self.step, self._parts)
+        self._saved = time.monotonic()

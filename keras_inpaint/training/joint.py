@@ -5,14 +5,15 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_inpaint.training.augmentation import augment_images, parse_augment
-from keras_inpaint.training.discriminator import compare
 from keras_inpaint.training.losses import DiscriminatorLoss, GeneratorLoss, MaskedMeanSquaredError
 from keras_inpaint.training.optimizers import resolve_optimizer
+from keras_inpaint.training.pretraining import compare
 from keras_inpaint.training.regularization import (
     FeatureNetwork,
+    augment_images,
     feature_distance,
     gradient_penalty,
+    parse_augment,
 )
 from keras_inpaint.training.steps import (
     Trackers,
@@ -52,7 +53,7 @@ class JointTrainer(Trainer):
         label_smoothing: Float in [0, 0.5); see `losses.DiscriminatorLoss`.
         augment: String, some of `"color"`, `"translation"` and `"cutout"` with commas between:
             all that the discriminator sees in training is augmented in this way, each image as a
-            whole before its patch is cut (`augmentation.augment_images`). Try
+            whole before its patch is cut (`regularization.augment_images`). Try
             `"color,translation"` when there are few photos, thousands or less, and the
             discriminator learns them by heart: `real_score` near 1 and `fake_score` near 0 while
             the pictures get worse. `"cutout"` may cover the hole, so add it last. It costs next

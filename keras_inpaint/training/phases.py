@@ -1,18 +1,57 @@
-"""The trainer of each phase, as a configuration asks for it."""
+"""The weights that a run begins with, and the trainer of each phase."""
 
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_inpaint.training.completion import CompletionTrainer
+from keras_inpaint import presets
+from keras_inpaint.networks.weights import check_compatible, read_network, widen_from
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import COSINE_END
-from keras_inpaint.training.discriminator import DiscriminatorTrainer
 from keras_inpaint.training.joint import JointTrainer
 from keras_inpaint.training.losses import DiscriminatorLoss
 from keras_inpaint.training.optimizers import resolve_optimizer
+from keras_inpaint.training.pretraining import CompletionTrainer, DiscriminatorTrainer
 from keras_inpaint.training.trainer import Trainer
+
+
+def start_from(network: keras.Model, reference: str) -> keras.Model:
+    """Return a completion network that begins with the weights of another one.
+
+    Args:
+        network: The network that is to be trained, freshly built. It is given the weights of one
+            of the same or a smaller width.
+        reference: A preset's name, a run's folder or a `.keras` file.
+
+    Returns:
+        `network`; or, where the reference is a network of another project, which pads and
+        normalises otherwise, that network itself.
+
+    Raises:
+        ValueError: If there is none, or its weights have shapes that do not fit.
+    """
+    path = presets.resolve(reference, prefer=".keras")
+    source = read_network(path)
+    if is_converted(source):
+        return source
+    try:
+        check_compatible(source, network)
+    except ValueError as error:
+        raise ValueError(
+            f"{path} holds a network of another form: {error}; first_kernel, last_kernel and "
+            "mask_channel must be as they were, the width no smaller"
+        ) from error
+    widen_from(network, source)
+    return network
+
+
+def is_converted(network: keras.Model) -> bool:
+    """Return whether a completion network is one of another project, as `converters` make them.
+
+    Their convolutions of stride 2 are padded on every side, in 4x4 kernels.
+    """
+    return tuple(network.get_layer("conv_2").kernel_size) != (3, 3)
 
 
 def build_trainer(

@@ -1,4 +1,4 @@
-"""What phase 3 may add to its losses: feature matching and the R1 gradient penalty."""
+"""What phase 3 may add: augmentation, feature matching and the R1 gradient penalty."""
 
 from typing import Any
 
@@ -6,6 +6,109 @@ import keras
 import tensorflow as tf
 
 from keras_inpaint.training.steps import discriminate, replicas
+
+#: What there is, in the order in which it is applied.
+KINDS = ("color", "translation", "cutout")
+
+#: How far brightness moves at most, of the range [0, 1].
+_BRIGHTNESS = 0.25
+#: How far an image is shifted at most, and the side of what is cut out, as parts of the sides.
+_SHIFT, _CUT = 0.125, 0.5
+_GREY = 0.5
+
+
+def parse_augment(augment: str | None) -> tuple[str, ...]:
+    """Return the kinds of augmentation that a string names, in the order of their application.
+
+    Args:
+        augment: String such as `"color,translation,cutout"`; empty or None is none.
+
+    Raises:
+        ValueError: If it is no string, or names a kind that there is not.
+    """
+    if augment is not None and not isinstance(augment, str):
+        raise ValueError(f"augment must be a string of {', '.join(KINDS)}, got {augment!r}")
+    words = [word.strip() for word in (augment or "").split(",") if word.strip()]
+    for word in words:
+        if word not in KINDS:
+            raise ValueError(
+                f"augment must be some of {', '.join(KINDS)} with commas between, got {augment!r}"
+            )
+    return tuple(kind for kind in KINDS if kind in words)
+
+
+def augment_images(images: tf.Tensor, kinds: tuple[str, ...], seed: Any) -> tf.Tensor:
+    """Augment each image of a batch in its own way.
+
+    Patches are cut from the result, so that they show what the whole image shows.
+
+    Source: S. Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS
+    2020, https://arxiv.org/abs/2006.10738, appendix B. Its images lie in [-1, 1]; ours lie in
+    [0, 1], so brightness moves half as far, and what is shifted in or cut out is 0.5.
+
+    Args:
+        images: Float tensor `(batch, height, width, 3)` in [0, 1].
+        kinds: What `parse_augment` returned: `"color"` draws brightness, saturation and contrast;
+            `"translation"` shifts by up to an eighth of each side; `"cutout"` covers a rectangle
+            of half of each side, or what lies inside of it.
+        seed: Int tensor `(2,)`; the same seed draws the same.
+
+    Returns:
+        Float tensor of the images' shape and dtype. Colours may leave [0, 1]: nothing is clipped,
+        so that every pixel passes its gradient on.
+    """
+    for kind in kinds:
+        own = tf.random.experimental.stateless_fold_in(seed, KINDS.index(kind))
+        images = _APPLY[kind](images, own)
+    return images
+
+
+def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    chance = tf.random.stateless_uniform((3, tf.shape(images)[0], 1, 1, 1), seed)
+    brightness, saturation, contrast = tf.unstack(tf.cast(chance, images.dtype))
+    images += (2 * brightness - 1) * _BRIGHTNESS
+    grey = tf.reduce_mean(images, axis=3, keepdims=True)
+    images = (images - grey) * (2 * saturation) + grey
+    mean = tf.reduce_mean(images, axis=(1, 2, 3), keepdims=True)
+    return (images - mean) * (contrast + 0.5) + mean
+
+
+def _translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(images)
+    sides = tf.cast(shape[1:3], tf.float32)
+    most = tf.cast(sides * _SHIFT + 0.5, tf.int32)
+    chance = tf.random.stateless_uniform((shape[0], 2), seed)
+    shift = tf.cast(tf.floor(chance * tf.cast(2 * most + 1, tf.float32)), tf.int32) - most
+    result, inside = images, tf.ones((), images.dtype)
+    for axis in (1, 2):
+        place = tf.range(shape[axis])[None] + shift[:, axis - 1 : axis]
+        known = tf.cast((place >= 0) & (place < shape[axis]), images.dtype)
+        place = tf.clip_by_value(place, 0, shape[axis] - 1)
+        if axis == 2:
+            result = tf.transpose(result, [0, 2, 1, 3])
+        result = tf.gather(result, place, axis=1, batch_dims=1)
+        if axis == 2:
+            result = tf.transpose(result, [0, 2, 1, 3])
+        known = known[:, :, None, None] if axis == 1 else known[:, None, :, None]
+        inside = inside * known
+    return tf.ensure_shape(result * inside + _GREY * (1 - inside), images.shape)
+
+
+def _cutout(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    shape = tf.shape(images)
+    sides = tf.cast(shape[1:3], tf.float32)
+    centre = tf.floor(tf.random.stateless_uniform((shape[0], 2), seed) * (sides + 1))
+    half = tf.floor(sides * _CUT / 2)
+    covered = []
+    for axis in (0, 1):
+        place = tf.range(sides[axis])[None]
+        start = centre[:, axis : axis + 1] - half[axis]
+        covered.append((place >= start) & (place < start + 2 * half[axis]))
+    hidden = tf.cast(covered[0][:, :, None, None] & covered[1][:, None, :, None], images.dtype)
+    return images * (1 - hidden) + _GREY * hidden
+
+
+_APPLY = {"color": _color, "translation": _translation, "cutout": _cutout}
 
 
 class FeatureNetwork:

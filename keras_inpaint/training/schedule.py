@@ -22,20 +22,18 @@ from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.weights import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
-from keras_inpaint.training.checkpointer import Checkpointer
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.cooldown import Cooldown
-from keras_inpaint.training.distribution import (
+from keras_inpaint.training.devices import (
+    choose_precision,
     distributed_copy,
     open_folder,
     require_agreement,
     require_service,
     require_shares,
 )
-from keras_inpaint.training.evaluator import Evaluator
-from keras_inpaint.training.initial import start_from
-from keras_inpaint.training.phases import build_trainer, optimizer_parts, optimizers_of
-from keras_inpaint.training.precision import choose_precision
+from keras_inpaint.training.evaluator import Checkpointer, Evaluator
+from keras_inpaint.training.phases import build_trainer, optimizer_parts, optimizers_of, start_from
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.trainer import Trainer, require_tensorflow
 

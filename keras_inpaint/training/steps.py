@@ -1,7 +1,130 @@
-"""What the three trainers share: pasting known pixels back, cutting patches, applying updates."""
+"""What the trainers' steps share: checked batches, composites, patches, updates and logs."""
+
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from keras_inpaint.data.masks import patch_origins
+
+#: Float images may lie this far outside [0, 1]: resizing with a cubic filter overshoots.
+_OVERSHOOT = 0.1
+
+
+def as_batch(data: Any, patch_size: int | None, seed: Any) -> dict[str, tf.Tensor]:
+    """Return the batch that a training or test step works on.
+
+    Args:
+        data: What Keras passes to `train_step`: a dict of `image` and `mask`, perhaps with
+            `patch` and `real_patch`, alone or as the first of a tuple whose other elements are
+            left aside; or a pair of image and mask. Images are float in [0, 1], or uint8, which
+            are scaled; masks are float, 1 in the hole, or bool or uint8, not 0 in the hole.
+        patch_size: Int, side of the discriminator's patch; None where no patch is needed.
+        seed: Int tensor `(2,)` that patches which are missing are drawn with.
+
+    Returns:
+        Dict of `image`, float32 `(batch, height, width, 3)`; `mask`, float32 `(batch, height,
+        width, 1)`; with a patch size also `patch` and `real_patch`, int32 `(batch, 2)`.
+
+    Raises:
+        TypeError: If `data` is something else.
+        ValueError: If a shape does not fit.
+        tf.errors.InvalidArgumentError: When the step runs, if an image or mask leaves [0, 1].
+    """
+    found = _elements(data)
+    image, mask = _image(found["image"]), _mask(found["mask"])
+    batch = {"image": image, "mask": mask}
+    _check_shapes(image, mask, patch_size)
+    if patch_size is None:
+        return batch
+    patch, real = found.get("patch"), found.get("real_patch")
+    if patch is None:
+        patch = patch_origins(mask, patch_size)
+    if real is None:
+        shape = tf.shape(image)
+        room = shape[1:3] - patch_size + 1
+        chance = tf.random.stateless_uniform((shape[0], 2), seed)
+        real = tf.minimum(tf.cast(chance * tf.cast(room, tf.float32), tf.int32), room - 1)
+    return {**batch, "patch": tf.cast(patch, tf.int32), "real_patch": tf.cast(real, tf.int32)}
+
+
+def _elements(data: Any) -> dict[str, Any]:
+    x, y = data, None
+    if isinstance(data, tuple | list):
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(tuple(data))
+    if isinstance(x, tuple | list) and len(x) == 2:
+        return {"image": x[0], "mask": x[1]}
+    if isinstance(x, dict):
+        missing = [key for key in ("image", "mask") if key not in x]
+        if missing:
+            raise ValueError(
+                f"a batch must hold image and mask; it lacks {' and '.join(missing)} and holds "
+                f"{', '.join(map(str, x)) or 'nothing'}"
+            )
+        return x
+    if hasattr(x, "shape") and hasattr(y, "shape"):
+        return {"image": x, "mask": y}
+    raise TypeError(
+        "a batch must be a dict of image and mask or a pair of them, got "
+        + (
+            f"one tensor of shape {tuple(x.shape)}"
+            if hasattr(x, "shape")
+            else f"{type(x).__name__}"
+        )
+    )
+
+
+def _image(value: Any) -> tf.Tensor:
+    image = tf.convert_to_tensor(value)
+    if image.dtype == tf.uint8:
+        return tf.cast(image, tf.float32) / 255
+    if not image.dtype.is_floating:
+        raise TypeError(f"images must be float in [0, 1] or uint8, got {image.dtype.name}")
+    image = tf.cast(image, tf.float32)
+    check = tf.debugging.assert_less(
+        tf.reduce_max(tf.abs(image - 0.5)),
+        0.5 + _OVERSHOOT,
+        "images must be float in [0, 1]: divide those of 0 to 255 by 255, or give uint8",
+    )
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(image)
+
+
+def _mask(value: Any) -> tf.Tensor:
+    mask = tf.convert_to_tensor(value)
+    if mask.dtype in (tf.bool, tf.uint8):
+        return tf.cast(tf.cast(mask, tf.bool), tf.float32)
+    if not mask.dtype.is_floating:
+        raise TypeError(f"masks must be float in [0, 1], bool or uint8, got {mask.dtype.name}")
+    mask = tf.cast(mask, tf.float32)
+    check = tf.debugging.assert_less(
+        tf.reduce_max(tf.abs(mask - 0.5)),
+        0.5 + 1e-3,
+        "masks must be float in [0, 1], 1 in the hole, or bool or uint8",
+    )
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.identity(mask)
+
+
+def _check_shapes(image: tf.Tensor, mask: tf.Tensor, patch_size: int | None) -> None:
+    for name, tensor, channels in (("images", image, 3), ("masks", mask, 1)):
+        if tensor.shape.rank != 4 or tensor.shape[3] not in (None, channels):
+            raise ValueError(
+                f"{name} must be (batch, height, width, {channels}), got {tuple(tensor.shape)}"
+            )
+    if not image.shape[:3].is_compatible_with(mask.shape[:3]):
+        raise ValueError(
+            f"images {tuple(image.shape)} and masks {tuple(mask.shape)} differ in size"
+        )
+    for side in image.shape[1:3]:
+        if side is not None and side % 4:
+            raise ValueError(
+                f"images must have sides that are multiples of 4, got {tuple(image.shape[1:3])}"
+            )
+        if side is not None and patch_size is not None and side < patch_size:
+            raise ValueError(
+                f"images of {tuple(image.shape[1:3])} hold no patch of {patch_size} pixels"
+            )
 
 
 def composite(image: tf.Tensor, mask: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:

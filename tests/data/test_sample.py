@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_inpaint.data import sample
-from keras_inpaint.data.groups import group_of
+from keras_inpaint.data.files import group_of
 
 
 def test_portraits_are_of_one_size_and_in_colour():

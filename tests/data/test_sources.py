@@ -8,8 +8,8 @@ import tensorflow as tf
 from PIL import Image, ImageOps
 
 from keras_inpaint.data import sample, sources
-from keras_inpaint.data.decoding import decode_photo, exif_orientation
-from keras_inpaint.data.groups import group_of
+from keras_inpaint.data.files import group_of
+from keras_inpaint.data.images import decode_photo, exif_orientation
 
 
 def picture(seed, height=40, width=48):

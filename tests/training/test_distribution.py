@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_inpaint.training.distribution import parse_service, require_service
+from keras_inpaint.training.devices import parse_service, require_service
 
 PROGRAM = """
 import dataclasses, sys
@@ -21,7 +21,7 @@ import tensorflow as tf
 devices = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(devices[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 from tiny_runs import SHARED, Killed, kill_at
-from keras_inpaint.training.distribution import make_strategy
+from keras_inpaint.training.devices import make_strategy
 from keras_inpaint.training.schedule import train
 
 config = dataclasses.replace(SHARED, steps=tuple(map(int, sys.argv[3:6])))

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 import keras_inpaint as ki
-from keras_inpaint.training.batches import as_batch
 from keras_inpaint.training.callbacks import ContactSheet, StopOnNaN
+from keras_inpaint.training.steps import as_batch
 
 from .test_trainers import build, small_networks
 

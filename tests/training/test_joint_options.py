@@ -11,9 +11,13 @@ import tensorflow as tf
 
 import keras_inpaint as ki
 from keras_inpaint.networks.layers import with_dtype_policy
-from keras_inpaint.training.augmentation import KINDS, augment_images, parse_augment
-from keras_inpaint.training.discriminator import compare
-from keras_inpaint.training.regularization import gradient_penalty
+from keras_inpaint.training.pretraining import compare
+from keras_inpaint.training.regularization import (
+    KINDS,
+    augment_images,
+    gradient_penalty,
+    parse_augment,
+)
 from keras_inpaint.training.steps import apply_gradients, composite, discriminate, watch_variables
 
 SIZE, PATCH = 16, 8

@@ -27,7 +27,7 @@ scope = strategy.scope() if strategy else contextlib.nullcontext()
 import keras, numpy as np
 import keras_inpaint as ki
 from keras_inpaint.data import sources
-from keras_inpaint.training.multi_worker import MultiWorkerMixin
+from keras_inpaint.training.trainer import MultiWorkerMixin
 
 if plain:  # as Keras is
     for name in ("_maybe_symbolic_build", "make_train_function", "make_test_function"):
@@ -184,7 +184,7 @@ def test_two_workers_train_and_measure_as_one(tmp_path, phase):
 
 @pytest.mark.slow
 def test_keras_itself_still_cannot(tmp_path):
-    """Fails when it can: then `training/multi_worker.py` is no longer needed."""
+    """Fails when it can: then `MultiWorkerMixin` is no longer needed."""
     codes, errors = train(tmp_path, 2, 1, "plain")
     assert any(codes), "Keras trains on several workers by itself: remove the mixin"
     assert any("Error" in text for text in errors)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from keras_inpaint.training import precision
+from keras_inpaint.training import devices
 
 
 def test_a_wish_is_a_wish():
-    assert precision.choose_precision("mixed_float16")[0] == "mixed_float16"
+    assert devices.choose_precision("mixed_float16")[0] == "mixed_float16"
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,16 @@ def test_a_wish_is_a_wish():
     ],
 )
 def test_processors(flags, gain, policy, monkeypatch):
-    monkeypatch.setattr(precision, "bfloat16_gain", lambda: gain)
-    monkeypatch.setattr(precision, "processor_flags", lambda: frozenset(flags))
-    monkeypatch.setattr(precision, "onednn_state", lambda: "on")
+    monkeypatch.setattr(devices, "bfloat16_gain", lambda: gain)
+    monkeypatch.setattr(devices, "processor_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(devices, "onednn_state", lambda: "on")
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
-    assert precision.choose_precision()[0] == policy
+    assert devices.choose_precision()[0] == policy
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # which leaves it to what is measured
     limited = "mixed_bfloat16" if "avx512_bf16" in flags and gain > 1.2 else "float32"
-    assert precision.choose_precision()[0] == limited
-    monkeypatch.setattr(precision, "onednn_state", lambda: "off")
-    chosen, reason = precision.choose_precision()
+    assert devices.choose_precision()[0] == limited
+    monkeypatch.setattr(devices, "onednn_state", lambda: "off")
+    chosen, reason = devices.choose_precision()
     assert chosen == "float32" and "oneDNN is off" in reason
 
 
@@ -44,13 +44,13 @@ def test_gpus(capability, policy, monkeypatch):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu"])
     details = {"device_name": "Card", "compute_capability": capability}
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
-    chosen, reason = precision.choose_precision()
+    chosen, reason = devices.choose_precision()
     assert chosen == policy and "Card" in reason
 
 
 @pytest.mark.bfloat16
 def test_the_gain_is_measured():
-    assert 0.05 < precision.bfloat16_gain() < 50
+    assert 0.05 < devices.bfloat16_gain() < 50
 
 
 def test_a_type_that_does_not_run_gains_nothing(monkeypatch):
@@ -62,4 +62,4 @@ def test_a_type_that_does_not_run_gains_nothing(monkeypatch):
         return image
 
     monkeypatch.setattr(tf.nn, "conv2d", conv2d)
-    assert precision.bfloat16_gain() == 0
+    assert devices.bfloat16_gain() == 0

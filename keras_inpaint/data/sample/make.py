@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from keras_inpaint.data.groups import split_names
+from keras_inpaint.data.files import split_names
 from keras_inpaint.data.sample import ARCHIVE, SIZE, SOURCES
 
 REPOSITORY = "Hainish/congress-images-225x275"

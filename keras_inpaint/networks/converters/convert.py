@@ -24,8 +24,7 @@ from keras_inpaint.networks.converters.projects import (
     torch7,
 )
 from keras_inpaint.networks.converters.published import PUBLISHED, fetch_published
-from keras_inpaint.networks.converters.pytorch_files import read_pytorch
-from keras_inpaint.networks.converters.torch7_files import read_torch7
+from keras_inpaint.networks.converters.torch_files import read_pytorch, read_torch7
 from keras_inpaint.networks.layers import CHANNELS_LAST, MeanPixelFill, with_stock_layers
 
 _PAPER = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_inpaint.networks.converters.torch7_files import TorchObject
+from keras_inpaint.networks.converters.torch_files import TorchObject
 
 #: Kernel size, stride, dilation and whether it is a transposed one, of the paper's 17
 #: convolutions (table 1). The number of channels is read off the weights.

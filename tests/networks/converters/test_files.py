@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from writing import Module, write_pytorch, write_torch7
 
-from keras_inpaint.networks.converters.pytorch_files import read_pytorch, strided_view
-from keras_inpaint.networks.converters.torch7_files import TorchObject, read_torch7
+from keras_inpaint.networks.converters.torch_files import (
+    TorchObject,
+    read_pytorch,
+    read_torch7,
+    strided_view,
+)
 
 ARRAYS = {
     "a": np.arange(24, dtype="float32").reshape(2, 3, 4),

@@ -9,7 +9,7 @@ import pytest
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.layers import with_stock_layers
 from keras_inpaint.training.config import TrainingConfig
-from keras_inpaint.training.initial import start_from
+from keras_inpaint.training.phases import start_from
 from keras_inpaint.training.schedule import train
 
 

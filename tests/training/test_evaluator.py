@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_inpaint as ki
-from keras_inpaint.training.batch_norm import reestimate_batch_norm
+from keras_inpaint.training.evaluator import reestimate_batch_norm
 
 
 def batches(count):
