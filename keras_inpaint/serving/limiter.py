@@ -12,11 +12,16 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from prometheus_client import Counter, Gauge
+
 from keras_inpaint.inference.cancelling import Cancelled, cancellable
-from keras_inpaint.serving import metrics
 from keras_inpaint.serving.errors import ClientGone, ServingError
 
 T = TypeVar("T")
+
+_WORKING = Gauge("keras_inpaint_working_requests", "Photos that are being completed")
+_WAITING = Gauge("keras_inpaint_waiting_requests", "Requests that wait for their turn")
+_STOPPED = Counter("keras_inpaint_stopped_requests", "Work stopped before its end", ["reason"])
 
 
 class Limiter:
@@ -96,17 +101,17 @@ class Limiter:
                 if flag not in self._flags:  # it waits for its turn
                     task.cancel()
         if leaving.done() and not leaving.cancelled():
-            metrics.STOPPED.labels("client").inc()
+            _STOPPED.labels("client").inc()
             raise ClientGone
-        metrics.STOPPED.labels("timeout").inc()
+        _STOPPED.labels("timeout").inc()
         raise ServingError(504, f"not done within {self._timeout:g} seconds")
 
     async def _in_turn(self, work: Callable[[], T], flag: threading.Event) -> T:
-        with metrics.WAITING.track_inprogress():
+        with _WAITING.track_inprogress():
             await self._places.acquire()
         loop = asyncio.get_running_loop()
         self._flags.add(flag)
-        metrics.WORKING.inc()
+        _WORKING.inc()
         start = time.monotonic()
 
         def worked() -> T:
@@ -121,7 +126,7 @@ class Limiter:
     def _ended(self, flag: threading.Event, seconds: float) -> None:
         self._flags.discard(flag)
         self._places.release()
-        metrics.WORKING.dec()
+        _WORKING.dec()
         self._mean_seconds += 0.1 * (seconds - self._mean_seconds)
 
     async def close(self, grace: float) -> int:
@@ -133,7 +138,7 @@ class Limiter:
         stopped = len(self._flags)
         for flag in self._flags:
             flag.set()
-            metrics.STOPPED.labels("shutdown").inc()
+            _STOPPED.labels("shutdown").inc()
         while self._flags:
             await asyncio.sleep(0.02)
         self._threads.shutdown(wait=False)

@@ -1,9 +1,8 @@
 """Settings of the server: address, limits, access control."""
 
 import dataclasses
+import ipaddress
 import math
-
-from keras_inpaint.serving.loopback import is_loopback
 
 #: Environment variable that holds the API key.
 API_KEY_VARIABLE = "KERAS_INPAINT_API_KEY"
@@ -71,3 +70,18 @@ class Settings:
         that its owner points at 127.0.0.1 (DNS rebinding).
         """
         return not self.on_loopback or is_loopback(host) or host.lower() in self.hosts
+
+
+def is_loopback(name: str) -> bool:
+    """Return whether a host name or address is reached from this computer only.
+
+    Args:
+        name: A name or an address, without a port; an IPv6 address perhaps in brackets.
+    """
+    name = name.strip().lower().removeprefix("[").removesuffix("]")
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

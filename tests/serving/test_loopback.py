@@ -2,8 +2,7 @@
 
 import pytest
 
-from keras_inpaint.serving.loopback import is_loopback
-from keras_inpaint.serving.settings import Settings
+from keras_inpaint.serving.settings import Settings, is_loopback
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.0.0.2", "::1", "[::1]"])
