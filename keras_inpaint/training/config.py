@@ -7,10 +7,13 @@ reads its options from the fields.
 import dataclasses
 import operator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from keras_inpaint.data.mask_specs import GRAMMAR, parse_mask_spec
 
+#: Names of settings in runs of earlier versions, and those of now.
+_RENAMED = {"judge_every": "evaluate_every"}
 _PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
 
@@ -224,6 +227,39 @@ class TrainingConfig:
         return {
             k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(self).items()
         }
+
+
+def with_new_names(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that a run of any version saved, under their names of now."""
+    return {_RENAMED.get(name, name): value for name, value in saved.items()}
+
+
+def require_same(saved: dict[str, Any], config: TrainingConfig, run: Path) -> None:
+    """Check that a run may go on with a configuration.
+
+    Args:
+        saved: What the run saved; settings that its version lacked are off, their default.
+        config: The configuration to go on with.
+        run: Path of the run's folder, for the message.
+
+    Raises:
+        ValueError: If a setting that decides the result is another one. Numbers of steps may grow
+            while the learning rate is constant.
+    """
+    saved, wanted = {**TrainingConfig().as_dict(), **saved}, config.as_dict()
+    # A run goes on with the precision that it began with; the others do not change its result.
+    free = {"precision", "on_collapse", "data_dir", "cache_gb"}
+    constant = all(each["decay"] == "constant" and not each["cooldown"] for each in (saved, wanted))
+    pairs = zip(wanted["steps"], saved["steps"], strict=True)
+    if constant and all(now >= before for now, before in pairs):
+        free.add("steps")
+    different = [k for k in wanted if k not in free and saved[k] != wanted[k]]
+    if different:
+        shown = ", ".join(f"{k}={saved[k]!r} (now {wanted[k]!r})" for k in different)
+        raise ValueError(
+            f"{run} is a run of another configuration: {shown}; take another folder, or "
+            "start over with fresh"
+        )
 
 
 def _check_limits(setting: dataclasses.Field, value: Any) -> None:

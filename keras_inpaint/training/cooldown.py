@@ -6,6 +6,7 @@ al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations"
 https://arxiv.org/abs/2405.18392.
 """
 
+import dataclasses
 import math
 import os
 import tempfile
@@ -83,8 +84,8 @@ def branch_run(
     found = source.begin(fresh=False)
     if found is None or source.find_state() is None:
         raise ValueError(f"{source.path} holds no run with a state to go on from")
-    config = found["config"]
-    if config.get("decay") != "constant" or config.get("cooldown"):
+    config = TrainingConfig(**found["config"])
+    if config.decay != "constant" or config.cooldown:
         raise ValueError(f"{source.path} has no constant learning rate to cool down")
     target.path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(
@@ -103,10 +104,9 @@ def branch_run(
                 f"{source.path} is not under way in a phase: stop a run before its last step, or "
                 "give it more steps"
             )
-        steps = [*config["steps"]]
+        steps = [*config.steps]
         steps[phase - 1] = step + cooldown
-        settings = {**config, "steps": steps, "cooldown": cooldown}
-        result = TrainingConfig(**settings)
+        result = dataclasses.replace(config, steps=tuple(steps), cooldown=cooldown)
         found |= {"config": result.as_dict(), "branch_of": origin}
         copy.write_json(copy.config_file, found)
         if target.path.is_dir():

@@ -73,11 +73,6 @@ class BatchNormEstimator:
             norm.moving_variance.assign(np.maximum(square - mean**2, 0).astype("float32"))
 
 
-def reestimate_batch_norm(network: keras.Model, batches: Iterable[dict[str, Any]]) -> None:
-    """Set a network's moving means and variances once; see `BatchNormEstimator`."""
-    BatchNormEstimator(network)(batches)
-
-
 #: Held-out photos that the figures are measured on; the sheets show the first eight.
 JUDGED = 64
 
@@ -203,7 +198,7 @@ class Checkpointer(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step += 1
-        self._schedule.tell("step", {"phase": self._phase, "step": self.step})
+        self._schedule.options.tell("step", phase=self._phase, step=self.step)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self.rows = epoch + 1
@@ -218,8 +213,8 @@ class Checkpointer(keras.callbacks.Callback):
         ):
             row |= self._schedule.evaluate(self._trainer, self._phase, self.step)
         self._schedule.folder.append_row(row)
-        self._schedule.tell("row", row)
-        if last or time.monotonic() - self._saved >= self._schedule.save_seconds:
+        self._schedule.options.tell("row", **row)
+        if last or time.monotonic() - self._saved >= self._schedule.options.save_seconds:
             self.save()
 
     def save(self) -> None:

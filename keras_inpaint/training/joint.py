@@ -192,8 +192,10 @@ class JointTrainer(Trainer):
                     self.discriminator, self.discriminator_loss, shown, fixed, training=True
                 )
                 penalty, due = self._penalty(shown, step)
-                whole = d_loss if penalty is None else d_loss + self._r1_weight * penalty
-                scaled = self.discriminator_optimizer.scale_loss(whole)
+                penalized = d_loss
+                if penalty is not None:
+                    penalized += self._settings["r1"] / 2 * self._settings["r1_every"] * penalty
+                scaled = self.discriminator_optimizer.scale_loss(penalized)
             with tape.stop_recording():
                 d_norm = apply_gradients(
                     self.discriminator_optimizer, inner, scaled, discriminator_variables
@@ -201,10 +203,15 @@ class JointTrainer(Trainer):
 
             error = self.completion_loss(image, generated, mask)
             fooled, features = self._fooled(data, completed, training=True)
-            loss = self._whole(error, fooled, features)
-            scaled = self.optimizer.scale_loss(loss)
+            losses = self._completion_losses(error, fooled, features)
+            scaled = self.optimizer.scale_loss(losses["loss"])
         norm = apply_gradients(self.optimizer, tape, scaled, learned)
-        logs = self._log(loss, error, fooled, features, d_loss, scores, norm, d_norm)
+        logs = self._log(
+            {**losses, "discriminator_loss": d_loss},
+            completion_gradient_norm=norm,
+            discriminator_gradient_norm=d_norm,
+            **scores,
+        )
         if penalty is not None:
             mean = self._trackers.means["r1_penalty"]
             mean.update_state(penalty * replicas(), sample_weight=due)
@@ -221,8 +228,8 @@ class JointTrainer(Trainer):
         )
         error = self.completion_loss(image, generated, mask)
         fooled, features = self._fooled(data, completed, training=False)
-        loss = self._whole(error, fooled, features)
-        return self._log(loss, error, fooled, features, d_loss, scores)
+        losses = self._completion_losses(error, fooled, features)
+        return self._log({**losses, "discriminator_loss": d_loss}, **scores)
 
     def _augmented(self, images: tf.Tensor, who: int) -> tf.Tensor:
         """Augment images as one of those who draw in this step does; each replica its own."""
@@ -235,10 +242,6 @@ class JointTrainer(Trainer):
         return augment_images(
             images, self._kinds, tf.random.experimental.stateless_fold_in(seed, place)
         )
-
-    @property
-    def _r1_weight(self) -> float:
-        return self._settings["r1"] / 2 * self._settings["r1_every"]
 
     def _penalty(self, shown: dict, step: Any) -> tuple[Any, Any]:
         """Return the penalty, 0 in steps without it, and whether this step has it."""
@@ -266,33 +269,25 @@ class JointTrainer(Trainer):
         _, wanted = self._features(real, data["patch"], training)
         return self.generator_loss(tf.ones_like(logits), logits), feature_distance(wanted, features)
 
-    def _whole(self, error: tf.Tensor, fooled: tf.Tensor, features: Any) -> tf.Tensor:
+    def _completion_losses(
+        self, error: tf.Tensor, fooled: tf.Tensor, features: Any
+    ) -> dict[str, Any]:
+        """Return the completion network's losses by their names in logs; `loss` is their sum."""
         loss = error + self.alpha * fooled
-        return loss if features is None else loss + self._settings["feature_matching"] * features
+        if features is not None:
+            loss += self._settings["feature_matching"] * features
+        return {
+            "loss": loss,
+            "completion_loss": error,
+            "adversarial_loss": fooled,
+            "feature_loss": features,
+        }
 
-    def _log(
-        self,
-        loss: tf.Tensor,
-        error: tf.Tensor,
-        fooled: tf.Tensor,
-        features: Any,
-        d_loss: tf.Tensor,
-        scores: dict[str, tf.Tensor],
-        norm: Any = None,
-        d_norm: Any = None,
-    ) -> dict[str, tf.Tensor]:
-        count = replicas()
-        return self._trackers.update(
-            loss=loss * count,
-            completion_loss=error * count,
-            adversarial_loss=fooled * count,
-            discriminator_loss=d_loss * count,
-            completion_gradient_norm=norm,
-            discriminator_gradient_norm=d_norm,
-            alpha=self.alpha,
-            feature_loss=None if features is None else features * count,
-            **scores,
-        )
+    def _log(self, losses: dict[str, Any], **values: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Log losses, which Keras divided by the number of replicas, and values as they are."""
+        shared = {name: value for name, value in losses.items() if value is not None}
+        logged = {name: value * replicas() for name, value in shared.items()}
+        return self._trackers.update(**logged, alpha=self.alpha, **values)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._settings}

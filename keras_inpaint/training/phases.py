@@ -33,7 +33,8 @@ def start_from(network: keras.Model, reference: str) -> keras.Model:
     """
     path = presets.resolve(reference, prefer=".keras")
     source = read_network(path)
-    if is_converted(source):
+    # Of other projects: their convolutions of stride 2 are padded on every side, in 4x4 kernels.
+    if tuple(source.get_layer("conv_2").kernel_size) != (3, 3):
         return source
     try:
         check_compatible(source, network)
@@ -44,14 +45,6 @@ def start_from(network: keras.Model, reference: str) -> keras.Model:
         ) from error
     widen_from(network, source)
     return network
-
-
-def is_converted(network: keras.Model) -> bool:
-    """Return whether a completion network is one of another project, as `converters` make them.
-
-    Their convolutions of stride 2 are padded on every side, in 4x4 kernels.
-    """
-    return tuple(network.get_layer("conv_2").kernel_size) != (3, 3)
 
 
 def build_trainer(

@@ -140,7 +140,9 @@ class DiscriminatorTrainer(Trainer):
         variables = self.discriminator.trainable_variables
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             watch_variables(tape, variables)
-            loss, scores = self._compare(data, completed, training=True)
+            loss, scores = compare(
+                self.discriminator, self.discriminator_loss, data, completed, training=True
+            )
             scaled = self.optimizer.scale_loss(loss)
         norm = apply_gradients(self.optimizer, tape, scaled, variables)
         return self._log(loss, scores, norm)
@@ -148,12 +150,10 @@ class DiscriminatorTrainer(Trainer):
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         data = self.batch(data)
         completed = composite(data["image"], data["mask"], self(data, training=False))
-        return self._log(*self._compare(data, completed, training=False))
-
-    def _compare(self, data: dict, completed: tf.Tensor, training: bool) -> tuple:
-        return compare(
-            self.discriminator, self.discriminator_loss, data, completed, training=training
+        loss, scores = compare(
+            self.discriminator, self.discriminator_loss, data, completed, training=False
         )
+        return self._log(loss, scores)
 
     def _log(self, loss: tf.Tensor, scores: dict, norm: Any = None) -> dict[str, tf.Tensor]:
         return self._trackers.update(

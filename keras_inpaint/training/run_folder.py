@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from keras_inpaint.files import replacing
+from keras_inpaint.training.config import with_new_names
 
 try:
     import fcntl
@@ -151,10 +152,7 @@ class RunFolder:
             found = json.loads(self.config_file.read_text("utf-8"))
         except ValueError as error:
             raise ValueError(f"{self.config_file} cannot be read: {error}") from error
-        config = found["config"]
-        if "judge_every" in config:  # its name in runs of earlier versions
-            config["evaluate_every"] = config.pop("judge_every")
-        return found
+        return {**found, "config": with_new_names(found["config"])}
 
     def create(self, config: dict[str, Any]) -> None:
         """Make the folder and write the configuration."""

@@ -1,12 +1,12 @@
 """The three phases in order, in a folder that a stopped run goes on from."""
 
-import dataclasses
 import importlib.util
 import itertools
 import json
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
 from keras_inpaint.networks.weights import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
-from keras_inpaint.training.config import TrainingConfig
+from keras_inpaint.training.config import TrainingConfig, require_same
 from keras_inpaint.training.cooldown import Cooldown
 from keras_inpaint.training.devices import (
     choose_precision,
@@ -45,6 +45,29 @@ Listener = Callable[[str, dict[str, Any]], None]
 PHASES = {1: "completion network", 2: "discriminator", 3: "both networks"}
 #: Batches that batch normalisation's statistics are re-estimated on.
 BATCH_NORM_BATCHES = 20
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is computed and told of; see `train`. None of it decides the result.
+
+    Attributes:
+        save_seconds: Float.
+        callbacks: Keras callbacks for every phase.
+        listener: `Listener`.
+        strategy: `tf.distribute.Strategy` that the networks are trained under.
+        data_service: Address of a tf.data service, or None.
+    """
+
+    save_seconds: float
+    callbacks: Sequence[keras.callbacks.Callback]
+    listener: Listener
+    strategy: tf.distribute.Strategy
+    data_service: str | None
+
+    def tell(self, event: str, **facts: Any) -> None:
+        """Tell the listener of an event."""
+        self.listener(event, facts)
 
 
 def train(
@@ -96,20 +119,11 @@ def train(
     require_shares(config.batch_size, strategy.num_replicas_in_sync)
     if data_service is not None:
         require_service(data_service)
-    tell = listener or (lambda event, facts: None)
+    listener = listener or (lambda event, facts: None)
+    options = RunOptions(save_seconds, callbacks, listener, strategy, data_service)
     with open_folder(RunFolder(run), fresh, strategy) as (folder, found):
         try:
-            _train(
-                config,
-                folder,
-                found,
-                images,
-                tell,
-                save_seconds,
-                callbacks,
-                strategy,
-                data_service,
-            )
+            _train(config, folder, found, images, options)
         except TrainingFailed as error:
             folder.write_json(folder.failure_file, {"reason": str(error)})
             raise
@@ -121,28 +135,26 @@ def _train(
     folder: RunFolder,
     found: dict[str, Any] | None,
     images: Images | None,
-    tell: Listener,
-    save_seconds: float,
-    callbacks: Sequence[keras.callbacks.Callback],
-    strategy: tf.distribute.Strategy,
-    data_service: str | None,
+    options: RunOptions,
 ) -> None:
     if found is not None:
-        _require_same(found["config"], config, folder.path)
+        require_same(found["config"], config, folder.path)
         if folder.failure_file.exists():
             reason = json.loads(folder.failure_file.read_text("utf-8"))["reason"]
             logger.warning("%s failed before: %s", folder.path, reason)
     if images is None:
+        cache_bytes = None if config.cache_gb is None else int(config.cache_gb * 1e9)
+        if options.data_service:  # which decodes
+            cache_bytes = 0
         images = load_images(
             config.data,
             data_dir=config.data_dir,
             shortest_side=round(config.size * config.scale[1]),
-            # With a service the service decodes.
-            cache_bytes=0 if data_service else config.cache_gb and int(config.cache_gb * 1e9),
-            progress=lambda done, total: tell("loading", {"done": done, "total": total}),
+            cache_bytes=cache_bytes,
+            progress=lambda done, total: options.tell("loading", done=done, total=total),
         )
     kept, held_out = images.split(config.held_out, config.seed)
-    tell("data", {"images": images, "training": len(kept), "held_out": len(held_out)})
+    options.tell("data", images=images, training=len(kept), held_out=len(held_out))
     kept.require_side(config.size)
     if found is not None and found["data"]["fingerprint"] != images.fingerprint:
         raise ValueError(
@@ -152,21 +164,10 @@ def _train(
     precision, reason = choose_precision(config.precision)
     if found is not None:
         precision, reason = found["precision"], "as the run began"
-    tell("precision", {"precision": precision, "reason": reason})
+    options.tell("precision", precision=precision, reason=reason)
     place = folder.load_place()
-    require_agreement(strategy, f"{config}, {precision}, {images.fingerprint}, {place}")
-    schedule = Schedule(
-        config,
-        folder,
-        kept,
-        held_out,
-        precision,
-        tell,
-        save_seconds,
-        callbacks,
-        strategy,
-        data_service,
-    )
+    require_agreement(options.strategy, f"{config}, {precision}, {images.fingerprint}, {place}")
+    schedule = Schedule(config, folder, kept, held_out, precision, options)
     folder.create(
         {
             **(found or {}),  # a branch says of which run it is one
@@ -196,11 +197,7 @@ class Schedule:
         images: Training `Images`.
         held_out: `Images` to judge by; with none the first training images serve.
         precision: Name of a dtype policy.
-        tell: `Listener`.
-        save_seconds: Float.
-        callbacks: Keras callbacks for every phase.
-        strategy: `tf.distribute.Strategy` that the networks are trained under.
-        data_service: Address of a tf.data service, or None.
+        options: `RunOptions`.
     """
 
     def __init__(
@@ -210,16 +207,10 @@ class Schedule:
         images: Images,
         held_out: Images,
         precision: str,
-        tell: Listener,
-        save_seconds: float,
-        callbacks: Sequence[keras.callbacks.Callback],
-        strategy: tf.distribute.Strategy,
-        data_service: str | None,
+        options: RunOptions,
     ) -> None:
         self.config, self.folder, self.images = config, folder, images
-        self.precision, self.tell, self.save_seconds = precision, tell, save_seconds
-        self._callbacks = callbacks
-        self._strategy, self._data_service = strategy, data_service
+        self.options = options
         keras.utils.set_random_seed(config.seed)
         network = build_completion_network(
             config.width,
@@ -231,10 +222,10 @@ class Schedule:
         self._foreign: keras.Model | None = None
         if config.init is not None:
             network = self._begun(network, config.init)
-        self.network = distributed_copy(network, precision, strategy)
+        self.network = distributed_copy(network, precision, options.strategy)
         width = config.width if config.discriminator_width is None else config.discriminator_width
         discriminator = build_context_discriminator(config.size, config.patch, width)
-        self.discriminator = distributed_copy(discriminator, precision, strategy)
+        self.discriminator = distributed_copy(discriminator, precision, options.strategy)
         photos = held_out if len(held_out) else images
         self._evaluator = Evaluator(
             config, folder, network, precision, photos, self._statistics_batches
@@ -255,13 +246,13 @@ class Schedule:
         self.folder.drop_rows_after(phase, step)
         if (phase, step) != (1, 0):
             self.folder.load_state(self._network_parts())
-            self.tell("resume", {"phase": phase, "step": step})
+            self.options.tell("resume", phase=phase, step=step)
         else:
             if self._foreign is not None:
                 write_network(self._foreign, self.folder.initial_file)
             facts = self._evaluator.baselines(self.images.mean_pixel)
             self.folder.write_json(self.folder.path / "held_out.json", facts)
-            self.tell("baselines", facts)
+            self.options.tell("baselines", **facts)
         for number in range(phase, 4):
             done = step if number == phase else 0
             if done < self.config.steps[number - 1]:
@@ -276,8 +267,8 @@ class Schedule:
 
     def _run_phase(self, phase: int, done: int) -> None:
         config, total = self.config, self.config.steps[phase - 1]
-        self.tell("phase", {"phase": phase, "name": PHASES[phase], "step": done, "steps": total})
-        with self._strategy.scope():
+        self.options.tell("phase", phase=phase, name=PHASES[phase], step=done, steps=total)
+        with self.options.strategy.scope():
             trainer = build_trainer(config, phase, self.network, self.discriminator)
         cooldown = []
         if config.cooldown:  # it reads the constant rates, before the state brings lowered ones
@@ -296,7 +287,7 @@ class Schedule:
             CollapseGuard(config.on_collapse, window=max(200, config.log_every)),
             checkpointer,
             *self._tensorboard(phase),
-            *self._callbacks,
+            *self.options.callbacks,
         ]
         # Whole rows of the metrics first, then what is left of a row.
         for span in (config.log_every, (total - done) % config.log_every):
@@ -319,8 +310,8 @@ class Schedule:
 
     def _stream(self, step: int) -> Any:
         """Return what is trained on from a step of the whole run on, each replica's part."""
-        return self._strategy.distribute_datasets_from_function(
-            lambda context: self.dataset(step, context, self._data_service)
+        return self.options.strategy.distribute_datasets_from_function(
+            lambda context: self.dataset(step, context, self.options.data_service)
         )
 
     def dataset(
@@ -348,7 +339,7 @@ class Schedule:
     def evaluate(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
         """Evaluate the network as it is now; see `Evaluator.evaluate`."""
         result = self._evaluator.evaluate(self.network, trainer, phase, step)
-        self.tell("evaluated", {"phase": phase, "step": step, **result})
+        self.options.tell("evaluated", phase=phase, step=step, **result)
         return result
 
     def _statistics_batches(self) -> Any:
@@ -359,28 +350,6 @@ class Schedule:
             "completion_network": self.network.variables,
             "discriminator": self.discriminator.variables,
         }
-
-
-def _require_same(found: dict[str, Any], config: TrainingConfig, path: Path) -> None:
-    wanted = config.as_dict()
-    # What runs of earlier versions lack is off.
-    found = {each.name: each.default for each in dataclasses.fields(config)} | found
-    growing = config.decay == "constant" and found.get("decay") == "constant"
-    growing = growing and not config.cooldown and not found["cooldown"]
-    different = [k for k in wanted if found.get(k) != wanted[k]]
-    if growing and "steps" in different:
-        pairs = zip(wanted["steps"], found["steps"], strict=True)
-        if all(now >= before for now, before in pairs):
-            different.remove("steps")
-    # A run goes on with the precision that it began with; the others do not change its result.
-    free = ("precision", "on_collapse", "data_dir", "cache_gb")
-    different = [k for k in different if k not in free]
-    if different:
-        shown = ", ".join(f"{k}={found.get(k)!r} (now {wanted[k]!r})" for k in different)
-        raise ValueError(
-            f"{path} is a run of another configuration: {shown}; take another folder, or "
-            "start over with fresh"
-        )
 
 
 def _versions() -> dict[str, str]:

@@ -80,14 +80,8 @@ def _image(value: Any) -> tf.Tensor:
         return tf.cast(image, tf.float32) / 255
     if not image.dtype.is_floating:
         raise TypeError(f"images must be float in [0, 1] or uint8, got {image.dtype.name}")
-    image = tf.cast(image, tf.float32)
-    check = tf.debugging.assert_less(
-        tf.reduce_max(tf.abs(image - 0.5)),
-        0.5 + _OVERSHOOT,
-        "images must be float in [0, 1]: divide those of 0 to 255 by 255, or give uint8",
-    )
-    with tf.control_dependencies([check] if check is not None else []):
-        return tf.identity(image)
+    rule = "images must be float in [0, 1]: divide those of 0 to 255 by 255, or give uint8"
+    return _within_limits(image, _OVERSHOOT, rule)
 
 
 def _mask(value: Any) -> tf.Tensor:
@@ -96,14 +90,17 @@ def _mask(value: Any) -> tf.Tensor:
         return tf.cast(tf.cast(mask, tf.bool), tf.float32)
     if not mask.dtype.is_floating:
         raise TypeError(f"masks must be float in [0, 1], bool or uint8, got {mask.dtype.name}")
-    mask = tf.cast(mask, tf.float32)
-    check = tf.debugging.assert_less(
-        tf.reduce_max(tf.abs(mask - 0.5)),
-        0.5 + 1e-3,
-        "masks must be float in [0, 1], 1 in the hole, or bool or uint8",
-    )
+    rule = "masks must be float in [0, 1], 1 in the hole, or bool or uint8"
+    return _within_limits(mask, 1e-3, rule)
+
+
+def _within_limits(values: tf.Tensor, tolerance: float, rule: str) -> tf.Tensor:
+    """Return values as float32, with a check that they lie in [0, 1] but for the tolerance."""
+    values = tf.cast(values, tf.float32)
+    farthest = tf.reduce_max(tf.abs(values - 0.5))
+    check = tf.debugging.assert_less(farthest, 0.5 + tolerance, rule)
     with tf.control_dependencies([check] if check is not None else []):
-        return tf.identity(mask)
+        return tf.identity(values)
 
 
 def _check_shapes(image: tf.Tensor, mask: tf.Tensor, patch_size: int | None) -> None:

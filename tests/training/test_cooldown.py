@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -65,6 +66,20 @@ def test_a_branch_is_what_the_whole_run_is(runs, images):
     assert (folder / "constant" / "state" / "state.npz").read_bytes() == state
     assert read_config(folder / "constant").cooldown == 0
     assert not list(folder.glob(".cooled*"))
+
+
+def test_a_run_of_an_earlier_version_is_branched_under_the_names_of_now(runs, tmp_path):
+    folder, _ = runs
+    old = tmp_path / "old"
+    shutil.copytree(folder / "constant", old)
+    found = json.loads((old / "config.json").read_text())
+    found["config"]["judge_every"] = found["config"].pop("evaluate_every")
+    for setting in ("cooldown", "decay", "r1"):  # they were not there yet
+        del found["config"][setting]
+    (old / "config.json").write_text(json.dumps(found))
+    config = branch_run(old, tmp_path / "cooled", 4)
+    assert config == dataclasses.replace(CONFIG, cooldown=4)
+    assert branch_run(old, tmp_path / "cooled", 4) == read_config(tmp_path / "cooled") == config
 
 
 def test_what_cannot_be_branched_is_named(runs, tmp_path):

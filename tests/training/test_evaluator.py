@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import keras_inpaint as ki
-from keras_inpaint.training.evaluator import reestimate_batch_norm
+from keras_inpaint.training.evaluator import BatchNormEstimator
 
 
 def batches(count):
@@ -24,7 +24,7 @@ def test_statistics_are_those_of_all_batches_together():
     network = ki.build_completion_network(0.0625)
     before = [np.array(w) for w in network.trainable_weights]
     data = batches(5)
-    reestimate_batch_norm(network, data)
+    BatchNormEstimator(network)(data)
     first = keras.Model(network.input, network.get_layer("norm_1").input)
     seen = np.concatenate(
         [np.asarray(first({"image": b["image"], "mask": b["mask"]})) for b in data]
@@ -41,7 +41,7 @@ def test_inference_then_answers_as_training_does():
     (batch,) = batches(1)
     pair = {"image": batch["image"], "mask": batch["mask"]}
     stale = np.asarray(network(pair))
-    reestimate_batch_norm(network, [batch])
+    BatchNormEstimator(network)([batch])
     fresh = np.asarray(network(pair, training=False))
     wanted = np.asarray(network(pair, training=True))
     assert np.abs(fresh - wanted).max() < 1e-3 < np.abs(stale - wanted).max()
@@ -49,4 +49,4 @@ def test_inference_then_answers_as_training_does():
 
 def test_no_batch_is_an_error():
     with pytest.raises(ValueError, match="at least one batch"):
-        reestimate_batch_norm(ki.build_completion_network(0.0625), [])
+        BatchNormEstimator(ki.build_completion_network(0.0625))([])
