@@ -36,8 +36,7 @@ class _Convolution:
     transposed: bool = False
 
 
-#: All but the last, the 17th, whose channels do not follow the width.
-HIDDEN_CONVOLUTIONS = (
+_CONVOLUTIONS = (
     _Convolution(64, kernel=5),
     _Convolution(128, strides=2),
     _Convolution(128),
@@ -107,7 +106,7 @@ def build_completion_network(
     x = MeanPixelFill(mean_pixel, mask_channel, dtype="float32", name="mean_pixel_fill")(
         image, mask
     )
-    for number, spec in enumerate(HIDDEN_CONVOLUTIONS, start=1):
+    for number, spec in enumerate(_CONVOLUTIONS, start=1):
         kernel = first_kernel if number == 1 else spec.kernel
         x = convolution_block(
             x,
@@ -188,7 +187,7 @@ def check_image_size(size: int | tuple[int, int] | None) -> tuple[int | None, in
 
 def width_of(network: keras.Model) -> float:
     """Return the multiplier of channels of a completion network."""
-    return network.get_layer("conv_1").filters / HIDDEN_CONVOLUTIONS[0].filters
+    return network.get_layer("conv_1").filters / _CONVOLUTIONS[0].filters
 
 
 def mean_pixel_of(network: keras.Model) -> tuple[float, float, float]:

@@ -11,13 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from keras_inpaint.networks.completion import HIDDEN_CONVOLUTIONS
 from keras_inpaint.networks.converters.torch_files import TorchObject
 
 #: Kernel size, stride, dilation and whether it is a transposed one, of the paper's 17
 #: convolutions (table 1). The number of channels is read off the weights.
 CONVOLUTIONS = (
-    *((each.kernel, each.strides, each.dilation, each.transposed) for each in HIDDEN_CONVOLUTIONS),
+    (5, 1, 1, False),
+    (3, 2, 1, False),
+    (3, 1, 1, False),
+    (3, 2, 1, False),
+    (3, 1, 1, False),
+    (3, 1, 1, False),
+    (3, 1, 2, False),
+    (3, 1, 4, False),
+    (3, 1, 8, False),
+    (3, 1, 16, False),
+    (3, 1, 1, False),
+    (3, 1, 1, False),
+    (4, 2, 1, True),
+    (3, 1, 1, False),
+    (4, 2, 1, True),
+    (3, 1, 1, False),
     (3, 1, 1, False),
 )
 LAST = len(CONVOLUTIONS)
