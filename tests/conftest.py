@@ -1,8 +1,11 @@
 """Fixtures that several rooms' tests share."""
 
 import functools
+import importlib
 import os
 import shutil
+import sys
+import textwrap
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -29,6 +32,21 @@ def facts_of_folders(monkeypatch, tmp_path_factory):
     """Keep what was found out about the tests' folders out of the user's cache."""
     where = tmp_path_factory.getbasetemp() / "keras"
     monkeypatch.setattr("keras_inpaint.data.known.cache_folder", lambda: where)
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """Return what makes a module of a source text, which other processes can import as well."""
+
+    def importable(name, source):
+        folder = tmp_path / "modules"
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(textwrap.dedent(source))
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.delitem(sys.modules, name, raising=False)  # that of an earlier test
+        return importlib.import_module(name)
+
+    return importable
 
 
 @pytest.fixture(scope="session")

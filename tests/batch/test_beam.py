@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import textwrap
 import time
 from contextlib import contextmanager, suppress
 from typing import ClassVar
@@ -43,15 +42,9 @@ MODULE = """
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
+def fake(importable):
     """A module that Beam can pickle by its name."""
-    (tmp_path / "modules").mkdir()
-    (tmp_path / "modules" / "fake_for_beam.py").write_text(textwrap.dedent(MODULE))
-    monkeypatch.syspath_prepend(tmp_path / "modules")
-    import fake_for_beam
-
-    fake_for_beam.loaded = 0
-    return fake_for_beam
+    return importable("fake_for_beam", MODULE)
 
 
 @pytest.fixture

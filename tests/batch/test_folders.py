@@ -39,15 +39,9 @@ MODULE = """
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
+def fake(importable):
     """A module that processes can import."""
-    folder = tmp_path / "modules"
-    folder.mkdir()
-    (folder / "fake_inpainter.py").write_text(textwrap.dedent(MODULE))
-    monkeypatch.syspath_prepend(folder)
-    import fake_inpainter
-
-    return fake_inpainter
+    return importable("fake_inpainter", MODULE)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What the tests of the commands that complete share."""
 
-import textwrap
-
 import pytest
 
 FAKE = """
@@ -19,14 +17,8 @@ FAKE = """
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
+def fake(importable, monkeypatch):
     """Put a fill with the mean colour in the inpainter's place, in every process."""
-    modules = tmp_path / "modules"
-    modules.mkdir()
-    (modules / "mean_colour_inpainter.py").write_text(textwrap.dedent(FAKE))
-    monkeypatch.syspath_prepend(modules)
-    from mean_colour_inpainter import FakeInpainter
-
-    FakeInpainter.made.clear()
-    monkeypatch.setattr("keras_inpaint.inference.inpainter.Inpainter", FakeInpainter)
-    return FakeInpainter
+    inpainter = importable("mean_colour_inpainter", FAKE).FakeInpainter
+    monkeypatch.setattr("keras_inpaint.inference.inpainter.Inpainter", inpainter)
+    return inpainter
