@@ -11,12 +11,12 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE, Convolution
+from keras_inpaint.presets.tflite_metadata import FILE_IDENTIFIER
 
 #: The signature of each part.
 SIGNATURE = "part"
 
 _OPS = schema.BuiltinOperator
-_FILE_IDENTIFIER = b"TFL3"
 
 
 class Parts(NamedTuple):
@@ -102,7 +102,7 @@ def _part(model: bytes, inputs: dict[str, int], outputs: dict[str, int]) -> byte
     signature.inputs, signature.outputs = _names(inputs), _names(outputs)
     tree.signatureDefs, tree.metadata = [signature], None
     builder = flatbuffers.Builder(len(model))
-    builder.Finish(tree.Pack(builder), _FILE_IDENTIFIER)
+    builder.Finish(tree.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
 
 

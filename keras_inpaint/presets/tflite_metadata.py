@@ -18,7 +18,8 @@ METADATA_NAME = "keras_inpaint"
 #: Raised when a reader of the JSON has to change.
 METADATA_FORMAT = 1
 
-_FILE_IDENTIFIER = b"TFL3"
+#: What a TFLite file has behind its first four bytes.
+FILE_IDENTIFIER = b"TFL3"
 _BUILTIN_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
 }
@@ -47,7 +48,7 @@ def with_metadata(model: bytes, metadata: dict[str, Any], description: str = "")
     if description:
         tree.description = description
     builder = flatbuffers.Builder(len(model) + 65536)
-    builder.Finish(tree.Pack(builder), _FILE_IDENTIFIER)
+    builder.Finish(tree.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
 
 
@@ -122,7 +123,7 @@ def _op_name(code: Any) -> str:
 
 
 def _root(model: bytes, label: str = "the model") -> Any:
-    if len(model) < 8 or model[4:8] != _FILE_IDENTIFIER:
+    if len(model) < 8 or model[4:8] != FILE_IDENTIFIER:
         raise ValueError(f"{label} is not a TFLite file")
     return schema.Model.GetRootAs(model, 0)
 
