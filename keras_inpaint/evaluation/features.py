@@ -7,7 +7,6 @@ network, the same number of photos and the same size.
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -30,25 +29,10 @@ class Features:
     """
 
     def __init__(self, model: str | os.PathLike[str] | Any) -> None:
-        import keras
+        from keras_inpaint.networks.features import read_features_network
 
-        if isinstance(model, str | os.PathLike):
-            import keras_inpaint.networks.layers  # noqa: F401  (registers the layers)
-
-            if not Path(model).is_file():
-                raise ValueError(f"no features network {os.fspath(model)!r}: no such file")
-            model = keras.models.load_model(model, compile=False)
-        shape, output_shape = model.input_shape, model.output_shape
-        if isinstance(shape, list | dict) or len(shape) != 4 or shape[-1] != 3:
-            raise ValueError(f"a features network takes (batch, height, width, 3), got {shape}")
-        shapes = output_shape if isinstance(output_shape, list) else [output_shape]
-        if isinstance(output_shape, dict) or not all(len(each) in (2, 4) for each in shapes):
-            raise ValueError(
-                f"a features network gives (batch, features) or (batch, height, width, features), "
-                f"got {output_shape}"
-            )
-        self._model = model
-        self._size = tuple(shape[1:3])
+        self._model = read_features_network(model)
+        self._size = tuple(self._model.input_shape[1:3])
 
     def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
         """Return what the network sees in a photo.

@@ -136,6 +136,16 @@ class TrainingConfig:
         "such as 0.02; for phase 3's texture that flickers. One more pass of the discriminator.",
         minimum=0,
     )
+    perceptual: float = _setting(
+        0.0,
+        "Weight of the distance between the features of completed and real images in "
+        "--perceptual-network, such as 0.05; for phase 3's eyes and hair that stay soft. Two "
+        "passes of that network forwards and one backwards.",
+        minimum=0,
+    )
+    perceptual_network: str | None = _setting(
+        None, "A .keras file that gives features of photos, as for evaluate --features."
+    )
     r1: float = _setting(
         0.0,
         "Weight of the R1 gradient penalty, such as 1; for a discriminator whose gradient grows. "
@@ -182,6 +192,8 @@ class TrainingConfig:
                 f"a cooldown needs the decay 'constant', got cooldown={self.cooldown!r} and "
                 f"decay={self.decay!r}"
             )
+        if self.perceptual and self.perceptual_network is None:
+            raise ValueError(f"perceptual={self.perceptual!r} needs a perceptual_network")
         if self.augment:
             from keras_inpaint.training.regularization import parse_augment
 

@@ -86,6 +86,8 @@ def build_trainer(
             augment=config.augment,
             augment_seed=config.seed,
             feature_matching=config.feature_matching,
+            perceptual=config.perceptual,
+            perceptual_network=config.perceptual_network,
             r1=config.r1,
             r1_every=config.r1_every,
         )

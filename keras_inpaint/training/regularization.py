@@ -1,4 +1,4 @@
-"""What phase 3 may add: augmentation, feature matching and the R1 gradient penalty."""
+"""What phase 3 may add: augmentation, feature matching, perceptual loss, R1 gradient penalty."""
 
 from typing import Any
 
@@ -156,6 +156,77 @@ def feature_distance(real: list[tf.Tensor], completed: list[tf.Tensor]) -> tf.Te
         for a, b in zip(real, completed, strict=True)
     ]
     return tf.add_n(distances) / (len(distances) * replicas())
+
+
+class PerceptualLoss:
+    """Distance of completed from real images by what a network that is not trained sees in them.
+
+    At every place of every map the features are scaled to length 1; the squared distance of the
+    two is averaged over the places, by how much of a place is hole, then over maps and images.
+
+    Source: J. Johnson et al., "Perceptual Losses for Real-Time Style Transfer and
+    Super-Resolution", ECCV 2016, https://arxiv.org/abs/1603.08155; the scaling is that of R. Zhang
+    et al., CVPR 2018, https://arxiv.org/abs/1801.03924, without learned weights.
+
+    Args:
+        network: `keras.Model` for images of any size, of which the outputs that are maps count.
+
+    Raises:
+        ValueError: If it takes images of one size only, or none of its outputs is a map.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        self._network = network
+        if None not in network.input_shape[1:3]:
+            raise ValueError(
+                f"the network of a perceptual loss must take images of any size, and "
+                f"{network.name!r} takes {network.input_shape}"
+            )
+        if not self._maps(network.outputs):
+            raise ValueError(
+                f"the network of a perceptual loss must return maps (batch, height, width, "
+                f"features), and {network.name!r} returns {network.output_shape}"
+            )
+
+    def __call__(self, real: tf.Tensor, completed: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+        """Return the loss.
+
+        Args:
+            real: Float32 tensor `(batch, height, width, 3)`; a target, passes no gradient on.
+            completed: Float32 tensor of the same shape.
+            mask: Float32 tensor `(batch, height, width, 1)`, 1 in the hole.
+
+        Returns:
+            Float32 scalar from 0 to 4, divided by the number of replicas as Keras' losses are.
+        """
+        distances = []
+        pairs = zip(self._features(real), self._features(completed), strict=True)
+        for target, found in pairs:
+            square = tf.reduce_sum(tf.square(tf.stop_gradient(target) - found), axis=-1)
+            weight = _shrink(mask, tf.shape(square)[1:3])
+            hole = tf.maximum(tf.reduce_sum(weight, axis=(1, 2)), 1e-9)
+            distances.append(tf.reduce_sum(square * weight, axis=(1, 2)) / hole)
+        return tf.reduce_mean(tf.stack(distances)) / replicas()
+
+    def _features(self, images: tf.Tensor) -> list[tf.Tensor]:
+        output = self._network(images, training=False)
+        outputs = output if isinstance(output, list | tuple) else [output]
+        maps = [tf.cast(one, tf.float32) for one in self._maps(outputs)]
+        return [x * tf.math.rsqrt(tf.reduce_sum(x * x, -1, keepdims=True) + 1e-6) for x in maps]
+
+    @staticmethod
+    def _maps(outputs: list[Any]) -> list[Any]:
+        return [one for one in outputs if len(one.shape) == 4]
+
+
+def _shrink(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+    """Return how much of each place of a smaller map is hole, `(batch, *size)`."""
+    sides = tf.shape(mask)[1:3]
+    factor = -(-sides // size)
+    rest = size * factor - sides
+    mask = tf.pad(mask[..., 0], [[0, 0], [0, rest[0]], [0, rest[1]]])
+    shape = [tf.shape(mask)[0], size[0], factor[0], size[1], factor[1]]
+    return tf.reduce_mean(tf.reshape(mask, shape), axis=(2, 4))
 
 
 def gradient_penalty(

@@ -32,6 +32,7 @@ COLUMNS = (
     "adversarial_loss",
     "discriminator_loss",
     "feature_loss",
+    "perceptual_loss",
     "r1_penalty",
     "real_score",
     "fake_score",

@@ -1,4 +1,4 @@
-"""Augmentation, feature matching and the R1 penalty of phase 3."""
+"""Augmentation, feature matching, perceptual loss and the R1 penalty of phase 3."""
 
 import os
 import subprocess
@@ -10,10 +10,12 @@ import pytest
 import tensorflow as tf
 
 import keras_inpaint as ki
+from keras_inpaint.evaluation.features import perceptual_distance
 from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.training.pretraining import compare
 from keras_inpaint.training.regularization import (
     KINDS,
+    PerceptualLoss,
     augment_images,
     gradient_penalty,
     parse_augment,
@@ -31,6 +33,16 @@ def build(policy="float32", rates=(0.05, 0.05), **options):
     trainer = ki.JointTrainer(completion, discriminator, **options)
     trainer.compile(*map(keras.optimizers.SGD, rates))
     return trainer
+
+
+def features_network(size=None, stride=3, maps=True):
+    """Return a network with maps of two scales, of which 3 is no whole part of the image's."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((size, size, 3))
+    first = keras.layers.Conv2D(4, 3, 2, "same", activation="relu")(inputs)
+    second = keras.layers.Conv2D(6, 3, stride, "same", activation="relu")(first)
+    pooled = keras.layers.GlobalAveragePooling2D()(second)
+    return keras.Model(inputs, [first, second, pooled] if maps else pooled)
 
 
 def weights(network):
@@ -158,6 +170,46 @@ def test_feature_matching_brings_completed_images_near_real_ones(batch):
     assert history["feature_loss"][-1] < 0.9 * history["feature_loss"][0]
 
 
+def test_the_perceptual_loss_is_the_distance_that_evaluate_measures(batch):
+    network = features_network(stride=2)
+    image, mask = batch["image"], batch["mask"]
+    other = composite(image, mask, 0.5 * tf.reverse(image, [2]))
+    expected = []
+    for i in range(len(image)):
+        maps = [[m.numpy()[0] for m in network(x[i : i + 1])[:2]] for x in (image, other)]
+        expected.append(perceptual_distance(*maps, mask[i, :, :, 0].numpy() > 0))
+    loss = PerceptualLoss(network)(image, other, mask)
+    assert float(loss) == pytest.approx(np.mean(expected), rel=1e-4)
+    assert float(PerceptualLoss(network)(image, image, mask)) == 0
+
+
+def test_the_perceptual_loss_teaches_the_completion_network_alone(batch):
+    network = features_network()
+    before = weights(network)
+    trainer = build(rates=(0.0, 0.0), alpha=0.0, perceptual=1.0, perceptual_network=network)
+    trainer.compile(keras.optimizers.Adam(3e-3), keras.optimizers.SGD(0.0))
+    trainer.completion_loss = lambda image, generated, mask: 0.0 * tf.reduce_sum(generated)
+    judge = weights(trainer.discriminator)
+    batches = tf.data.Dataset.from_tensors(batch).repeat()
+    history = trainer.fit(batches, steps_per_epoch=10, epochs=3, verbose=0).history
+    assert history["perceptual_loss"][-1] < 0.9 * history["perceptual_loss"][0]
+    assert history["loss"] == pytest.approx(history["perceptual_loss"])
+    assert same(before, weights(network)) and same(judge, weights(trainer.discriminator))
+
+
+def test_a_trainer_is_saved_with_its_perceptual_network(batch, tmp_path):
+    network = features_network()
+    network.save(tmp_path / "features.keras")
+    trainer = build(alpha=0.1, perceptual=0.5, perceptual_network=tmp_path / "features.keras")
+    trainer.train_step(batch)
+    trainer.save(tmp_path / "trainer.keras")
+    (tmp_path / "features.keras").unlink()
+    loaded = keras.models.load_model(tmp_path / "trainer.keras")
+    logs = [each.train_step(batch)["perceptual_loss"] for each in (trainer, loaded)]
+    assert float(loaded._trackers.means["perceptual_loss"].result()) == float(logs[1]) > 0
+    assert same(weights(trainer.completion_network), weights(loaded.completion_network))
+
+
 def test_r1_teaches_the_discriminator_alone_and_every_so_often(batch):
     trainer = build(rates=(0.0, 0.05), r1=10.0, r1_every=3)
     trainer.discriminator_loss = lambda labels, logits: 0.0 * tf.reduce_sum(logits)
@@ -175,11 +227,12 @@ def test_r1_teaches_the_discriminator_alone_and_every_so_often(batch):
 def test_options_train_under_jit_compile(batch):
     logs = []
     for jit in (False, True):
-        trainer = build(**{**ALL, "augment": ""})
+        options = {**ALL, "augment": "", "perceptual": 0.5}
+        trainer = build(**options, perceptual_network=features_network())
         trainer.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=jit)
         batches = tf.data.Dataset.from_tensors(batch).repeat()
         logs.append(trainer.fit(batches, steps_per_epoch=3, verbose=0).history)
-    for key in ("loss", "feature_loss", "r1_penalty"):
+    for key in ("loss", "feature_loss", "perceptual_loss", "r1_penalty"):
         assert logs[0][key] == pytest.approx(logs[1][key], rel=1e-2), key
 
 
@@ -302,8 +355,8 @@ def test_a_fit_taken_up_again_is_exactly_the_one_that_never_stopped(dataset, tmp
 
 def test_a_trainer_saved_without_the_options_still_loads():
     config = build().get_config()
-    for name in ("augment", "augment_seed", "feature_matching", "r1", "r1_every"):
-        del config[name]
+    for name in ("augment", "augment_seed", *ALL, "perceptual", "perceptual_network"):
+        config.pop(name, None)
     trainer = ki.JointTrainer.from_config(config)
     assert trainer.get_config()["r1"] == 0 and trainer.get_config()["augment"] == ""
 
@@ -335,6 +388,17 @@ def test_sixteen_bits_follow_float32(policy, batch):
         ({"augment": "colour"}, "got 'colour'"),
         ({"augment": 1}, "got 1"),
         ({"feature_matching": -1}, "feature_matching must not be negative, got -1"),
+        ({"perceptual": -1}, "perceptual must not be negative, got -1"),
+        ({"perceptual": 0.1}, "perceptual=0.1 needs a perceptual_network"),
+        (
+            {"perceptual": 0.1, "perceptual_network": features_network(32)},
+            "must take images of any size",
+        ),
+        (
+            {"perceptual": 0.1, "perceptual_network": features_network(maps=False)},
+            r"must return maps \(batch, height, width, features\)",
+        ),
+        ({"perceptual": 0.1, "perceptual_network": "none.keras"}, "'none.keras': no such file"),
         ({"r1": -0.5}, "r1 must not be negative, got -0.5"),
         ({"r1_every": 0}, "r1_every must be a positive integer, got 0"),
         ({"r1_every": 1.5}, "r1_every must be a positive integer, got 1.5"),

@@ -243,11 +243,16 @@ def test_what_does_not_fit_the_crop_is_refused_at_once(settings, message):
 
 
 def test_the_options_of_phase_three_reach_its_trainer_and_resume_exactly(images, tmp_path):
+    inputs = keras.Input((None, None, 3))
+    outputs = keras.layers.Conv2D(4, 3, 2, "same", activation="relu")(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "features.keras")
     config = dataclasses.replace(
         CONFIG,
         steps=(2, 2, 6),
         augment="color,translation",
         feature_matching=0.02,
+        perceptual=0.05,
+        perceptual_network=str(tmp_path / "features.keras"),
         r1=1.0,
         r1_every=2,
     )
@@ -262,10 +267,16 @@ def test_the_options_of_phase_three_reach_its_trainer_and_resume_exactly(images,
         )
     train(config, tmp_path / "stopped", images=images)
     table = [row for row in rows(tmp_path / "whole") if row["phase"] == 3]
-    assert all(row["feature_loss"] > 0 and row["r1_penalty"] > 0 for row in table)
+    for column in ("feature_loss", "perceptual_loss", "r1_penalty"):
+        assert all(row[column] > 0 for row in table), column
     assert_same_network(tmp_path / "whole", tmp_path / "stopped")
 
 
 def test_an_unknown_augmentation_is_named():
     with pytest.raises(ValueError, match="got 'blur'"):
         TrainingConfig(augment="blur")
+
+
+def test_a_perceptual_loss_needs_its_network():
+    with pytest.raises(ValueError, match="needs a perceptual_network"):
+        TrainingConfig(perceptual=0.5)
