@@ -12,7 +12,7 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 
 from keras_inpaint.batch.completing import Completion
-from keras_inpaint.files import printable, write_atomically
+from keras_inpaint.files import one_line, printable, write_atomically
 
 COMPLETED, UNCHANGED, SKIPPED, FAILED = "completed", "unchanged", "skipped", "failed"
 PENDING = "pending"
@@ -130,7 +130,7 @@ def failed(file: FileReport, error: Exception, seconds: float | None = None) -> 
     if isinstance(error, OSError) and error.strerror and error.filename:
         line = f"{printable(error.filename)}: {error.strerror}"
     else:
-        line = printable(" ".join(str(error).split()) or type(error).__name__)
+        line = printable(one_line(error))
     seconds = None if seconds is None else round(seconds, 3)
     return replace(file, status=FAILED, seconds=seconds, error=line)
 

@@ -37,11 +37,13 @@ def command(
     run: Path, name: str, notes: Path, evaluations: tuple[Path, ...], out: Path | None
 ) -> None:
     """Put the network of the folder RUN into the package as the weights of preset NAME."""
-    from keras_inpaint.exporting.network import read_card
+    from keras_inpaint.files import read_json_object
     from keras_inpaint.presets import preset_named
 
     preset = preset_named(name)
-    folder = bundle(run, name, read_card(notes), [read_card(file) for file in evaluations], out)
+    folder = bundle(
+        run, name, read_json_object(notes), [read_json_object(file) for file in evaluations], out
+    )
     for file in sorted(folder.iterdir()):
         click.echo(f"{file.stat().st_size:>10,} bytes  {file}")
     if preset.expected is None:
@@ -133,10 +135,10 @@ def _check_same(figures: list[dict[str, Any]], files: dict[str, dict[str, Any]])
 
 def _of_run(run: Path) -> dict[str, Any]:
     """Return the run's configuration, and its held-out figures step by step."""
-    from keras_inpaint.exporting.network import read_card
+    from keras_inpaint.files import read_json_object
     from keras_inpaint.presets import PRESETS
 
-    found = read_card(run / "config.json")
+    found = read_json_object(run / "config.json")
     curve = []
     metrics = run / "metrics.csv"
     if metrics.is_file():

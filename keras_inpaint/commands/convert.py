@@ -56,15 +56,15 @@ def command(
     from rich.progress import DownloadColumn
 
     from keras_inpaint.commands.progress import counted
-    from keras_inpaint.exporting.network import CARD_NAME
     from keras_inpaint.files import check_target, replacing
     from keras_inpaint.networks.converters.convert import convert_weights
     from keras_inpaint.networks.weights import write_network
+    from keras_inpaint.presets.registry import CARD_FILE
 
     inputs = [path for path in (file, config) if path is not None]
     try:
         target = check_target(out, overwrite=overwrite, inputs=inputs)
-        card_target = check_target(out.with_name(CARD_NAME), overwrite=overwrite, inputs=inputs)
+        card_target = check_target(out.with_name(CARD_FILE), overwrite=overwrite, inputs=inputs)
         if file is not None:
             network, card = convert_weights(file, source, config=config)
         else:

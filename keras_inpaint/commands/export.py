@@ -126,12 +126,13 @@ def command(
     options = _checked_options(format_, out, **given)
     import_tensorflow()
     from keras_inpaint.exporting.calibration import read_photos, sample_photos
-    from keras_inpaint.exporting.network import card_of, load_network, read_card
+    from keras_inpaint.exporting.network import card_of, load_network
     from keras_inpaint.exporting.parity import Report, check_parity, verify
+    from keras_inpaint.files import read_json_object
 
     folder = photos or given["calibrate"]
     compared = read_photos(folder, photo_count) if folder else sample_photos(photo_count)
-    known = read_card(card) if card else card_of(model)
+    known = read_json_object(card) if card else card_of(model)
     network = load_network(model)
     reports: list[Report] = []
 

@@ -16,13 +16,13 @@ import tensorflow as tf
 
 from keras_inpaint.exporting import signatures
 from keras_inpaint.exporting.network import (
-    CARD_NAME,
     build_card,
     card_of,
     load_network,
     network_size,
 )
 from keras_inpaint.networks.inference_graph import for_inference
+from keras_inpaint.presets.registry import CARD_FILE
 
 #: Where TensorFlow Serving looks for warm-up requests inside a SavedModel.
 WARMUP_PATH = Path("assets.extra") / "tf_serving_warmup_requests"
@@ -114,7 +114,7 @@ def export_saved_model(
         # The same sums at every size, as in the package's own inference on tiles.
         _write(for_inference(network), draft)
         text = json.dumps(build_card(network, name, known), indent=2, ensure_ascii=False)
-        (draft / CARD_NAME).write_text(text + "\n", "utf-8")
+        (draft / CARD_FILE).write_text(text + "\n", "utf-8")
         if warmup:
             write_warmup(draft, warmup_requests(), name)
         if check is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_inpaint.files import first_line
 from keras_inpaint.inference.litert_parts import SIGNATURE, Parts, cut_in_two
 from keras_inpaint.inference.runtime import Runtime, as_float
 from keras_inpaint.inference.tiles import Box, tightened
@@ -45,9 +46,8 @@ class LiteRTRuntime(Runtime):
             interpreter.allocate_tensors()  # what cannot run shows here, not at a photo
             signatures = interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
             raise ValueError(
-                f"{self._path} is not a TFLite file that can be read: {reason}"
+                f"{self._path} is not a TFLite file that can be read: {first_line(error)}"
             ) from error
         runners = [
             interpreter.get_signature_runner(name)

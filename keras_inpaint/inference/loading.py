@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_inpaint import presets
+from keras_inpaint.files import first_line
 from keras_inpaint.networks.completion import build_completion_network, width_of
 from keras_inpaint.networks.weights import (
     read_network,
@@ -93,8 +94,9 @@ def _saved_model(folder: Path) -> keras.Model:
     try:
         layer = keras.layers.TFSMLayer(str(folder), call_endpoint=_SIGNATURE)
     except (OSError, ValueError, tf.errors.OpError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{folder} is not an exported completion network: {reason}") from error
+        raise ValueError(
+            f"{folder} is not an exported completion network: {first_line(error)}"
+        ) from error
     inputs = {
         "image": keras.Input((None, None, 3), name="image"),
         "mask": keras.Input((None, None, 1), name="mask"),
