@@ -1,4 +1,4 @@
-"""An exported SavedModel run by TensorFlow, without Keras."""
+"""Run an exported SavedModel with TensorFlow, without Keras."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from keras_inpaint.networks.receptive_field import ReceptiveField
 
 logger = logging.getLogger(__name__)
 
-#: The signature that takes and gives floats.
+#: The signature with float inputs and outputs.
 SIGNATURE = "complete_float"
 _CARD = "model_card.json"
 
@@ -22,7 +22,7 @@ class SavedModelRuntime(Runtime):
 
     Args:
         model: Path of the folder that holds `saved_model.pb`.
-        threads: Int, processor threads within an op; None is TensorFlow's choice.
+        threads: Int, the number of threads within an op; None leaves it to TensorFlow.
 
     Raises:
         ValueError: If the folder cannot be read, or lacks the signature.
@@ -60,5 +60,5 @@ def _card(folder: Path) -> dict:
     for path in (folder / _CARD, folder / "assets.extra" / _CARD):
         if path.is_file():
             return json.loads(path.read_text("utf-8"))
-    logger.info("%s has no %s: taking the paper's network's reach", folder, _CARD)
+    logger.info("%s has no %s: assuming the receptive field of the paper's network", folder, _CARD)
     return {}
