@@ -9,7 +9,6 @@ from benchmarks.timing import Case
 
 BF16_PEAK = ("convolution bfloat16", "matrix product bfloat16")
 F32_PEAK = ("convolution float32", "matrix product float32")
-ADADELTA = {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}
 
 
 def batch_of(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -33,7 +32,7 @@ def batch_of(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
 
 def gflop_of(network: Any, size: int) -> float:
     """Return the arithmetic of a completion network's forward pass of one image, in 1e9."""
-    total, scale = 0.0, {}
+    total = 0.0
     for layer in network.layers:
         if not hasattr(layer, "kernel"):
             continue
@@ -45,7 +44,6 @@ def gflop_of(network: Any, size: int) -> float:
         if "Transpose" in type(layer).__name__:
             pixels /= 4  # every input pixel meets the kernel once
         total += 2 * kernel * pixels
-        scale[number] = down
     return total / 1e9
 
 
