@@ -92,7 +92,8 @@ def complete_folder(
 
     Raises:
         OSError: If a folder cannot be read or created.
-        ValueError: If there are no photos, or two of the folders are the same.
+        ValueError: If there are no photos, folders that must differ are the same, or two photos
+            would be written to the same file.
     """
     options = _mask_options(options, settings)
     return folders.complete_folder(

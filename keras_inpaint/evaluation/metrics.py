@@ -119,8 +119,8 @@ def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
 def bootstrap(columns: np.ndarray, seed: int = 0, times: int = 2000) -> list[Interval]:
     """Return the mean of each column with its 95 % interval, by bootstrapping over photos.
 
-    The resamples are the same for every call with the same number of photos, so that methods are
-    compared in pairs. They are drawn in blocks to limit the memory.
+    The resamples are the same for every call with the same number of photos, so that differences
+    between methods are paired. They are drawn in blocks to limit the memory.
 
     Args:
         columns: Float array `(photos, columns)`.

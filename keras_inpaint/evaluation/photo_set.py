@@ -143,7 +143,7 @@ def choose(
         kept = min(limit, len(photos))
         photos = photos.subset([i * len(photos) // kept for i in range(kept)])
     if not len(photos):
-        raise ValueError(f"no photo of {photos.source} is left to evaluate")
+        raise ValueError(f"no photos of {photos.source} remain to evaluate")
     return photos
 
 

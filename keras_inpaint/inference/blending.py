@@ -167,7 +167,7 @@ def _solved(
     places = [number[:-2, 1:-1], number[2:, 1:-1], number[1:-1, :-2], number[1:-1, 2:]]
     neighbours = [place[free] for place in places]
     degree = _around(domain[..., None], free)
-    given = _around(known, free)
+    rhs = _around(known, free)
 
     def applied(surface: np.ndarray) -> np.ndarray:
         result = degree * surface[:, :-1]
@@ -176,11 +176,11 @@ def _solved(
             result -= np.take(surface, neighbour, axis=1)
         return result
 
-    surface, direction = np.zeros((2, given.shape[0], count + 1), np.float32)
+    surface, direction = np.zeros((2, rhs.shape[0], count + 1), np.float32)
     surface[:, :-1] = start.T
-    residual = given - applied(surface)
+    residual = rhs - applied(surface)
     direction[:, :-1] = residual
-    limit = tolerance**2 * _dot(given, given)
+    limit = tolerance**2 * _dot(rhs, rhs)
     energy = _dot(residual, residual)
     for _ in range(int(np.clip(_MAX_WORK / count, _MIN_STEPS, _MAX_STEPS))):
         if np.all(energy <= limit):

@@ -39,9 +39,10 @@ _MAX_GROUPS = 4
 #: the smallest photo to reduce to, relative to the smallest of the training.
 _WIDER, _NARROWER, _SMALLER_PHOTO = 1.5, 0.5, 0.75
 #: The largest mean squared error (of values from 0 to 1) of a specialist in squares on photos of
-#: its subject, and the weight of the error above it: measured on the photos held out for tuning.
+#: its subject, measured on the photos held out for tuning, and the weight in the score of its
+#: error relative to that.
 _USUAL_ERROR, _SURPRISE = 0.011, 0.15
-#: The share of a hole that lies in a face if the hole is considered to be in the face.
+#: A hole is in a face if at least this share of it lies in the face.
 _IN_FACE = 0.3
 #: How much wider or narrower than those of the training a face may be before the photo is resized,
 #: and the smallest scale: the photo is enlarged by at most 2.

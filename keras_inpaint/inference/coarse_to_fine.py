@@ -3,7 +3,7 @@
 Deep inside such a hole no known pixel is in the receptive field, and the network generates the
 same pixels everywhere. So a reduced photo is completed first, in which the hole is as wide as
 those of the training; enlarged again, it gives the colours and the large shapes. At every size
-between this and the photo's own, the hole is then completed once more in rings from its rim
+between this and the photo's own, the hole is then completed again in rings from its rim
 inwards: each ring lies between known or completed pixels and the enlarged guess, and is fitted to
 both by Poisson blending.
 """

@@ -41,7 +41,8 @@ _MAX_SIDE, _MAX_TARGETS, _MAX_COMPOSED = 384, 24_000, 400_000
 #: Weights of the guide (for varied surroundings and for a single texture) and of the texture's
 #: strength.
 _GUIDE, _WEAK_GUIDE, _STRENGTH = 1.5, 0.3, 1.0
-#: The surroundings are a single texture if their colours vary by less than this multiple of it.
+#: The surroundings are a single texture if the standard deviation of their blurred colours is at
+#: most this multiple of the texture's mean absolute detail.
 _ONE_TEXTURE = 0.8
 #: The principal components of a patch to compare, the patches they are computed from, iterations.
 _COMPONENTS, _SAMPLE, _ITERATIONS = 24, 4000, 8
