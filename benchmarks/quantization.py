@@ -16,9 +16,9 @@ import numpy as np
 from benchmarks.timing import Case, measure
 from keras_inpaint.commands.train import set_threads
 from keras_inpaint.data.files import split_names
-from keras_inpaint.evaluation.metrics import PSNR_LIMIT
 from keras_inpaint.evaluation.photo_set import PhotoSet, open_photos
 from keras_inpaint.exporting.calibration import masked_photos
+from keras_inpaint.psnr import psnr
 
 PRECISIONS = ("none", "float16", "dynamic", "int8")
 
@@ -101,7 +101,7 @@ def _psnr(got: list[np.ndarray], expected: list[np.ndarray], holes: list[np.ndar
         np.square(one[hole] - other[hole]).mean()
         for one, other, hole in zip(got, expected, holes, strict=True)
     ]
-    return float(np.mean([min(-10 * np.log10(max(e, 1e-12)), PSNR_LIMIT) for e in errors]))
+    return float(np.mean([psnr(error) for error in errors]))
 
 
 if __name__ == "__main__":
