@@ -1,4 +1,4 @@
-"""An exported SavedModel run by TensorFlow, without Keras."""
+"""Run an exported SavedModel with TensorFlow, without Keras."""
 
 import logging
 from pathlib import Path
@@ -13,7 +13,7 @@ from keras_inpaint.presets.registry import CARD_FILE
 
 logger = logging.getLogger(__name__)
 
-#: The signature that takes and gives floats.
+#: The signature with float inputs and outputs.
 SIGNATURE = "complete_float"
 
 
@@ -22,7 +22,7 @@ class SavedModelRuntime(Runtime):
 
     Args:
         model: Path of the folder that holds `saved_model.pb`.
-        threads: Int, processor threads within an op; None is TensorFlow's choice.
+        threads: Int, the number of threads within an op; None leaves it to TensorFlow.
 
     Raises:
         ValueError: If the folder cannot be read, or lacks the signature.
@@ -61,5 +61,7 @@ def _card(folder: Path) -> dict:
     for path in (folder / CARD_FILE, folder / "assets.extra" / CARD_FILE):
         if path.is_file():
             return read_json_object(path)
-    logger.info("%s has no %s: taking the paper's network's reach", folder, CARD_FILE)
+    logger.info(
+        "%s has no %s: assuming the receptive field of the paper's network", folder, CARD_FILE
+    )
     return {}
