@@ -21,7 +21,7 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
         images = load_images(folder, cache_bytes=None if cached else 0)
         for masks in ("rectangles", "strokes"):
             stream = iter(
-                make_dataset(images, size=160, batch_size=16, masks=masks, scale=(1.0, 1.1))
+                make_dataset(images, size=96, batch_size=16, masks=masks, scale=(1.0, 1.1))
             )
 
             def run(stream: object = stream) -> None:
