@@ -152,7 +152,7 @@ def _of_run(run: Path) -> dict[str, Any]:
     kept = {key: content[key] for key in ("config", "precision", "versions") if key in content}
     data = {k: v for k, v in content.get("data", {}).items() if k not in ("source", "skipped")}
     if "config" in kept:  # paths on the training machine are private
-        private = {"data", "data_dir"}
+        private = {"data", "data_dir", "perceptual_network"}
         if kept["config"].get("init") not in (None, *PRESETS):
             private.add("init")
         kept["config"] = {k: v for k, v in kept["config"].items() if k not in private}
