@@ -27,7 +27,9 @@ def test_the_weights_and_the_mean_pixel_are_taken_over(tiny_network, tmp_path):
 )
 def test_another_form_is_refused_with_what_differs(form, weight, tiny_model_path):
     network = build_completion_network(**{"width": 0.0625, **form})
-    with pytest.raises(ValueError, match=rf"completion\.keras .* another form: {weight} .* there"):
+    with pytest.raises(
+        ValueError, match=rf"completion\.keras .* another form: {weight} .* in the source"
+    ):
         start_from(network, str(tiny_model_path))
 
 
