@@ -50,18 +50,17 @@ def decode_stored(data: tf.Tensor) -> tf.Tensor:
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Rotate and flip an image `(height, width, channels)` according to its EXIF orientation."""
-    flip, mirror = tf.reverse, tf.image.flip_left_right
-    turned = [
+    cases = [
         lambda: image,
-        lambda: mirror(image),
-        lambda: flip(image, [0, 1]),
-        lambda: flip(image, [0]),
+        lambda: tf.reverse(image, [1]),
+        lambda: tf.reverse(image, [0, 1]),
+        lambda: tf.reverse(image, [0]),
         lambda: tf.transpose(image, [1, 0, 2]),
         lambda: tf.reverse(tf.transpose(image, [1, 0, 2]), [1]),
         lambda: tf.reverse(tf.transpose(image, [1, 0, 2]), [0, 1]),
         lambda: tf.reverse(tf.transpose(image, [1, 0, 2]), [0]),
     ]
-    return tf.switch_case(orientation - 1, turned)
+    return tf.switch_case(orientation - 1, cases)
 
 
 @dataclass(frozen=True)

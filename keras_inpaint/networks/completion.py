@@ -17,8 +17,6 @@ from keras_inpaint.networks.layers import (
     Conv2D,
     MeanPixelFill,
 )
-from keras_inpaint.networks.receptive_field import REACH_AFTER as REACH_AFTER
-from keras_inpaint.networks.receptive_field import REACH_BEFORE as REACH_BEFORE
 from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE
 
 #: Torch's default of 0.1 in Keras' convention; with Keras' default of 0.99 the statistics lag
