@@ -25,7 +25,7 @@ _WORD = re.compile(
 
 @dataclass(frozen=True)
 class MaskKind:
-    """One kind of holes.
+    """A kind of hole.
 
     Attributes:
         kind: `"rectangles"`, `"strokes"`, `"center"`, `"box"` or `"folder"`.

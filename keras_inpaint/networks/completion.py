@@ -81,8 +81,8 @@ def build_completion_network(
             It fills the holes and is stored as a non-trainable weight.
         image_size: Int or `(height, width)`, multiples of 4; None accepts any such size.
         first_kernel: Odd int, kernel size of the first convolution.
-        last_kernel: Odd int, kernel size of the last convolution. Larger kernels at the top
-            keep the generated part smooth.
+        last_kernel: Odd int, kernel size of the last convolution. Larger kernels give smoother
+            results.
         mask_channel: Bool. True feeds the mask as the fourth channel, as in the paper; False
             feeds three channels only, as some implementations do.
         name: String, the model's name.

@@ -20,11 +20,11 @@ _FEATURES = 1024
 def build_global_discriminator(
     image_size: int | tuple[int, int], width: float = 1.0, name: str = "global_discriminator"
 ) -> keras.Model:
-    """Build the network that looks at the whole image.
+    """Build the discriminator of the whole image, without a logit.
 
     Example:
 
-    >>> logit = build_global_discriminator(image_size=64, width=0.5)(image)
+    >>> features = build_global_discriminator(image_size=64, width=0.5)(image)
 
     Args:
         image_size: Int or `(height, width)`, multiples of 4.
@@ -42,11 +42,11 @@ def build_global_discriminator(
 def build_local_discriminator(
     patch_size: int | tuple[int, int], width: float = 1.0, name: str = "local_discriminator"
 ) -> keras.Model:
-    """Build the network that looks at the patch around the hole.
+    """Build the discriminator of the patch around the hole, without a logit.
 
     Example:
 
-    >>> logit = build_local_discriminator(patch_size=32, width=0.5)(image[:, 16:48, 16:48])
+    >>> features = build_local_discriminator(patch_size=32, width=0.5)(image[:, 16:48, 16:48])
 
     Args:
         patch_size: Int or `(height, width)`, multiples of 4.

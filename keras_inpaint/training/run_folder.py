@@ -147,7 +147,9 @@ class RunFolder:
             return None
         if not self.config_file.exists():
             if self.path.is_dir() and any(e != self.lock_file for e in self.path.iterdir()):
-                raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
+                raise FileExistsError(
+                    17, "This folder is not empty and is not a run", str(self.path)
+                )
             return None
         try:
             record = json.loads(self.config_file.read_text("utf-8"))
