@@ -1,1 +1,1 @@
-"""Speed, measured on the machine at hand: ``python -m benchmarks``."""
+"""Benchmarks of speed and memory on this machine: ``python -m benchmarks``."""

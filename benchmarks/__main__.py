@@ -1,6 +1,6 @@
-"""Measure training, completing, start-up and the machine's own peak, interleaved in one run.
+"""Benchmark training, completing, start-up and the machine's peak, interleaved in one run.
 
-python -m benchmarks                    # everything, some twenty minutes on two cores
+python -m benchmarks                    # everything, about twenty minutes on two cores
 python -m benchmarks --only phase1 peak
 python -m benchmarks --json out.json --rounds 5
 """
@@ -30,18 +30,18 @@ GROUPS = {
 
 
 def main() -> None:
-    """Parse, measure, print a table and write JSON."""
+    """Parse the command line, measure, print tables and write JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = [*GROUPS, "memory"]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
-    parser.add_argument("--rounds", type=int, default=5, help="timed rounds of every case")
+    parser.add_argument("--rounds", type=int, default=5, help="timed rounds of each case")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--size", type=int, default=160, help="side of training images in px")
     parser.add_argument("--batch", type=int, default=8, help="images of a training step")
     parser.add_argument("--width", type=float, default=1.0, help="width of the networks")
     arguments = parser.parse_args()
 
-    # PyTorch first: its lazy parts crash the process where TensorFlow was loaded before them.
+    # PyTorch first: importing its lazy parts after TensorFlow crashes the process.
     with contextlib.suppress(ImportError):
         import torch._dynamo  # noqa: F401
     set_threads(None)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def describe_machine() -> dict[str, object]:
-    """Return what the figures were measured on."""
+    """Return a description of the machine and the software."""
     import keras
     import tensorflow as tf
 
@@ -78,10 +78,10 @@ def describe_machine() -> dict[str, object]:
         else iter([]),
         platform.processor(),
     )
-    wanted = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
+    relevant = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
     return {
         "processor": model,
-        "instruction_sets": [flag for flag in wanted if flag in processor_flags()],
+        "instruction_sets": [flag for flag in relevant if flag in processor_flags()],
         "oneDNN": onednn_state(),
         "oneDNN limited to": os.environ.get("ONEDNN_MAX_CPU_ISA"),
         "threads": processors(),
@@ -93,7 +93,7 @@ def describe_machine() -> dict[str, object]:
 
 
 def print_table(name: str, rows: list[dict], ceiling: dict[str, float] | None) -> None:
-    """Print a group's rows: median, spread, against the first row, fraction of the peak."""
+    """Print a group's rows: median, range, speed relative to the first row, share of the peak."""
     print(f"\n{name}")
     print(f"{'':44}{'median':>10}{'min':>9}{'max':>9}{'x first':>9}{'of peak':>9}")
     first = rows[0]["median"] if rows else 0.0

@@ -1,7 +1,7 @@
-"""Whether the fast layers learn as stock Keras does: ``python -m benchmarks.agreement``.
+"""Compare training with the fast layers and with stock Keras: ``python -m benchmarks.agreement``.
 
-The same network from the same seed on the same batches, in phase 1: stock layers in float32, ours
-in float32, ours in bfloat16. The loss at the end is the mean over the last tenth of the steps.
+Phase 1 of the same network with the same seed and batches: stock layers in float32, fast layers in
+float32 and in bfloat16. The final loss is the mean over the last tenth of the steps.
 """
 
 import argparse
@@ -21,14 +21,14 @@ CASES = {
 
 
 def main() -> None:
-    """Train side by side and print the losses."""
+    """Train every case with every seed and print the losses."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.agreement", description=__doc__)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--width", type=float, default=0.25)
-    parser.add_argument("--seeds", type=int, default=2, help="seeds, to tell what noise is")
-    parser.add_argument("--data", default="sample:512", help="what keras-inpaint train takes")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds, to estimate noise")
+    parser.add_argument("--data", default="sample:512", help="as for keras-inpaint train")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
 

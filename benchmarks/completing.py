@@ -1,4 +1,4 @@
-"""Completing one picture of 256, 512 and 1024 px: Keras, SavedModel, TFLite, PyTorch."""
+"""Benchmark completing one image of 256, 512 and 1024 px: Keras, SavedModel, TFLite, PyTorch."""
 
 import argparse
 import tempfile
@@ -13,7 +13,7 @@ SIZES = (256, 512, 1024)
 
 
 def cases(arguments: argparse.Namespace) -> list[Case]:
-    """Return every runtime at every size, the whole network on the whole picture."""
+    """Return a case for every runtime and size, the whole network on the whole image."""
     import keras_inpaint as ki
     from keras_inpaint.inference.runtime import load_runtime
 
@@ -27,14 +27,14 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
         "SavedModel": load_runtime(folder / "saved", "saved-model"),
         "TFLite float32": load_runtime(folder / "float32.tflite", "litert"),
     }
-    found = []
+    result = []
     for size in SIZES:
         gflop = gflop_of(network, size)
         image = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), "uint8")
         mask = np.zeros((1, size, size), bool)
         mask[:, size // 3 : size // 2, size // 3 : size // 2] = True
         for label, runtime in runtimes.items():
-            found.append(
+            result.append(
                 Case(
                     f"{label}, {size} px",
                     lambda r=runtime, i=image, m=mask: r.generate(i, m),
@@ -42,9 +42,9 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
                     F32_PEAK,
                 )
             )
-        found += _int8(folder, network, size, image, mask, gflop)
-        found += _torch(size, arguments.width, gflop)
-    return found
+        result += _int8(folder, network, size, image, mask, gflop)
+        result += _torch(size, arguments.width, gflop)
+    return result
 
 
 def _int8(folder, network, size, image, mask, gflop) -> list[Case]:

@@ -1,12 +1,12 @@
-"""Faults injected into a training: does it end bit for bit as if nothing had happened?
+"""Inject faults into training runs and check that their results are bit-identical without faults.
 
     python -m benchmarks.faults --faults 30
 
-A tiny run, in a process of its own, is killed (SIGKILL) at random moments, also while it writes
-its state, which it does after every row of the metrics; meets a full disk; has its state cut off
-or one bit of it flipped; and has a file added to its folder of photos while it trains. It is
-started again after each fault. The finished network is compared with that of a run that nothing
-happened to, in float32 on the processor.
+A tiny run in a separate process is killed (SIGKILL) at random times, also while it writes its
+state, as it does after every row of the metrics; runs out of disk space; has its state truncated or
+one bit of it flipped; and has a file added to its folder of photos during training. It is restarted
+after each fault. The final network is compared with that of a run without faults, in float32 on the
+CPU.
 """
 
 import argparse
@@ -30,8 +30,8 @@ _PHOTOS = 24
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--faults", type=int, default=30, help="How many are injected.")
-    parser.add_argument("--seed", type=int, default=0, help="Seed of their kinds and moments.")
+    parser.add_argument("--faults", type=int, default=30, help="Number of faults to inject.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of their kinds and times.")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -46,13 +46,13 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
     photos = folder / "photos"
     _write_photos(photos)
     if _start(photos, folder / "whole").wait() != 0:
-        raise SystemExit("the run without a fault failed")
+        raise SystemExit("the run without faults failed")
     expected = _weights(folder / "whole")
     injected: Counter[str] = Counter()
     restarts = finished = different = 0
     while sum(injected.values()) < count:
         run = folder / f"run{finished}"
-        # Before there is a state, nothing of it can be damaged, nor too large for a disk.
+        # Without a state, only "kill" is possible.
         fault = draw.choice(FAULTS) if RunFolder(run).state_file.exists() else "kill"
         child = _start(photos, run, fault)
         _disturb(child, fault, photos, draw)
@@ -70,7 +70,7 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
     run = folder / f"run{finished}"
     if run.exists():
         if _start(photos, run).wait() != 0:
-            raise SystemExit(f"after {dict(injected)} the run did not go on")
+            raise SystemExit(f"after {dict(injected)} the run did not resume")
         finished += 1
         different += _differs(expected, _weights(run))
     print("| fault | injected |\n|---|---|")
@@ -82,7 +82,7 @@ def _inject(folder: Path, count: int, draw: random.Random) -> None:
 
 
 def _disturb(child: subprocess.Popen, fault: str, photos: Path, draw: random.Random) -> None:
-    """Let a child write some rows and states, and kill it, if the fault does not end it before."""
+    """Let a child write some rows and states, then kill it unless the fault ends it."""
     if fault == "changing folder":
         _wait_for_rows(child, 1)
         shutil.copyfile(next(photos.glob("*.png")), photos / "later.png")
@@ -95,7 +95,7 @@ def _disturb(child: subprocess.Popen, fault: str, photos: Path, draw: random.Ran
 
 
 def _wait_for_rows(child: subprocess.Popen, count: int) -> None:
-    """Wait until a child has written so many rows of its metrics, or has ended."""
+    """Wait until a child has written `count` rows of its metrics, or has ended."""
     for _ in itertools.islice(child.stdout, count):
         pass
 
@@ -117,7 +117,7 @@ def _start(photos: Path, run: Path, fault: str = "") -> subprocess.Popen:
 
 
 def _train(photos: str, run: str, limit: int) -> None:
-    """Train; runs in a process of its own, whose files may not grow over `limit` bytes."""
+    """Train in this child process, whose files must not grow beyond `limit` bytes."""
     from keras_inpaint.training.config import TrainingConfig
     from keras_inpaint.training.schedule import train
 
@@ -136,14 +136,14 @@ def _train(photos: str, run: str, limit: int) -> None:
         log_every=5,
         evaluate_every=50,
     )
-    if limit:  # a file that grows larger fails, as on a full disk
+    if limit:  # writing a larger file fails, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
-    def say(event: str, facts: dict) -> None:
+    def print_rows(event: str, facts: dict) -> None:
         if event == "row":
             print("row", flush=True)
 
-    train(config, run, save_seconds=0, listener=say)
+    train(config, run, save_seconds=0, listener=print_rows)
 
 
 def _write_photos(folder: Path) -> None:
@@ -163,10 +163,10 @@ def _weights(run: Path) -> list:
     return read_network(run / "completion.keras").get_weights()
 
 
-def _differs(expected: list, found: list) -> bool:
+def _differs(expected: list, weights: list) -> bool:
     import numpy as np
 
-    return not all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True))
+    return not all(np.array_equal(a, b) for a, b in zip(expected, weights, strict=True))
 
 
 if __name__ == "__main__":

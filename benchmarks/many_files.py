@@ -1,11 +1,11 @@
-"""Many small files, some of them broken: python -m benchmarks.many_files --files 100000.
+"""Benchmark many small files, some of them broken: python -m benchmarks.many_files --files 100000.
 
-Writes JPEG files of 72 px into folders of 1,000: a hundredth of them cut off, empty or no image, a
-hundredth with a line break in their names, a hundredth with bytes that are no UTF-8. Then trains
-one step on them and reads all once, each time in a process of its own: for the first time, once
-more, and with less memory for decoded images than they take. Seconds and the processor's seconds
-until the training knows its images; the largest memory in MB before, after the step, and after all
-images were read. Linux only.
+Writes JPEG files of 72 px into folders of 1,000: one percent of them truncated, empty or not an
+image, one percent with a line break in their names, one percent with names that are not UTF-8. Then
+trains one step on them and reads all of them once, each time in a separate process: for the first
+time, once more, and with less memory for decoded images than they need. Reports wall and CPU
+seconds until the images are listed, and the peak memory in MB before, after the step, and after
+reading all images. Linux only.
 """
 
 import argparse
@@ -22,11 +22,11 @@ import numpy as np
 from PIL import Image
 
 SIDE = 72
-_IMAGES = 64  # different ones; the others repeat them
+_IMAGES = 64  # distinct images; the files repeat them
 
 
 def main() -> None:
-    """Write the files, start the trainings, print a table."""
+    """Write the files, run the trainings and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many_files", description=__doc__)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--cache-gb", type=float, default=0.2, help="of the third training")
@@ -36,10 +36,10 @@ def main() -> None:
         _train(*arguments.child)
         return
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
+        start = time.perf_counter()
         broken = write_files(Path(folder, "photos"), arguments.files)
-        took = time.perf_counter() - began
-        print(f"{arguments.files} files written in {took:.0f} s, {broken} of them broken")
+        seconds = time.perf_counter() - start
+        print(f"{arguments.files} files written in {seconds:.0f} s, {broken} of them broken")
         columns = ("seconds", "core seconds", "before", "a step", "an epoch", "images", "broken")
         print(f"\n| | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|")
         limit = arguments.cache_gb
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def write_files(root: Path, count: int) -> int:
-    """Write the files and return how many of them are broken."""
+    """Write the files and return the number of broken ones."""
     rng = np.random.default_rng(0)
     photos = []
     for _ in range(_IMAGES):
@@ -75,7 +75,7 @@ def write_files(root: Path, count: int) -> int:
             name = b"line\nbreak " + name
         elif number % 100 == 2:
             name = b"caf\xe9 " + name
-        if number % 100 < 3 and number % 3 == 0:  # also of those with a strange name
+        if number % 100 < 3 and number % 3 == 0:  # also some with unusual names
             data = (data[: len(data) // 2], b"", b"no image")[number // 100 % 3]
             broken += 1
         with open(os.path.join(folder, name + b".jpg"), "wb") as file:
@@ -93,11 +93,11 @@ def _train(photos: str, cache_gb: str) -> None:
     set_threads(None)
     facts, loaded = {}, []
 
-    def listen(event: str, told: dict) -> None:
+    def listen(event: str, details: dict) -> None:
         if event == "data":
-            facts["seconds"] = time.perf_counter() - began
-            facts["core seconds"] = time.process_time() - used
-            loaded.append(told["images"])
+            facts["seconds"] = time.perf_counter() - start
+            facts["core seconds"] = time.process_time() - start_cpu
+            loaded.append(details["images"])
 
     config = TrainingConfig(
         data=photos, size=64, width=0.0625, steps=(1, 0, 0), scale=(1, 1), precision="float32",
@@ -105,7 +105,7 @@ def _train(photos: str, cache_gb: str) -> None:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as run:
         before = peak_memory_mb()
-        began, used = time.perf_counter(), time.process_time()
+        start, start_cpu = time.perf_counter(), time.process_time()
         train(config, run, listener=listen)
     (images,) = loaded
     trained = peak_memory_mb()

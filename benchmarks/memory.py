@@ -1,4 +1,4 @@
-"""Peak memory of a training step, each in a process of its own."""
+"""Benchmark the peak memory of training steps, each in a separate process."""
 
 import argparse
 import json
@@ -23,8 +23,8 @@ print(json.dumps({"before": before, "peak": peak_memory_mb()}))
 
 
 def rows(arguments: argparse.Namespace) -> list[dict]:
-    """Return the peak resident size in MB of phases 1 and 3, stock layers and ours."""
-    found = []
+    """Return the peak resident size in MB of phases 1 and 3, with stock and with fast layers."""
+    result = []
     for phase in (1, 3):
         for label, policy, stock in (
             ("Keras layers, float32", "float32", True),
@@ -46,14 +46,14 @@ def rows(arguments: argparse.Namespace) -> list[dict]:
                 text=True,
                 check=True,
             )
-            found.append(
+            result.append(
                 {"name": f"phase {phase}, {label}", **json.loads(run.stdout.splitlines()[-1])}
             )
-    return found
+    return result
 
 
-def print_rows(found: list[dict]) -> None:
+def print_rows(table: list[dict]) -> None:
     """Print the table."""
     print(f"\nmemory\n{'':44}{'before':>10}{'peak':>10}  MB")
-    for row in found:
+    for row in table:
         print(f"{row['name']:44}{row['before']:10.0f}{row['peak']:10.0f}")

@@ -1,4 +1,4 @@
-"""The machine's own peak: one large convolution and one matrix product, in both precisions."""
+"""Benchmark the machine's peak: one large convolution and one matrix product, both precisions."""
 
 import argparse
 from typing import Any
@@ -7,14 +7,14 @@ from benchmarks.timing import Case
 
 
 def cases(arguments: argparse.Namespace) -> list[Case]:
-    """Return a convolution of the network's own middle and a square matrix product."""
+    """Return a convolution as in the middle of the network and a square matrix product."""
     import tensorflow as tf
 
-    found = []
+    result = []
     for dtype in ("float32", "bfloat16"):
-        found.append(_convolution(tf, dtype))
-        found.append(_matrix(tf, dtype))
-    return found
+        result.append(_convolution(tf, dtype))
+        result.append(_matrix(tf, dtype))
+    return result
 
 
 def _convolution(tf: Any, dtype: str) -> Case:

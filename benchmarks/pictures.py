@@ -1,4 +1,4 @@
-"""Make the README's pictures anew, of built-in portraits and of scikit-image's photographs.
+"""Write the README's images, of built-in portraits and of scikit-image's photographs.
 
 python -m benchmarks.pictures
 """
@@ -15,13 +15,14 @@ from keras_inpaint.inference.inpainter import Inpainter
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 #: The portrait of the README's first command, with two scratches.
 FIRST = 10
-#: The portraits of the sheet: an eye, a mouth or scratches of people who were not trained on.
+#: The portraits of the sheet, with an eye, a mouth or scratches to complete; they are not used for
+#: training.
 SHEET = (1, 9, 12, 3, 6, 23)
 
 
-#: What one would take out of scikit-image's photographs, both CC0: lines of `(x, y)` points with
-#: their thickness in pixels. The spoon and a scratch over table and saucer; whiskers, and a spot
-#: over the rim of an eye.
+#: What to remove from scikit-image's photographs, both CC0: lines of `(x, y)` points with their
+#: thickness in pixels. The spoon and a scratch over table and saucer; whiskers, and a spot over the
+#: rim of an eye.
 REMOVED = {
     "coffee": (
         (95, (366, 283), (366, 285)),
@@ -37,7 +38,7 @@ REMOVED = {
         (26, (345, 128), (342, 150)),
     ),
 }
-#: Where scikit-image's `astronaut` (512 px) is covered: left, top, right, bottom.
+#: The holes in scikit-image's `astronaut` (512 px): left, top, right, bottom.
 COVERED = {
     "an eye": (178, 92, 214, 116),
     "the nose": (200, 115, 245, 160),
@@ -47,23 +48,23 @@ COVERED = {
     "the suit": (60, 300, 130, 360),
     "the background": (292, 120, 352, 180),
 }
-#: The sides at which `astronaut` is completed, and the part around a hole that is shown, in
-#: pixels of 512, and the side at which it is shown.
+#: The sides at which `astronaut` is completed, the side of the part shown around a hole, in pixels
+#: of 512, and the side of its image.
 SIDES, SHOWN, SIDE = (256, 512, 1024), 220, 200
 
-#: What `stages` shows: photo, how many times it is enlarged, hole as `COVERED`.
+#: The rows of `stages`: photo, factor by which it is enlarged, hole as in `COVERED`.
 STAGES = (
     ("astronaut", 2, (356, 184, 428, 232)),
     ("coffee", 1, (356, 326, 420, 370)),
     ("coffee", 1, (40, 250, 100, 300)),
     ("chelsea", 1, (180, 30, 230, 80)),
 )
-#: Of so many holes a photo, drawn at random, every eighth is shown.
+#: The number of random holes per photo, of which every eighth is shown.
 HOLES, EVERY = 24, 8
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all images."""
     portraits()
     photographs()
     astronaut()
@@ -94,7 +95,7 @@ def astronaut() -> None:
 
 
 def photographs() -> None:
-    """Write coffee.jpg and chelsea.jpg: the photograph, its holes, completed by default."""
+    """Write coffee.jpg and chelsea.jpg: the photo, its holes, the default completion."""
     from skimage import data
 
     complete = Inpainter()
@@ -109,7 +110,7 @@ def photographs() -> None:
 
 
 def stages() -> None:
-    """Write stages.jpg and every-eighth.jpg: a hole a row, and what each stage makes of it."""
+    """Write stages.jpg and every-eighth.jpg: a row per hole with the result of each stage."""
     from skimage import data
 
     settings = (
@@ -143,8 +144,8 @@ def stages() -> None:
                 drawn.append(row(photo, hole))
             number += 1
     for name, sheet in (("stages", chosen), ("every-eighth", drawn)):
-        picture = Image.fromarray(np.vstack(sheet))
-        picture.save(IMAGES / f"{name}.jpg", quality=85, optimize=True)
+        image = Image.fromarray(np.vstack(sheet))
+        image.save(IMAGES / f"{name}.jpg", quality=85, optimize=True)
 
 
 def _random_hole(size: tuple[int, int], kind: str, rng: np.random.Generator) -> np.ndarray:

@@ -1,10 +1,10 @@
-"""The bundled networks as TFLite files of every precision: size, time, and what the holes lose.
+"""Benchmark the bundled networks as TFLite files of every precision: size, time and PSNR.
 
 python -m benchmarks.quantization faces=FACES:0.04 scenes=SCENES:0.025
 
-PHOTOS:PART are the photos that the network's training held out, of which some are measured; int8 is
-calibrated on others of the folder. LiteRT on one thread, the files in turn, the least processor
-time of a photo; PSNR in the hole without blending, mean of the photos.
+PHOTOS:PART is a folder and the share that the network's training held out; some of these photos are
+measured, and int8 is calibrated on others of the folder. LiteRT on one thread, the files in turn,
+the minimum CPU time per photo; PSNR in the hole without blending, mean over the photos.
 """
 
 import argparse
@@ -16,19 +16,19 @@ import numpy as np
 from benchmarks.timing import Case, measure
 from keras_inpaint.commands.train import set_threads
 from keras_inpaint.data.files import split_names
-from keras_inpaint.evaluation.metrics import PSNR_LIMIT
 from keras_inpaint.evaluation.photo_set import PhotoSet, open_photos
 from keras_inpaint.exporting.calibration import masked_photos
+from keras_inpaint.psnr import psnr
 
 PRECISIONS = ("none", "float16", "dynamic", "int8")
 
 
 def main() -> None:
-    """Export, measure, and print a table in Markdown."""
+    """Export, measure, and print a Markdown table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quantization", description=__doc__)
     parser.add_argument("sets", nargs="+", metavar="PRESET=PHOTOS:PART")
     parser.add_argument("--size", type=int, default=160)
-    parser.add_argument("--count", type=int, default=40, help="photos to measure")
+    parser.add_argument("--count", type=int, default=40, help="number of photos to measure")
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     set_threads(1)
@@ -77,14 +77,14 @@ def _rows(
             runtime = load_runtime(file, "litert", threads=1)
             image, hole = pairs[0][0][None], pairs[0][1][None]
             cases.append(Case(precision, lambda r=runtime, i=image, h=hole: r.generate(i, h)))
-            got = [runtime.generate(image[None], hole[None])[0] for image, hole in pairs]
+            generated = [runtime.generate(image[None], hole[None])[0] for image, hole in pairs]
             holes = [hole for _, hole in pairs]
-            to_photo = _psnr(got, [image / np.float32(255) for image, _ in pairs], holes)
+            to_photo = _psnr(generated, [image / np.float32(255) for image, _ in pairs], holes)
             rows.append(
                 [
                     precision,
                     f"{file.stat().st_size / 1e6:.1f}",
-                    _psnr(got, expected, holes),
+                    _psnr(generated, expected, holes),
                     to_photo,
                 ]
             )
@@ -95,13 +95,15 @@ def _rows(
     ]
 
 
-def _psnr(got: list[np.ndarray], expected: list[np.ndarray], holes: list[np.ndarray]) -> float:
-    """Return the mean of the photos' PSNR in the hole, in dB."""
+def _psnr(
+    generated: list[np.ndarray], expected: list[np.ndarray], holes: list[np.ndarray]
+) -> float:
+    """Return the mean over the photos of the PSNR in the hole, in dB."""
     errors = [
         np.square(one[hole] - other[hole]).mean()
-        for one, other, hole in zip(got, expected, holes, strict=True)
+        for one, other, hole in zip(generated, expected, holes, strict=True)
     ]
-    return float(np.mean([min(-10 * np.log10(max(e, 1e-12)), PSNR_LIMIT) for e in errors]))
+    return float(np.mean([psnr(error) for error in errors]))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a step and a photo cost by size, width, batch and threads, and what many of them do.
+"""Benchmark the cost of training steps and photos by size, width, batch and threads.
 
 python -m benchmarks.scaling                  # prints the tables of docs/scaling.md
-python -m benchmarks.scaling --plot cost.svg  # draws seconds a step by size and by batch, too
+python -m benchmarks.scaling --plot cost.svg  # also plots seconds per step by size and by batch
 
-Costs are seconds of one processor core: all threads together, which other programs on the machine
-change little. The cases run in turn, and the least of the rounds counts.
+Costs are CPU seconds summed over all threads, which other programs on the machine change little.
+The cases run in turn, and the minimum of the rounds is reported.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from keras_inpaint.commands.train import set_threads
 
 #: The paper's schedule on CelebA: batch, and steps of the three phases (its section 5).
 PAPER_BATCH, PAPER_STEPS = 96, (90_000, 10_000, 400_000)
-#: Size, width and batch of the case that one setting at a time differs from.
+#: Size, width and batch of the base case; other cases differ from it in one setting.
 USUAL = (128, 0.5, 8)
 SIZES, BATCHES, WIDTHS = (64, 128, 256), (1, 8, 32), (0.25, 0.5, 1.0)
-#: Crops a second of phase 1 at 128 px and the full width on an H100; see docs/training.md.
+#: Crops per second of phase 1 at 128 px and the full width on an H100; see docs/training.md.
 H100_CROPS, H100_SIZE = 4800, 128
 HOLES = (64, 128)
-#: Core seconds of a day on two cores.
+#: CPU seconds of a day on two cores.
 TWO_CORE_DAY = 2 * 24 * 3600
-COSTS = ("core seconds", "core seconds an image")
+COSTS = ("core seconds", "core seconds per image")
 
 
 def main() -> None:
@@ -62,13 +62,13 @@ def main() -> None:
 
 
 def table(title: str, heads: tuple[str, ...], rows: list[tuple]) -> None:
-    """Print a table in Markdown; numbers have three digits."""
+    """Print a Markdown table; numbers have three significant digits."""
     print(f"\n{title}\n\n| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for row in rows:
-        print(f"| {' | '.join(_told(cell) for cell in row)} |", flush=True)
+        print(f"| {' | '.join(_formatted(cell) for cell in row)} |", flush=True)
 
 
-def _told(cell: object) -> str:
+def _formatted(cell: object) -> str:
     if not isinstance(cell, float):
         return f"{cell:,}" if isinstance(cell, int) else str(cell)
     return f"{cell:.3g}" if cell < 1000 else f"{float(f'{cell:.3g}'):,.0f}"
@@ -81,7 +81,7 @@ def _step(size: int, width: float, batch: int, phase: int = 1) -> Case:
 
 
 def _steps(rounds: int) -> dict[tuple[int, float, int], float]:
-    """Return core seconds a step; from the usual case one setting differs at a time."""
+    """Return the CPU seconds per step of the base case and of those that differ in one setting."""
     size, width, batch = USUAL
     places = [(each, width, batch) for each in SIZES]
     places += [(size, each, batch) for each in WIDTHS if each != width]
@@ -109,13 +109,13 @@ def _threads(rounds: int) -> None:
 
 
 def _phases(rounds: int) -> list[float]:
-    """Return core seconds an image of the three phases, as the paper trains on CelebA."""
+    """Return the CPU seconds per image of the three phases, with the paper's settings on CelebA."""
     rows = measure([_step(160, 1.0, 8, phase) for phase in (1, 2, 3)], rounds)
     return [row["processor"] / 8 for row in rows]
 
 
 def _photos(rounds: int) -> None:
-    """Print what a photo costs, from its file to the completed one, and a million of them."""
+    """Print the cost of completing a photo file, and of a million of them."""
     from keras_inpaint.batch.files import complete_photo
     from keras_inpaint.inference.inpainter import Inpainter
 
@@ -150,7 +150,7 @@ def _photos(rounds: int) -> None:
 
 
 def _files(folder: Path, enlarged: int, hole: int) -> tuple[Path, Path]:
-    """Write scikit-image's coffee, so many times enlarged, and a square hole in its middle."""
+    """Write scikit-image's coffee, enlarged by a factor, and a square hole in its middle."""
     from skimage import data
 
     image = Image.fromarray(data.coffee())
@@ -165,10 +165,10 @@ def _files(folder: Path, enlarged: int, hole: int) -> tuple[Path, Path]:
 
 
 def _celeba(costs: list[float]) -> None:
-    """Print what the paper's schedule costs: measured on cores, calculated from that on GPUs."""
+    """Print the cost of the paper's schedule: measured on CPU cores, calculated for GPUs."""
     rows = []
     total = [0.0, 0.0, 0.0]
-    h100 = H100_CROPS * (H100_SIZE / 160) ** 2  # crops of 160 px a second, by their pixels
+    h100 = H100_CROPS * (H100_SIZE / 160) ** 2  # crops of 160 px per second, by their pixels
     for phase, steps in enumerate(PAPER_STEPS):
         images = PAPER_BATCH * steps
         cores = images * costs[phase] / TWO_CORE_DAY
@@ -192,11 +192,11 @@ def _draw(steps: dict[tuple[int, float, int], float], path: Path) -> None:
     by_size = [steps[each, width, batch] for each in SIZES]
     axes[0].plot([s * s / 1e3 for s in SIZES], by_size, "o-", color="#2f6f9f")
     axes[0].set(
-        xlabel=f"pixels of an image, thousands (batch {batch})", ylabel="core seconds a step"
+        xlabel=f"pixels of an image, thousands (batch {batch})", ylabel="core seconds per step"
     )
     per_image = [steps[size, width, each] / each for each in BATCHES]
     axes[1].plot(BATCHES, per_image, "o-", color="#b5532a")
-    axes[1].set(xlabel=f"images a step ({size} px)", ylabel="core seconds an image")
+    axes[1].set(xlabel=f"images per step ({size} px)", ylabel="core seconds per image")
     for axis in axes:
         axis.set_ylim(bottom=0)
         axis.spines[["top", "right"]].set_visible(False)

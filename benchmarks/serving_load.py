@@ -1,12 +1,12 @@
-"""Load on the photo server: eight clients, good and bad requests mixed, every answer checked.
+"""Benchmark the photo server: eight clients, valid and invalid requests, every response checked.
 
     python -m benchmarks.serving_load
     python -m benchmarks.serving_load --seconds 10 --workers 1
     python -m benchmarks.serving_load --seconds 120 --rounds 6 --against ../other-checkout
 
-Another checkout's server gets the same load in turns with this one's, so that a machine that is
-busy with something else disturbs both alike. Prints requests a second, the 50th and 99th
-percentile of their times, and the servers' memory.
+The server of another checkout gets the same load in turn with this one's, so that other programs
+on the machine affect both equally. Prints requests per second, the 50th and 99th percentile of
+their times, and the servers' memory.
 """
 
 import argparse
@@ -32,10 +32,10 @@ SIDE = 256
 
 
 def main() -> None:
-    """Start the servers, put load on them in turns, print a table."""
+    """Start the servers, load them in turn, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="faces")
-    parser.add_argument("--seconds", type=float, default=60.0, help="load on each server in all")
+    parser.add_argument("--seconds", type=float, default=60.0, help="total time on each server")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--clients", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
@@ -57,12 +57,12 @@ def main() -> None:
 
 
 class Server:
-    """A server of its own on a free port, and what was measured on it.
+    """A server process on a free port, and its measurements.
 
     Args:
-        name: What the table calls it.
-        folder: The checkout that it runs from. Only of the own one every pixel and status is
-            compared; another one has to answer with a photo, or an error, of its own.
+        name: Its name in the table.
+        folder: The checkout that it runs from. Every pixel and status is compared only for the
+            current checkout; another one must return any photo, or any error.
         options: Options of `serve`.
     """
 
@@ -87,9 +87,9 @@ class Server:
         self.seconds = self.processor_seconds = 0.0
 
     def load(self, cases: list[tuple], clients: int, seconds: float) -> None:
-        """Put load on the server for a time."""
+        """Load the server for a number of seconds."""
         start, before = time.monotonic(), len(self.times["good"])
-        computed = self._computed()
+        cpu_start = self._cpu_seconds()
         end = start + seconds
         threads = [
             threading.Thread(target=self._client, args=(cases, len(self.rates) * clients + n, end))
@@ -103,13 +103,13 @@ class Server:
             self.memory.append(pages * os.sysconf("SC_PAGE_SIZE") // 2**20)
         for thread in threads:
             thread.join()
-        taken = time.monotonic() - start
-        self.seconds += taken
-        self.processor_seconds += self._computed() - computed
-        self.rates.append((len(self.times["good"]) - before) / taken)
+        elapsed = time.monotonic() - start
+        self.seconds += elapsed
+        self.processor_seconds += self._cpu_seconds() - cpu_start
+        self.rates.append((len(self.times["good"]) - before) / elapsed)
 
-    def _computed(self) -> float:
-        """Return the processor time in seconds that the server has taken so far."""
+    def _cpu_seconds(self) -> float:
+        """Return the CPU time in seconds that the server has used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -126,22 +126,22 @@ class Server:
                 assert (answer.status_code == 200) == (kind == "good"), answer.text
             if pixels is not None:
                 with Image.open(io.BytesIO(answer.content)) as image:
-                    found = np.asarray(image)
-                assert found.shape == pixels.shape
-                assert not self.exact or np.array_equal(found, pixels), "other pixels"
+                    completed = np.asarray(image)
+                assert completed.shape == pixels.shape
+                assert not self.exact or np.array_equal(completed, pixels), "pixels differ"
 
     def report(self) -> None:
-        """Print what was measured, and stop the server."""
+        """Print the measurements, and stop the server."""
         rates = " ".join(f"{rate:.2f}" for rate in self.rates)
-        print(f"{self.name}: good requests a second, round by round: {rates}")
-        for kind, taken in self.times.items():
-            cuts = statistics.quantiles(taken, n=100)
+        print(f"{self.name}: good requests per second in each round: {rates}")
+        for kind, seconds in self.times.items():
+            cuts = statistics.quantiles(seconds, n=100)
             print(
-                f"  {kind}: {len(taken)} requests, {len(taken) / self.seconds:.1f} a second, "
+                f"  {kind}: {len(seconds)} requests, {len(seconds) / self.seconds:.1f} per second, "
                 f"p50 {1000 * cuts[49]:.0f} ms, p99 {1000 * cuts[98]:.0f} ms"
             )
         good = 1000 * self.processor_seconds / len(self.times["good"])
-        print(f"  processor time: {good:.0f} ms a good request, bad ones included")
+        print(f"  CPU time: {good:.0f} ms per good request, including bad ones")
         quarter, end = self.memory[len(self.memory) // 4], self.memory[-1]
         print(f"  memory: {quarter} MiB after a quarter, {end} MiB at the end")
         self.process.terminate()
@@ -149,23 +149,23 @@ class Server:
 
 
 def good_cases(model: str) -> list[tuple]:
-    """Return photos of 256 px with holes, and what the network makes of each."""
+    """Return requests with photos of 256 px and their expected results."""
     complete = Inpainter(model, scale=1, texture="off")
-    found = []
+    cases = []
     for number in range(6):
-        picture = Image.fromarray(sample.portrait(number)[10:138]).resize((SIDE, SIDE))
+        portrait = Image.fromarray(sample.portrait(number)[10:138]).resize((SIDE, SIDE))
         hole = np.asarray(
             Image.fromarray(sample.example_hole(number)[10:138]).resize((SIDE, SIDE), 0)
         )
-        photo = np.asarray(picture)
+        photo = np.asarray(portrait)
         files = {"photo": png(photo), "mask": png(hole)}
         fields = {"scale": "1", "texture": "off"}
-        found.append(("good", files, fields, 200, complete(photo, hole)))
-    return found
+        cases.append(("good", files, fields, 200, complete(photo, hole)))
+    return cases
 
 
 def bad_cases() -> list[tuple]:
-    """Return requests that are refused, and with which status."""
+    """Return invalid requests and the status of their responses."""
     photo, hole = png(sample.portrait(0)), png(sample.example_hole(0))
     good = {"photo": photo, "mask": hole}
     return [

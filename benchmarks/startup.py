@@ -1,4 +1,4 @@
-"""Cold starts: whole processes."""
+"""Benchmark cold starts of whole processes."""
 
 import argparse
 import subprocess
@@ -8,7 +8,7 @@ from benchmarks.timing import Case
 
 
 def cases(arguments: argparse.Namespace) -> list[Case]:
-    """Return what a user waits for before anything happens."""
+    """Return the imports and commands that a user waits for."""
     programs = {
         "python -c pass": "pass",
         "import keras_inpaint": "import keras_inpaint",

@@ -1,4 +1,4 @@
-"""Cases measured in turn, so that a machine whose speed drifts does not favour one."""
+"""Time cases in turn, so that a drift of the machine's speed affects all alike."""
 
 import functools
 import statistics
@@ -10,16 +10,16 @@ from typing import Any
 
 @dataclass
 class Case:
-    """Something to time.
+    """A function to time.
 
     Attributes:
-        name: What the table calls it.
-        run: Does it once and returns when it is done.
-        gflop: Arithmetic of one run in 1e9 operations, a multiply and an add being two; 0 if
-            it is not arithmetic.
-        peak: Names of the peaks that it is held against.
+        name: Its name in the table.
+        run: Runs it once and returns when it is done.
+        gflop: Arithmetic of one run in 1e9 operations, where a multiply-add counts as two; 0 if
+            unknown.
+        peak: Names of the peaks to compare it with.
         inner: Runs per timing; the time is divided by it.
-        facts: Further figures for the JSON.
+        facts: Additional figures for the JSON.
     """
 
     name: str
@@ -34,36 +34,35 @@ def measure(cases: list[Case], rounds: int) -> list[dict[str, Any]]:
     """Warm every case up, then time them in turn: A B C, A B C, ...
 
     Returns:
-        A dict a case: seconds as median, min and max, the processor's seconds of all threads as
-        min, GFLOP/s where there is arithmetic, and
-        what the case's `facts` say.
+        A dict for each case: median, min and max of the seconds, min of the CPU seconds of all
+        threads, GFLOP/s if `gflop` is known, and the case's `facts`.
     """
-    alive: list[Case] = []
+    supported: list[Case] = []
     for case in cases:
         if "bfloat16" in case.name and not _runs_bfloat16():
-            print(f"{case.name}: does not run here")
+            print(f"{case.name}: not supported on this machine")
             continue
         case.run()
         case.run()
-        alive.append(case)
-    times: dict[str, list[float]] = {case.name: [] for case in alive}
-    processor: dict[str, list[float]] = {case.name: [] for case in alive}
+        supported.append(case)
+    times: dict[str, list[float]] = {case.name: [] for case in supported}
+    processor: dict[str, list[float]] = {case.name: [] for case in supported}
     for _ in range(rounds):
-        for case in alive:
-            start, used = time.perf_counter(), time.process_time()
+        for case in supported:
+            start, start_cpu = time.perf_counter(), time.process_time()
             for _ in range(case.inner):
                 case.run()
-            processor[case.name].append((time.process_time() - used) / case.inner)
+            processor[case.name].append((time.process_time() - start_cpu) / case.inner)
             times[case.name].append((time.perf_counter() - start) / case.inner)
     rows = []
-    for case in alive:
-        taken = times[case.name]
-        median = statistics.median(taken)
+    for case in supported:
+        seconds = times[case.name]
+        median = statistics.median(seconds)
         row = {
             "name": case.name,
             "median": median,
-            "min": min(taken),
-            "max": max(taken),
+            "min": min(seconds),
+            "max": max(seconds),
             "processor": min(processor[case.name]),
             "gflop": case.gflop,
             "peak": list(case.peak),
@@ -77,7 +76,7 @@ def measure(cases: list[Case], rounds: int) -> list[dict[str, Any]]:
 
 @functools.cache
 def _runs_bfloat16() -> bool:
-    # Asked before a product of matrices would end the process.
+    # Checked in advance, since an unsupported matrix product would end the process.
     from keras_inpaint.training.devices import bfloat16_gain
 
     return bfloat16_gain() > 0
@@ -86,8 +85,8 @@ def _runs_bfloat16() -> bool:
 def peak_memory_mb() -> float:
     """Return the largest resident size of this process so far, in MB (Linux).
 
-    Not `ru_maxrss`, which a new process takes over from the one that started it.
+    Not `ru_maxrss`, which a new process inherits from its parent.
     """
     with open("/proc/self/status", encoding="ascii") as lines:
-        found = next(line for line in lines if line.startswith("VmHWM:"))
-    return int(found.split()[1]) / 1024
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+    return int(peak.split()[1]) / 1024

@@ -1,4 +1,4 @@
-"""The completion network in PyTorch, as a peer to measure against."""
+"""The completion network in PyTorch, for comparison."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-#: Input-independent layers of Iizuka et al. 2017, table 1:
+#: The layers of Iizuka et al. 2017, table 1, except the last:
 #: kernel, stride, dilation, transposed, channels.
 LAYERS = [
     (5, 1, 1, False, 64),
@@ -29,7 +29,7 @@ LAYERS = [
 
 
 def build(width: float) -> nn.Sequential:
-    """Return the network: the holed image and the mask, 4 channels, to 3 channels."""
+    """Return the network, from the masked image and the mask, 4 channels, to 3 channels."""
     parts: list[nn.Module] = []
     before = 4
     for kernel, stride, dilation, transposed, channels in LAYERS:
@@ -45,7 +45,7 @@ def build(width: float) -> nn.Sequential:
 
 
 def training_step(batch: dict[str, np.ndarray], width: float, bfloat16: bool) -> Callable:
-    """Return a function that takes one step of phase 1 on a fixed batch."""
+    """Return a function that runs one step of phase 1 on a fixed batch."""
     network = build(width).to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adadelta(network.parameters())
     image, mask = _tensor(batch["image"]), _tensor(batch["mask"])

@@ -1,4 +1,4 @@
-"""A training step of each phase: ours, stock Keras layers, PyTorch."""
+"""Benchmark a training step of each phase with fast layers, stock Keras layers and PyTorch."""
 
 import argparse
 from typing import Any
@@ -9,11 +9,10 @@ from benchmarks.timing import Case
 
 BF16_PEAK = ("convolution bfloat16", "matrix product bfloat16")
 F32_PEAK = ("convolution float32", "matrix product float32")
-ADADELTA = {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-6}
 
 
 def batch_of(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Return one fixed batch as the input pipeline makes it."""
+    """Return one fixed batch in the format of the input pipeline."""
     from keras_inpaint.data.mask_specs import default_patch_size
 
     rng = np.random.default_rng(0)
@@ -32,8 +31,8 @@ def batch_of(arguments: argparse.Namespace) -> dict[str, np.ndarray]:
 
 
 def gflop_of(network: Any, size: int) -> float:
-    """Return the arithmetic of a completion network's forward pass of one image, in 1e9."""
-    total, scale = 0.0, {}
+    """Return the operations of a completion network's forward pass on one image, in 1e9."""
+    total = 0.0
     for layer in network.layers:
         if not hasattr(layer, "kernel"):
             continue
@@ -43,33 +42,32 @@ def gflop_of(network: Any, size: int) -> float:
         kernel = np.prod(layer.kernel.shape)
         pixels = (size / down) ** 2
         if "Transpose" in type(layer).__name__:
-            pixels /= 4  # every input pixel meets the kernel once
+            pixels /= 4  # the kernel is applied once per input pixel
         total += 2 * kernel * pixels
-        scale[number] = down
     return total / 1e9
 
 
 def phase_one(arguments: argparse.Namespace) -> list[Case]:
-    """Return phase 1: stock float32, stock bfloat16, ours in both, PyTorch in both."""
-    found = []
+    """Return the cases of phase 1: stock layers, fast layers and PyTorch in both precisions."""
+    cases = []
     for label, policy, stock in (
         ("Keras layers, float32", "float32", True),
         ("Keras layers, mixed_bfloat16", "mixed_bfloat16", True),
         ("keras-inpaint, float32", "float32", False),
         ("keras-inpaint, mixed_bfloat16", "mixed_bfloat16", False),
     ):
-        found.append(_keras_case(arguments, 1, label, policy, stock))
-    found += _torch_cases(arguments)
-    return found
+        cases.append(_keras_case(arguments, 1, label, policy, stock))
+    cases += _torch_cases(arguments)
+    return cases
 
 
 def phase_two(arguments: argparse.Namespace) -> list[Case]:
-    """Return phase 2: stock float32 and ours in both."""
+    """Return the cases of phase 2: stock layers in float32, fast layers in both precisions."""
     return _adversarial_cases(arguments, 2)
 
 
 def phase_three(arguments: argparse.Namespace) -> list[Case]:
-    """Return phase 3: stock float32 and ours in both."""
+    """Return the cases of phase 3: stock layers in float32, fast layers in both precisions."""
     return _adversarial_cases(arguments, 3)
 
 
@@ -104,9 +102,9 @@ def _keras_case(
         trainer = ki.CompletionTrainer(completion)
     else:
         patch = default_patch_size(arguments.size)
-        judge = ready(ki.build_context_discriminator(arguments.size, patch, arguments.width))
+        discriminator = ki.build_context_discriminator(arguments.size, patch, arguments.width)
         kind = ki.DiscriminatorTrainer if phase == 2 else ki.JointTrainer
-        trainer = kind(completion, judge)
+        trainer = kind(completion, ready(discriminator))
     trainer.compile()
     batch = {key: tf.constant(value) for key, value in batch_of(arguments).items()}
 
@@ -122,7 +120,7 @@ def _torch_cases(arguments: argparse.Namespace) -> list[Case]:
     try:
         import torch  # noqa: F401
     except ImportError:
-        print("torch is not installed: PyTorch is left out")
+        print("torch is not installed: skipping PyTorch")
         return []
     from benchmarks.torch_network import training_step
 

@@ -1,11 +1,13 @@
-"""Atomic file writing, and paths that are safe to print."""
+"""Atomic file writing, JSON files, and printable paths and errors."""
 
 import contextlib
 import itertools
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 _COUNTER = itertools.count()
 PREFIX = ".keras-inpaint"
@@ -16,6 +18,32 @@ def printable(path: str | os.PathLike) -> str:
     """Return a path as one printable line, with control and undecodable characters escaped."""
     text = os.fsdecode(path)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type if there is no message."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's message in one line, or its type if there is no message."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def read_json_object(file: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a JSON file that contains an object.
+
+    Raises:
+        ValueError: If it contains anything else.
+        FileNotFoundError: If the file does not exist.
+    """
+    try:
+        content = json.loads(Path(file).read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{file} does not hold a JSON object")
+    return content
 
 
 def check_name(path: str | os.PathLike) -> Path:

@@ -104,7 +104,7 @@ main(["train", "--out", sys.argv[1]])
     done = run(code, tmp_path / "run", KERAS_BACKEND="torch")
     assert done.returncode == 1 and "Traceback" not in done.stderr
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("Error: KERAS_BACKEND chooses torch as Keras' backend, and it is not")
+    assert last.startswith("Error: KERAS_BACKEND selects the Keras backend torch, which is not")
 
 
 def test_a_size_that_the_network_cannot_take_is_named(tiny_network):

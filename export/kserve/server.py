@@ -16,10 +16,10 @@ from kserve.utils.numpy_codec import from_np_dtype
 
 
 class CompletionModel(Model):
-    """The signatures of a SavedModel; `signature_name` chooses one, as in TensorFlow Serving.
+    """Serves the signatures of a SavedModel, selected by `signature_name` as in TensorFlow Serving.
 
     Args:
-        name: String, what requests call it.
+        name: String, the model's name in requests.
         path: String, the folder of the SavedModel, `.../1`.
     """
 
@@ -29,7 +29,7 @@ class CompletionModel(Model):
         self.ready = True
 
     def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:
-        """Answer a request of V1, a dict, or of V2."""
+        """Return the response to a request of V1, a dict, or of V2."""
         if isinstance(payload, dict):
             return self._rows_or_columns(payload)
         return self._tensors(payload)
@@ -37,7 +37,7 @@ class CompletionModel(Model):
     def _run(self, name: str, inputs: dict[str, Any]) -> dict[str, np.ndarray]:
         if name not in self._model.signatures:
             known = ", ".join(self._model.signatures)
-            raise InvalidInput(f"no signature {name!r}; there are {known}")
+            raise InvalidInput(f"no signature {name!r}; signatures: {known}")
         signature = self._model.signatures[name]
         specs = signature.structured_input_signature[1]
         if set(inputs) != set(specs):
@@ -46,8 +46,8 @@ class CompletionModel(Model):
             tensors = {key: tf.constant(inputs[key], spec.dtype) for key, spec in specs.items()}
             return {key: value.numpy() for key, value in signature(**tensors).items()}
         except (tf.errors.InvalidArgumentError, TypeError, ValueError) as error:
-            sentences = str(error).split("assertion failed: [")
-            raise InvalidInput(sentences[-1].partition("]\n")[0].strip()) from error
+            messages = str(error).split("assertion failed: [")
+            raise InvalidInput(messages[-1].partition("]\n")[0].strip()) from error
 
     def _rows_or_columns(self, request: dict[str, Any]) -> dict[str, Any]:
         name = request.get("signature_name", "serving_default")
@@ -62,7 +62,7 @@ class CompletionModel(Model):
             pairs = zip(*values, strict=True)
             return {"predictions": [dict(zip(outputs, row, strict=True)) for row in pairs]}
         if "inputs" not in request:
-            raise InvalidInput("a request has instances or inputs")
+            raise InvalidInput("a request must have instances or inputs")
         columns = {key: _plain(value) for key, value in request["inputs"].items()}
         outputs = {key: _json(value) for key, value in self._run(name, columns).items()}
         return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
@@ -71,8 +71,8 @@ class CompletionModel(Model):
         name = (request.parameters or {}).get("signature_name", "serving_default")
         name = getattr(name, "string_param", name)
         outputs = []
-        found = self._run(name, {entry.name: entry.as_numpy() for entry in request.inputs})
-        for key, value in found.items():
+        arrays = self._run(name, {entry.name: entry.as_numpy() for entry in request.inputs})
+        for key, value in arrays.items():
             output = InferOutput(key, list(value.shape), from_np_dtype(value.dtype))
             output.set_data_from_numpy(value, binary_data=True)
             outputs.append(output)
@@ -92,7 +92,7 @@ def _json(value: np.ndarray) -> list[Any]:
 
 
 if __name__ == "__main__":
-    # KServe's own options, which ModelServer reads itself: name, ports, TLS and more.
+    # With KServe's options, which ModelServer parses: name, ports, TLS and more.
     parser = argparse.ArgumentParser(description=__doc__, parents=[model_server.parser])
     parser.add_argument("path", help="the folder of the SavedModel")
     chosen = parser.parse_args()

@@ -1,10 +1,10 @@
-"""Complete a photo with an exported TFLite file: ai-edge-litert, numpy and pillow, no more.
+"""Complete a photo with an exported TFLite file; requires only ai-edge-litert, numpy and pillow.
 
     python complete.py MODEL.tflite PHOTO MASK RESULT
 
 White in the mask is the hole. A file for any size takes the whole photo; one for fixed sizes
-takes the part around the hole. What was generated is blended into the photo by Poisson (`--blend
-none` leaves it as the network gave it). Outside the hole the photo's pixels stay as they are.
+takes the part around the hole. The generated pixels are blended into the photo by Poisson blending
+(`--blend none` keeps the network's pixels). The photo's pixels outside the hole do not change.
 """
 
 import argparse
@@ -16,19 +16,20 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageOps
 
 SIZE_MULTIPLE = 4
-#: Pixels around a hole that should be seen; the network reaches about 150.
+#: Pixels around a hole that a window should include; the network sees about 150.
 MARGIN = 48
 BLENDS = ("poisson", "none")
-#: The surface is solved for until its residual is this share of that of a surface of zeros.
+#: The residual to stop at, relative to that of a surface of zeros.
 TOLERANCE = 5e-4
-#: Areas with fewer pixels are solved without a coarser grid; steps on one grid at most.
-SMALL, MOST_STEPS = 64, 400
+#: The number of free pixels below which no coarser grid is used; the largest number of steps on
+#: one grid.
+SMALL, MAX_STEPS = 64, 400
 
 Box = tuple[int, int, int, int]
 
 
 def main() -> None:
-    """Parse the command line, complete, write."""
+    """Parse the command line, complete the photo and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("photo", type=Path)
@@ -50,13 +51,13 @@ def main() -> None:
 
 
 def read_hole(path: Path) -> np.ndarray:
-    """Return the hole of a mask file, bool `(height, width)`: what is at least half white.
+    """Return the hole of a mask file, bool `(height, width)`: the pixels of at least half white.
 
-    Transparent pixels are unpainted; in a mask of the values 0 and 1 only, 1 is white.
+    Transparent pixels are not part of the hole; if the largest value is 1, then 1 is white.
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If nothing is white.
+        ValueError: If no pixel is white.
     """
     mask = ImageOps.exif_transpose(Image.open(path))
     if mask.mode in ("LA", "PA", "RGBA") or "transparency" in mask.info:
@@ -66,7 +67,7 @@ def read_hole(path: Path) -> np.ndarray:
     brightest = values.max()
     white = 255 if values.dtype == np.uint8 and brightest > 1 else brightest
     if not brightest or not (values >= white / 2).any():
-        raise ValueError(f"{path}: nothing in it is white, and white marks the hole")
+        raise ValueError(f"{path}: the mask has no hole; white is the hole")
     return values >= white / 2
 
 
@@ -76,16 +77,16 @@ def complete(
     """Return a photo with its holes filled.
 
     Args:
-        interpreter: Holds an exported TFLite file.
+        interpreter: The interpreter of an exported TFLite file.
         photo: Uint8 `(height, width, 3)`.
         hole: Bool `(height, width)`.
         blend: String, one of `BLENDS`.
 
     Returns:
-        Uint8 `(height, width, 3)`; outside the hole the bytes of `photo`.
+        Uint8 `(height, width, 3)`, identical to `photo` outside the hole.
 
     Raises:
-        ValueError: If `blend` is another.
+        ValueError: If `blend` is unknown.
     """
     if blend not in BLENDS:
         raise ValueError(f"blend must be one of {BLENDS}, got {blend!r}")
@@ -109,7 +110,7 @@ def generate(interpreter: Interpreter, photo: np.ndarray, hole: np.ndarray) -> n
     top, left, bottom, right = around(box, size, hole.shape)
     part, part_hole = _grown(photo, hole, (bottom, right))
     part, part_hole = part[top:bottom, left:right], part_hole[top:bottom, left:right]
-    # A pixel that is a hole in part is a hole.
+    # A pixel that is partly in the hole belongs to the hole.
     small_hole = _resized(part_hole.astype(np.uint8) * 255, size, Image.Resampling.BOX) > 0
     generated = _run(interpreter, name, _resized(part, size, Image.Resampling.LANCZOS), small_hole)
     generated = _resized(generated, part_hole.shape, Image.Resampling.LANCZOS)
@@ -121,7 +122,7 @@ def generate(interpreter: Interpreter, photo: np.ndarray, hole: np.ndarray) -> n
 
 
 def signature_sizes(interpreter: Interpreter) -> dict[str, tuple[int, int]]:
-    """Return the `(height, width)` of each signature; -1 where it takes any."""
+    """Return the `(height, width)` of each signature; -1 for any."""
     sizes = {}
     for name in interpreter.get_signature_list():
         details = interpreter.get_signature_runner(name).get_input_details()
@@ -131,13 +132,13 @@ def signature_sizes(interpreter: Interpreter) -> dict[str, tuple[int, int]]:
 
 
 def hole_box(hole: np.ndarray) -> Box:
-    """Return top, left, bottom and right of all holes together."""
+    """Return top, left, bottom and right of the box around all holes."""
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def choose(sizes: dict[str, tuple[int, int]], box: Box) -> str:
-    """Return the smallest signature that holds a box and its surroundings, or the largest."""
+    """Return the smallest signature that fits a box and its surroundings, or the largest."""
     ordered = sorted(sizes, key=lambda name: sizes[name][0] * sizes[name][1])
     height, width = box[2] - box[0] + 2 * MARGIN, box[3] - box[1] + 2 * MARGIN
     fitting = [name for name in ordered if sizes[name][0] >= height and sizes[name][1] >= width]
@@ -147,8 +148,8 @@ def choose(sizes: dict[str, tuple[int, int]], box: Box) -> str:
 def around(box: Box, size: tuple[int, int], photo: tuple[int, int]) -> Box:
     """Return a window around a box with the proportions of `size`.
 
-    It has exactly `size` where the box and its surroundings fit into it, and is larger
-    otherwise. It begins inside the photo; a photo that is smaller has to be grown to its end.
+    It has exactly `size` if the box and its surroundings fit into it, and is larger otherwise. It
+    starts inside the photo; a smaller photo has to be padded.
     """
     scale = max(1.0, *((box[i + 2] - box[i] + 2 * MARGIN) / size[i] for i in (0, 1)))
     sides = [round(size[i] * scale) for i in (0, 1)]
@@ -159,20 +160,20 @@ def around(box: Box, size: tuple[int, int], photo: tuple[int, int]) -> Box:
 
 
 def poisson(completed: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """Shift generated pixels smoothly so that they meet the known ones at the hole's rim.
+    """Shift generated pixels smoothly so that they match the known ones at the hole's rim.
 
-    Rim pixels, those of the hole with a known pixel above, below, left or right, become the mean
-    of these; every other is shifted by the mean of its neighbours' shifts, so that what was
-    generated keeps its gradients. At the photo's border nothing is fixed. Perez et al., "Poisson
+    Rim pixels, hole pixels with a known pixel above, below, left or right, become the mean of these
+    known pixels; all others are shifted by the mean of their neighbours' shifts, so that the
+    generated gradients are kept. At the photo's border no value is fixed. Perez et al., "Poisson
     image editing", 2003, https://doi.org/10.1145/882262.882269.
 
     Args:
-        completed: Uint8 `(height, width, 3)`, the photo with generated holes.
+        completed: Uint8 `(height, width, 3)`, the photo with generated pixels in the holes.
         hole: Bool `(height, width)`.
 
     Returns:
-        Uint8 `(height, width, 3)`, a new array. Outside the hole it has the bytes of `completed`;
-        without a hole or without a known pixel it is a copy.
+        Uint8 `(height, width, 3)`, a new array, identical to `completed` outside the hole, and
+        everywhere if there is no hole or no known pixel.
     """
     result = completed.copy()
     if not hole.any() or hole.all():
@@ -190,14 +191,15 @@ def poisson(completed: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
 
 def solve_laplace(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> np.ndarray:
-    """Extend values from some pixels of a domain to all of it, each free one its neighbours' mean.
+    """Extend values from some pixels of a domain to all of it; free pixels are neighbours' means.
 
-    Conjugate gradients on the free pixels, started from the solution on a grid of half the size.
+    Solved by conjugate gradients on the free pixels, starting from the solution on a grid of half
+    the size.
 
     Args:
-        values: Float32 `(height, width, channels)`, read where `fixed`.
-        fixed: Bool `(height, width)`, a part of `domain` that is not empty.
-        domain: Bool `(height, width)`, where the surface lives; nothing flows across its outline.
+        values: Float32 `(height, width, channels)`; only the values at `fixed` are used.
+        fixed: Bool `(height, width)`, a nonempty part of `domain`.
+        domain: Bool `(height, width)`, the pixels to fill; nothing flows across its outline.
 
     Returns:
         Float32 `(height, width, channels)`, 0 outside the domain.
@@ -216,12 +218,12 @@ def solve_laplace(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> 
         half = solve_laplace(half, blocks[..., 0] > 0, half_domain)
         start = half.repeat(2, axis=0).repeat(2, axis=1)[: free.shape[0], : free.shape[1]]
 
-    # Free pixels are numbered; any other has the number of a last column, of zeros.
+    # Indices of the free pixels; all others have the index of a last column of zeros.
     number = np.full((free.shape[0] + 2, free.shape[1] + 2), count)
     number[1:-1, 1:-1][free] = np.arange(count)
     neighbours = [place[free] for place in _neighbours(number)]
     degree = _neighbour_sum(domain[..., None].astype(np.float32))[free].T
-    given = _neighbour_sum(surface)[free].T
+    rhs = _neighbour_sum(surface)[free].T
 
     def applied(solution: np.ndarray) -> np.ndarray:
         product = degree * solution[:, :-1]
@@ -229,13 +231,13 @@ def solve_laplace(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> 
             product -= solution.take(neighbour, axis=1)
         return product
 
-    solution, direction = np.zeros((2, len(given), count + 1), np.float32)
+    solution, direction = np.zeros((2, len(rhs), count + 1), np.float32)
     solution[:, :-1] = start[free].T
-    residual = given - applied(solution)
+    residual = rhs - applied(solution)
     direction[:, :-1] = residual
-    least, energy = TOLERANCE**2 * _dot(given, given), _dot(residual, residual)
-    for _ in range(MOST_STEPS):
-        if np.all(energy <= least):
+    limit, energy = TOLERANCE**2 * _dot(rhs, rhs), _dot(residual, residual)
+    for _ in range(MAX_STEPS):
+        if np.all(energy <= limit):
             break
         change = applied(direction)
         step = _ratio(energy, _dot(direction[:, :-1], change))
@@ -248,7 +250,7 @@ def solve_laplace(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> 
 
 
 def _neighbours(padded: np.ndarray) -> list[np.ndarray]:
-    """Return what lies above, below, left and right of each pixel of a padded array."""
+    """Return the values above, below, left and right of each pixel of a padded array."""
     return [padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]]
 
 
@@ -257,7 +259,7 @@ def _neighbour_sum(values: np.ndarray) -> np.ndarray:
 
 
 def _blocks(values: np.ndarray) -> np.ndarray:
-    """Return the sums over blocks of two by two."""
+    """Return the sums over 2 x 2 blocks."""
     values = np.pad(values, [(0, side % 2) for side in values.shape[:2]] + [(0, 0)])
     return values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2]
 
@@ -272,7 +274,7 @@ def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _run(interpreter: Interpreter, name: str, photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    # By name: the order of the inputs in the file is the converter's.
+    # By name, since the converter chooses the order of the inputs.
     runner: Callable = interpreter.get_signature_runner(name)
     image = photo[None].astype(np.float32) / np.float32(255)
     mask = hole[None, ..., None].astype(np.float32)
@@ -288,8 +290,8 @@ def _multiple(size: tuple[int, int]) -> tuple[int, int]:
 def _grown(
     photo: np.ndarray, hole: np.ndarray, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Grow a photo and its hole to at least a size, by reflection at the bottom and right."""
-    border = [(0, max(0, wanted - side)) for wanted, side in zip(size, hole.shape, strict=True)]
+    """Pad a photo and its hole to at least a size, by reflection at the bottom and right."""
+    border = [(0, max(0, target - side)) for target, side in zip(size, hole.shape, strict=True)]
     return np.pad(photo, [*border, (0, 0)], mode="reflect"), np.pad(hole, border, mode="reflect")
 
 

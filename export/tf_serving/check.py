@@ -1,10 +1,9 @@
-"""Check that an exported folder is what TensorFlow Serving documents.
+"""Check that an exported folder meets the requirements of TensorFlow Serving.
 
     python check.py models/faces
 
-Looks at the numbered versions, the signatures, the names of outputs that hold bytes, and the
-warm-up requests. Needs `tensorflow` and `tensorflow-serving-api`. Exit code 1 if anything is
-wrong.
+Checks the numbered versions, the signatures, the names of bytes outputs, and the warm-up requests.
+Requires `tensorflow` and `tensorflow-serving-api`. Exit code 1 if anything is wrong.
 """
 
 import argparse
@@ -21,31 +20,31 @@ PREDICT = "tensorflow/serving/predict"
 
 
 def main() -> int:
-    """Check a model's folder and print what is wrong with it."""
+    """Check a model's folder and print its errors."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("base", type=Path, help="the folder given as --model_base_path")
     options = parser.parse_args()
     faults = check(options.base)
     for fault in faults:
         print(fault)
-    print(f"{options.base}: {'not ' if faults else ''}as TensorFlow Serving wants it")
+    print(f"{options.base}: {'not ' if faults else ''}valid for TensorFlow Serving")
     return int(bool(faults))
 
 
 def check(base: Path) -> list[str]:
-    """Return what is wrong with a model's folder, a sentence each.
+    """Return the errors of a model's folder, one sentence each.
 
     Args:
-        base: Folder with one subfolder a version, named by its number.
+        base: Folder with one subfolder per version, named by its number.
     """
     versions = [path for path in sorted(base.iterdir()) if path.name.isdecimal()]
     if not versions:
-        return [f"{base}: no folder whose name is a version's number"]
+        return [f"{base}: no folder of a numbered version"]
     return [fault for version in versions for fault in check_version(version)]
 
 
 def check_version(folder: Path) -> list[str]:
-    """Return what is wrong with one version.
+    """Return the errors of one version.
 
     Args:
         folder: A SavedModel folder.
@@ -64,24 +63,24 @@ def check_version(folder: Path) -> list[str]:
     }
     faults = []
     if "serving_default" not in signatures:
-        faults.append(f"{folder}: no signature 'serving_default', which is asked by default")
+        faults.append(f"{folder}: no signature 'serving_default', the default of requests")
     for name, signature in signatures.items():
         for key, tensor in signature.outputs.items():
             text = tensor.dtype == tf.string.as_datatype_enum
             if text != key.endswith("_bytes"):
                 faults.append(
-                    f"{folder}: output {key!r} of {name!r}: the REST interface writes base64 for "
-                    "the names that end in _bytes, and for no others"
+                    f"{folder}: output {key!r} of {name!r}: the REST interface writes base64 only "
+                    "for names that end in _bytes"
                 )
     return faults + check_warmup(folder, signatures)
 
 
 def check_warmup(folder: Path, signatures: dict) -> list[str]:
-    """Return what is wrong with the warm-up requests of a version.
+    """Return the errors of the warm-up requests of a version.
 
     Args:
         folder: A SavedModel folder.
-        signatures: From name to `SignatureDef`.
+        signatures: Dict from name to `SignatureDef`.
     """
     path = folder / WARMUP
     if not path.is_file():
@@ -94,14 +93,14 @@ def check_warmup(folder: Path, signatures: dict) -> list[str]:
             request = log.predict_log.request
             name = request.model_spec.signature_name or "serving_default"
             if name not in signatures:
-                faults.append(f"{path}: request {count} asks for {name!r}, which is not there")
+                faults.append(f"{path}: request {count} is for an unknown signature {name!r}")
                 continue
             for key, info in signatures[name].inputs.items():
                 if key not in request.inputs:
                     faults.append(f"{path}: request {count} to {name!r} has no {key!r}")
                 elif request.inputs[key].dtype != info.dtype:
                     faults.append(
-                        f"{path}: request {count} to {name!r}: {key!r} is of another type"
+                        f"{path}: request {count} to {name!r}: {key!r} has the wrong dtype"
                     )
     except (tf.errors.OpError, ValueError) as error:
         faults.append(f"{path}: cannot be read after {count} requests: {error}")

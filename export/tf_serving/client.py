@@ -3,9 +3,9 @@
     python client.py rest PHOTO MASK RESULT.png --url http://127.0.0.1:8501 --model faces
     python client.py grpc PHOTO MASK RESULT.png --address 127.0.0.1:8500 --model faces
 
-White in the mask is the hole. Both send the files as they are to the signature `complete_bytes`
-and get a PNG. REST needs `requests`; gRPC needs `tensorflow-serving-api`. `--arrays` sends pixels
-to the signature `complete` instead and needs `numpy` and `pillow`.
+White in the mask is the hole. Both send the unchanged files to the signature `complete_bytes` and
+receive a PNG. REST requires `requests`; gRPC requires `tensorflow-serving-api`. `--arrays` sends
+pixels to the signature `complete` instead and requires `numpy` and `pillow`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ SECONDS = 60.0
 
 
 def main() -> int:
-    """Parse the command line, complete, write."""
+    """Parse the command line, complete the photo and write the result."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8501")
     parser.add_argument("--address", default="127.0.0.1:8500")
     parser.add_argument("--model", default="faces")
-    parser.add_argument("--version", type=int, help="default: the highest that is served")
+    parser.add_argument("--version", type=int, help="default: the highest served version")
     parser.add_argument("--arrays", action="store_true", help="send pixels instead of files")
     parser.add_argument(
         "--header", action="append", default=[], metavar="NAME: VALUE", help="for a proxy"
@@ -50,13 +50,13 @@ def main() -> int:
 
 
 class Rest:
-    """`POST /v1/models/NAME:predict`, rows in JSON.
+    """A client of `POST /v1/models/NAME:predict`, with rows in JSON.
 
     Args:
         url: String, scheme, host and port.
         model: String, the model's name.
-        version: Int, or None for the highest that is served.
-        headers: Further headers.
+        version: Int, or None for the highest served version.
+        headers: Dict of additional headers.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Rest:
         """Return the prediction for one row.
 
         Args:
-            signature: String, its name.
-            row: From input name to bytes or to an array, without the batch.
+            signature: String, the signature's name.
+            row: Dict from input name to bytes or an array, without the batch axis.
 
         Returns:
             Bytes, or nested lists of numbers.
 
         Raises:
-            RuntimeError: If the server answers with an error.
+            RuntimeError: If the server returns an error.
         """
         import requests
 
@@ -87,18 +87,18 @@ class Rest:
         if not answer.ok:
             raise RuntimeError(f"{answer.status_code}: {answer.json().get('error', answer.text)}")
         prediction = answer.json()["predictions"][0]
-        # One output comes bare, several as an object; strings come as {"b64": ...}.
+        # A single output is returned bare, several as an object; strings as {"b64": ...}.
         return base64.b64decode(prediction["b64"]) if isinstance(prediction, dict) else prediction
 
 
 class Rpc:
-    """`tensorflow.serving.PredictionService/Predict`.
+    """A client of `tensorflow.serving.PredictionService/Predict`.
 
     Args:
         address: String, host and port.
         model: String, the model's name.
-        version: Int, or None for the highest that is served.
-        headers: Further metadata.
+        version: Int, or None for the highest served version.
+        headers: Dict of additional metadata.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Rpc:
         for name, value in row.items():
             batch = [value] if isinstance(value, bytes) else value[None]
             request.inputs[name].CopyFrom(tf.make_tensor_proto(batch))
-        # gRPC's own limit for an answer is 4 MiB; a photo may be larger.
+        # gRPC's default limit for a response is 4 MiB; a photo may be larger.
         limits = [(f"grpc.max_{way}_message_length", -1) for way in ("send", "receive")]
         with grpc.insecure_channel(self._address, options=limits) as channel:
             stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -137,7 +137,7 @@ def complete_files(service: Rest | Rpc, photo: bytes, mask: bytes) -> bytes:
     """Return the completed photo as a PNG file.
 
     Args:
-        service: Where it is completed.
+        service: The client.
         photo: Contents of a JPEG, PNG, GIF or BMP file.
         mask: Contents of a file of the same size, white in the hole.
     """
@@ -145,7 +145,7 @@ def complete_files(service: Rest | Rpc, photo: bytes, mask: bytes) -> bytes:
 
 
 def complete_arrays(service: Rest | Rpc, photo: bytes, mask: bytes) -> bytes:
-    """Do the same with pixels on the wire: several times the bytes, in JSON much more."""
+    """Return the completed photo, sending pixels: several times the bytes, in JSON much more."""
     import io
 
     import numpy as np

@@ -1,4 +1,4 @@
-"""Serve this folder on the local machine, with the headers that threads in a page need.
+"""Serve this folder on the local machine, with the headers required for threads in a page.
 
 python serve.py [--port 8000] [--no-isolate] [--folder FOLDER]
 """
@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
 
-#: With both, a page is `crossOriginIsolated` and may share memory between threads.
+#: With both headers, a page is `crossOriginIsolated` and may share memory between threads.
 ISOLATION = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -30,7 +30,7 @@ def _compressed(path: Path, changed: int) -> bytes:
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves files, compressed where the browser takes them so, always the newest."""
+    """Serves files without caching, compressed if the browser accepts it."""
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | TYPES
 
@@ -43,13 +43,13 @@ class Handler(SimpleHTTPRequestHandler):
         path = Path(self.translate_path(self.path))
         if path.is_dir():
             path /= "index.html"
-        takes = self.headers.get("Accept-Encoding", "")
+        accepted = self.headers.get("Accept-Encoding", "")
         if path.suffix == ".png" or not path.is_file():
             return super().send_head()
-        brotli = path.with_name(f"{path.name}.br")  # `npm install` made it
-        if "br" in takes and brotli.is_file():
+        brotli = path.with_name(f"{path.name}.br")  # written by `npm install`
+        if "br" in accepted and brotli.is_file():
             coding, body = "br", brotli.read_bytes()
-        elif "gzip" in takes:
+        elif "gzip" in accepted:
             coding, body = "gzip", _compressed(path, path.stat().st_mtime_ns)
         else:
             return super().send_head()
@@ -61,13 +61,13 @@ class Handler(SimpleHTTPRequestHandler):
         return io.BytesIO(body)
 
     def end_headers(self) -> None:
-        """Add the headers of every answer."""
+        """Add the headers of every response."""
         for name, value in {"Cache-Control": "no-cache", **self._extra_headers}.items():
             self.send_header(name, value)
         super().end_headers()
 
     def log_request(self, code="-", size="-") -> None:
-        """Say only what went wrong."""
+        """Log only errors."""
         if str(code)[:1] in "45":
             super().log_request(code, size)
 
@@ -76,8 +76,8 @@ def make_server(folder: Path, port: int = 8000, isolate: bool = True) -> Threadi
     """Return a server on 127.0.0.1.
 
     Args:
-        folder: What to serve.
-        port: Int, its port; 0 takes a free one.
+        folder: The folder to serve.
+        port: Int, the port; 0 chooses a free one.
         isolate: Whether pages are cross-origin isolated, so that they may use threads.
     """
     headers = ISOLATION if isolate else {}

@@ -1,1 +1,1 @@
-"""Photos and masks in, completed photos out: one, a folder, many."""
+"""Complete photo files: a single one, a folder, or any number on Apache Beam."""

@@ -1,4 +1,4 @@
-"""Photos completed on Apache Beam: on one machine or a cluster, on any file system Beam knows."""
+"""Complete photos on Apache Beam: on one machine or a cluster, on any of Beam's file systems."""
 
 import csv
 import glob
@@ -49,17 +49,17 @@ class FromFolders:
     Local paths are made absolute, since workers may start in another folder.
 
     Args:
-        photos: A pattern of Beam's, such as `gs://bucket/photos/**.jpg` (`*` stays in a folder,
-            `**` does not), or a folder, which is searched as a whole.
+        photos: A Beam file pattern, such as `gs://bucket/photos/**.jpg` (`*` matches within a
+            folder, `**` across folders), or a folder, which is searched recursively.
         masks: The folder of masks, one mask file for all photos, or `alpha`.
-        output: The folder to write to. A photo is written where it lies below the part of the
-            pattern before its first wildcard, or below the folder.
+        output: The folder to write to. Photos keep their paths relative to the part of the
+            pattern before its first wildcard, or to the folder.
 
     Attributes:
-        leftovers: Patterns of the temporary files that a run which was killed may have left.
+        leftovers: Patterns of the temporary files that a killed run may have left behind.
 
     Raises:
-        ValueError: If photos are to be written over photos or masks.
+        ValueError: If the output is the folder of photos or of masks.
     """
 
     def __init__(self, photos: str, masks: str, output: str) -> None:
@@ -75,12 +75,12 @@ class FromFolders:
                 raise ValueError(f"{printable(output)}: the output is the folder of {name}")
 
     def find(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        """Return a report to be filled for each photo."""
-        apart = (self.output, self.masks) if self.masks_by_name else (self.output,)
+        """Return a pending report for each photo."""
+        excluded = (self.output, self.masks) if self.masks_by_name else (self.output,)
         photos = (
             pipeline
             | "Find photos" >> MatchFiles(self.photos, EmptyMatchTreatment.ALLOW)
-            | "Name photos" >> beam.FlatMap(_by_stem, self.root, apart)
+            | "Name photos" >> beam.FlatMap(_by_stem, self.root, excluded)
         )
         if not self.masks_by_name:
             return photos | beam.Values() | beam.Map(lambda photo: self._file(photo, self.masks))
@@ -99,8 +99,8 @@ class FromFolders:
         if not photos:
             logger.warning("%s: no photo has this name", ", ".join(map(printable, masks)))
         for photo in photos:
-            wanted = FileSystems.join(self.masks, os.fsdecode(stem))
-            yield with_mask(self._file(photo), masks, wanted)
+            expected = FileSystems.join(self.masks, os.fsdecode(stem))
+            yield with_mask(self._file(photo), masks, expected)
 
     def _file(self, photo: bytes, mask: str | None = None) -> FileReport:
         path = os.fsdecode(photo)
@@ -108,11 +108,11 @@ class FromFolders:
 
 
 class FromManifest:
-    """Reads which photos to complete with which masks, and where to write them.
+    """Reads photos, their masks and the files to write from a manifest.
 
     Args:
-        manifest: A file whose name ends in `.csv`, with a first line `photo,mask,output`, or in
-            `.jsonl`, an object with these keys a line; UTF-8. More columns are left alone. Paths
+        manifest: A UTF-8 file whose name ends in `.csv`, with the header `photo,mask,output`, or
+            in `.jsonl`, with an object with these keys per line. Other columns are ignored. Paths
             may be relative to the manifest's folder; the mask may be `alpha`.
 
     Attributes:
@@ -120,7 +120,8 @@ class FromManifest:
 
     Raises:
         OSError: If it cannot be read.
-        ValueError: If a line is wrong, which is named, or two lines would write one file.
+        ValueError: If a line is invalid, or two lines would write the same file; the message gives
+            the line.
     """
 
     def __init__(self, manifest: str) -> None:
@@ -138,12 +139,12 @@ class FromManifest:
         self.leftovers = [FileSystems.join(glob.escape(f), f"{PREFIX}-*.part") for f in folders]
 
     def find(self, pipeline: beam.Pipeline) -> beam.PCollection:
-        """Return a report to be filled for each photo."""
+        """Return a pending report for each photo."""
         return pipeline | beam.Create([self.photos]) | beam.FlatMap(_read_manifest) | beam.Values()
 
 
 def _read_manifest(path: str) -> Iterator[tuple[int, FileReport]]:
-    """Give each report to be filled with the number of its line."""
+    """Yield the line number and the pending report of each photo."""
     _, suffix = posixpath.splitext(path)
     if suffix not in (".csv", ".jsonl"):
         raise ValueError(f"{printable(path)}: a manifest must be .csv or .jsonl, got {suffix!r}")
@@ -173,14 +174,14 @@ def _read_manifest(path: str) -> Iterator[tuple[int, FileReport]]:
 
 
 class PhotoModelHandler(ModelHandler[tuple, tuple[FileReport, bytes], Completer]):
-    """Completes photos from bytes to bytes; a model in each process, a photo at a time.
+    """Completes photos from bytes to bytes, with one model and one photo at a time per process.
 
-    An example is a photo's report, the bytes of the photo's file and those of the mask's, None
-    for the photo's transparency; a prediction is the report, filled, and the bytes to write.
-    A photo whose report tells its end already is passed on.
+    An example is a photo's report, the bytes of the photo's file and the bytes of the mask's file,
+    None for the photo's transparency; a prediction is the final report and the bytes to write. A
+    photo whose report is not pending is passed through.
 
     Args:
-        load: Returns what fills the holes; must be picklable.
+        load: Returns the completer; must be picklable.
         options: How masks are read.
     """
 
@@ -222,32 +223,32 @@ def complete_batch(
     overwrite: bool = False,
     pipeline_options: PipelineOptions | None = None,
 ) -> dict[str, int]:
-    """Complete photos on a Beam runner; one bad photo never stops the rest.
+    """Complete photos on a Beam runner; a photo that fails does not stop the others.
 
-    Photos whose output exists are skipped, so that the same call goes on where a run was killed.
+    Photos whose output exists are skipped, so that the same call resumes a run that was killed.
 
     Args:
-        source: Which photos.
-        load: Returns what fills the holes; called once in each worker process, and picklable,
-            e.g. `functools.partial(Inpainter, "faces")`.
-        report: What the two JSON Lines files are called: `REPORT.done.jsonl` and
-            `REPORT.failed.jsonl`, a `FileReport` a line.
-        options: How masks are read. A mask without a hole leaves its photo as it is.
-        overwrite: Whether outputs that exist are made again.
-        pipeline_options: Beam's own options; the runner among them.
+        source: The photos and masks.
+        load: Returns the completer; called once in each worker process, and picklable, e.g.
+            `functools.partial(Inpainter, "faces")`.
+        report: Prefix of the two JSON Lines files, `REPORT.done.jsonl` and `REPORT.failed.jsonl`,
+            which hold a `FileReport` per line.
+        options: How masks are read. A photo whose mask has no hole is copied unchanged.
+        overwrite: Whether to complete photos again whose output exists.
+        pipeline_options: Beam's pipeline options, including the runner.
 
     Returns:
-        How many photos have each status.
+        The number of photos with each status.
 
     Raises:
-        ValueError: If there is not a photo.
-        RuntimeError: If the pipeline fails as a whole, e.g. where `load` does.
+        ValueError: If there are no photos.
+        RuntimeError: If the pipeline fails as a whole, e.g. because `load` does.
     """
     files = {name: f"{_absolute(report)}.{name}.jsonl" for name in ("done", "failed")}
     options = replace(options or MaskOptions(), without_hole="keep")
     for pattern in source.leftovers:
         for match in FileSystems.match([pattern]):
-            FileSystems.delete([glob.escape(left.path) for left in match.metadata_list])
+            FileSystems.delete([glob.escape(file.path) for file in match.metadata_list])
     with beam.Pipeline(options=pipeline_options) as pipeline:
         reports = (
             source.find(pipeline)
@@ -280,21 +281,21 @@ def _absolute(path: str, folder: str = "") -> str:
 
 
 def _same(path: str, other: str) -> bool:
-    """Return whether two paths mean one place, as far as names tell."""
+    """Return whether two paths are the same, judging by their names only."""
     if FileSystems.get_scheme(path) is None:
         return os.path.realpath(path) == os.path.realpath(other)
     return path.rstrip("/") == other.rstrip("/")
 
 
 def _by_stem(
-    found: FileMetadata, root: str, apart: Sequence[str] = ()
+    file: FileMetadata, root: str, excluded: Sequence[str] = ()
 ) -> Iterator[tuple[bytes, bytes]]:
-    """Give the path of a photo file the key by which its mask is found; leave others out."""
-    place = PurePosixPath(found.path[len(root) :])
-    hidden = any(part.startswith(".") for part in place.parts)
-    inside = any(found.path.startswith(FileSystems.join(folder, "")) for folder in apart)
-    if not hidden and not inside and place.suffix.lower() in SUFFIXES:
-        yield os.fsencode(place.with_suffix("")), os.fsencode(found.path)
+    """Yield the key that matches photo and mask, and the path, if the file is a photo file."""
+    relative = PurePosixPath(file.path[len(root) :])
+    hidden = any(part.startswith(".") for part in relative.parts)
+    inside = any(file.path.startswith(FileSystems.join(folder, "")) for folder in excluded)
+    if not hidden and not inside and relative.suffix.lower() in SUFFIXES:
+        yield os.fsencode(relative.with_suffix("")), os.fsencode(file.path)
 
 
 def _as_json(file: FileReport, failures: bool) -> Iterator[str]:
@@ -303,7 +304,7 @@ def _as_json(file: FileReport, failures: bool) -> Iterator[str]:
 
 
 def _read(file: FileReport, overwrite: bool) -> tuple:
-    """Return a photo as `PhotoModelHandler` takes it; one that is not to be completed as ended."""
+    """Return the example of `PhotoModelHandler`; its report is pending if it is to be completed."""
     if file.status == FAILED:
         return file, b"", None
     try:
@@ -320,7 +321,7 @@ def _bytes(path: str) -> bytes:
 
 
 def _write(file: FileReport, data: bytes) -> FileReport:
-    """Write a completed photo to a temporary name beside its own, and rename it."""
+    """Write a completed photo to a temporary file beside its target, then rename it."""
     if file.status not in (COMPLETED, UNCHANGED):
         return file
     folder = FileSystems.split(file.output)[0]

@@ -1,4 +1,4 @@
-"""One photo file with its mask -> one completed file."""
+"""Complete one photo file with its mask."""
 
 import os
 import time
@@ -22,23 +22,23 @@ from keras_inpaint.photos.masks import (
 from keras_inpaint.photos.photo import Photo, fit
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""What fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`; an `Inpainter`.
-Its `explained`, where it has one, also tells what was chosen, a sentence each."""
+"""Fills holes: (uint8 `(h, w, 3)`, bool `(h, w)`) -> uint8 `(h, w, 3)`, such as an `Inpainter`.
+If it has a method `explained`, this also returns lines that describe what was chosen."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What became of one photo.
+    """The result of completing one photo.
 
     Attributes:
         output: The file that was written.
         format: The format it was written in.
-        mode: How the photo's pixels are stored.
-        size: Width and height as shown, in pixels.
-        holes: What the mask held, after it was grown.
+        mode: The photo's pixel mode.
+        size: Width and height as displayed, in pixels.
+        holes: Statistics of the mask's holes, after growing them.
         seconds: Wall time from reading to writing.
-        warnings: What may be wrong with the result, a sentence each.
-        notes: What else a user may want to know, a sentence each.
+        warnings: Possible problems with the result, one sentence each.
+        notes: Other information for the user, one sentence each.
     """
 
     output: Path
@@ -63,26 +63,26 @@ def complete_file(
 ) -> Completion:
     """Complete the holes of a photo file.
 
-    Everything that can be refused is refused before `load` is called, which may take seconds.
+    All inputs are checked before `load` is called, which may take seconds.
 
     Args:
         photo: The photo.
-        mask: The mask file, or the word `alpha` for the photo's own transparency, which becomes
-            opaque in the hole; a file of that name is `./alpha`.
+        mask: The mask file, or `alpha` for the photo's own transparency, which becomes opaque in
+            the hole; a file of that name is `./alpha`.
         output: The file to write.
-        load: Returns what fills the holes, e.g. `lambda: Inpainter("faces")`.
+        load: Returns the completer, e.g. `lambda: Inpainter("faces")`.
         options: How the mask is read.
-        overwrite: Whether a file that exists may be replaced, the photo itself included.
-        keep_format: Write the photo's own format whatever the output is called. Otherwise the
-            format that the output's name means, or the photo's where it has no ending.
+        overwrite: Whether to replace an existing file, including the photo itself.
+        keep_format: Whether to write the photo's own format regardless of the output's name.
+            Otherwise the format follows the output's suffix, or the photo if it has none.
 
     Returns:
-        What was done. Outside the (grown) hole every stored pixel of the output is the
-        photo's, unless the output is a JPEG.
+        The result. Outside the (grown) hole every stored pixel of the output is the photo's,
+        unless the output is a JPEG.
 
     Raises:
-        OSError: If a file cannot be reached or written.
-        ValueError: If a file cannot be used, or the mask has no hole and none is not allowed.
+        OSError: If a file cannot be read or written.
+        ValueError: If a file is invalid, or the mask has no hole and `options` require one.
     """
     start = time.perf_counter()
     names = (os.fspath(photo), os.fspath(mask))
@@ -95,8 +95,8 @@ def complete_file(
     def check(decoded: Photo, hole: np.ndarray, holes: Holes) -> None:
         if decoded.frames > 1 and replaced[0]:
             raise ValueError(
-                f"{printable(photo)}: holds several pictures, of which only the first would be "
-                "left; write to another file"
+                f"{printable(photo)}: has several images, only the first of which would be kept; "
+                "write to another file"
             )
 
     contents = [check_regular_file(path).read_bytes() for path in inputs]
@@ -128,15 +128,15 @@ def complete_bytes(
     Args:
         photo: The bytes of the photo's file.
         mask: The bytes of the mask's file; None takes the photo's own transparency.
-        load: Returns what fills the holes.
+        load: Returns the completer.
         options: How the mask is read.
-        check: Called with the photo, the hole (bool `(height, width)`) and what it holds before
-            anything is computed; what it raises is raised.
-        names: What messages call the photo's file and the mask's.
-        output: A file name that tells the format; None keeps the photo's own.
+        check: Called with the photo, the hole (bool `(height, width)`) and its statistics before
+            anything is computed; its errors are raised.
+        names: The names of the photo and the mask in messages.
+        output: A file name whose suffix gives the format; None keeps the photo's own.
 
     Returns:
-        The bytes of the completed file, and what was done.
+        The bytes of the completed file, and the result.
 
     Raises:
         ValueError: As for `complete_file`.

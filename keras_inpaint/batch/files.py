@@ -1,4 +1,4 @@
-"""Photo files and folders completed by a call: what `keras-inpaint complete` does, from Python."""
+"""Complete photo files and folders from Python, as `keras-inpaint complete` does."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -32,23 +32,23 @@ def complete_photo(
 
     Args:
         photo: The photo's path.
-        mask: The mask's path, or the word `alpha` for the photo's own transparency.
+        mask: The mask's path, or `alpha` for the photo's own transparency.
         output: The path to write.
-        model: What `Inpainter` takes (a preset's name, a path, a network), or an `Inpainter`
-            or another callable `(uint8 (h, w, 3), bool (h, w)) -> uint8 (h, w, 3)`.
+        model: A model as accepted by `Inpainter` (a preset's name, a path, a network), an
+            `Inpainter`, or another callable `(uint8 (h, w, 3), bool (h, w)) -> uint8 (h, w, 3)`.
         options: How the mask is read, a `keras_inpaint.batch.completing.MaskOptions`.
-        overwrite: Whether an output that exists may be replaced.
-        **settings: Fields of `options` by their names: `polarity` (`"white"` or `"black"`,
-            whichever marks the hole), `grow` (pixels to widen the hole by, all around) and
-            `resize` (whether a mask of another size is resized instead of refused); and what
-            else `Inpainter` takes, such as `blend`.
+        overwrite: Whether to replace an existing output.
+        **settings: Fields of `options`: `polarity` (`"white"` or `"black"`, the colour of the
+            hole), `grow` (pixels by which to widen the hole on all sides) and `resize` (whether to
+            resize a mask of another size instead of raising an error); and arguments of
+            `Inpainter`, such as `blend`.
 
     Returns:
-        What became of the photo.
+        The result.
 
     Raises:
         OSError: If a file cannot be read or written.
-        ValueError: If one cannot be understood, the mask has no hole, or no model is found.
+        ValueError: If a file is invalid, the mask has no hole, or the model does not exist.
     """
     options = _mask_options(options, settings)
     load = _loader(model, settings)
@@ -68,7 +68,7 @@ def complete_folder(
     overwrite: bool = False,
     **settings: Any,
 ) -> FolderReport:
-    """Complete every photo of a folder; one bad file never stops the rest.
+    """Complete every photo of a folder; a file that fails does not stop the others.
 
     Example:
 
@@ -76,23 +76,24 @@ def complete_folder(
     >>> [(file.photo, file.error) for file in report.files if file.error]
 
     Args:
-        photos: The folder of photos, of which `photos/a/b.jpg` takes the mask `masks/a/b.*`; or
-            photo files of different names.
+        photos: The folder of photos, in which `photos/a/b.jpg` uses the mask `masks/a/b.*`; or
+            photo files with distinct names.
         masks: The folder of masks, one mask file for all photos, or `alpha`.
         output: The folder to write to; it is created, but not its parent.
         model, options, overwrite, **settings: As for `complete_photo`. A photo whose mask has no
-            hole is written as it is.
-        jobs: Number of processes; 0 works in this one. With processes `model` must be a
+            hole is copied unchanged.
+        jobs: Number of processes; 0 runs in the current process. With processes `model` must be a
             preset's name or a path.
-        recursive: Whether folders inside `photos` are searched.
+        recursive: Whether to search subfolders of `photos`.
         resume: Whether to skip a photo whose output is newer than the photo and its mask.
 
     Returns:
-        What became of each photo.
+        A report on each photo.
 
     Raises:
-        OSError: If a folder cannot be reached or made.
-        ValueError: If there is not a photo, or the folders cannot be told apart.
+        OSError: If a folder cannot be read or created.
+        ValueError: If there are no photos, folders that must differ are the same, or two photos
+            would be written to the same file.
     """
     options = _mask_options(options, settings)
     return folders.complete_folder(
@@ -109,7 +110,7 @@ def complete_folder(
 
 
 def _mask_options(options: MaskOptions | None, settings: dict[str, Any]) -> MaskOptions:
-    """Return how masks are read; takes what tells it out of the settings."""
+    """Return how masks are read; removes these options from the settings."""
     names = settings.keys() & {"polarity", "grow", "resize"}
     return replace(options or MaskOptions(), **{name: settings.pop(name) for name in names})
 
@@ -117,7 +118,7 @@ def _mask_options(options: MaskOptions | None, settings: dict[str, Any]) -> Mask
 def _loader(model: Any, settings: dict[str, Any]) -> Callable[[], Completer]:
     if isinstance(model, Inpainter) or (callable(model) and not hasattr(model, "inputs")):
         if settings:
-            raise TypeError(f"{', '.join(settings)}: settings are the Inpainter's own")
+            raise TypeError(f"a loaded model takes no settings, got {', '.join(settings)}")
         return partial(_itself, model)
     return partial(Inpainter, model, **settings)
 

@@ -1,4 +1,4 @@
-"""What became of each photo of many, as objects and as JSON."""
+"""Reports on the photos of a folder, as objects and as JSON."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 
 from keras_inpaint.batch.completing import Completion
-from keras_inpaint.files import printable, write_atomically
+from keras_inpaint.files import one_line, printable, write_atomically
 
 COMPLETED, UNCHANGED, SKIPPED, FAILED = "completed", "unchanged", "skipped", "failed"
 PENDING = "pending"
@@ -20,22 +20,22 @@ PENDING = "pending"
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one photo of many.
+    """The result of one photo of many.
 
     Attributes:
         photo: The photo's file.
         output: The file to write.
-        mask: The mask's file, `alpha`, or None where there is none.
-        status: `completed`; `unchanged` (the mask has no hole, the photo was written as it is);
-            `skipped` (done before); `failed`; `pending` (the run ended before its turn).
-        size: Width and height as shown, in pixels.
-        mode: How its pixels are stored.
+        mask: The mask's file, `alpha`, or None if there is none.
+        status: `completed`; `unchanged` (the mask has no hole, the photo was copied unchanged);
+            `skipped` (completed before); `failed`; `pending` (not processed).
+        size: Width and height as displayed, in pixels.
+        mode: The photo's pixel mode.
         holes: Number of holes.
         hole_share: Their share of the photo, 0 to 1.
         seconds: Wall time for this photo.
-        warnings: What may be wrong with the result.
-        notes: What else is worth knowing.
-        error: Why it failed, in one line.
+        warnings: Possible problems with the result.
+        notes: Other information for the user.
+        error: The error in one line, if it failed.
     """
 
     photo: str
@@ -54,12 +54,12 @@ class FileReport:
 
 @dataclass
 class FolderReport:
-    """What became of a folder.
+    """The results of a folder.
 
     Attributes:
-        files: A report for each photo, in the order of their names.
-        masks_without_photo: Mask files that no photo's name matches.
-        seconds: Wall time of the whole.
+        files: A report for each photo, sorted by name.
+        masks_without_photo: Mask files that match no photo.
+        seconds: Total wall time.
     """
 
     files: list[FileReport]
@@ -68,7 +68,7 @@ class FolderReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many photos have each status."""
+        """The number of photos with each status."""
         counts = Counter(file.status for file in self.files)
         return {**dict.fromkeys((COMPLETED, UNCHANGED, SKIPPED, FAILED), 0), **counts}
 
@@ -79,12 +79,12 @@ class FolderReport:
 
 
 def write_report(report: FolderReport, path: str | Path, settings: dict | None = None) -> None:
-    """Write a report as JSON, replacing one that is there.
+    """Write a report as JSON, replacing an existing file.
 
     Args:
-        report: What became of each photo.
+        report: The report.
         path: The file to write.
-        settings: What the run was asked to do; put in as it is.
+        settings: The settings of the run, written unchanged.
     """
     content = {
         "settings": settings or {},
@@ -98,18 +98,18 @@ def write_report(report: FolderReport, path: str | Path, settings: dict | None =
 
 
 def reported(file: FileReport, complete: Callable[[], Completion]) -> FileReport:
-    """Complete a photo and return its report, of which every failure becomes part.
+    """Complete a photo and return its report; errors are reported, not raised.
 
     Args:
-        file: The report so far.
-        complete: Completes the photo. What the library logs meanwhile goes into the report, so
-            that one photo at a time is completed in a process.
+        file: The pending report.
+        complete: Completes the photo. The library's log messages during the call go into the
+            report, so that a process must complete one photo at a time.
     """
     start = time.perf_counter()
     try:
         with _captured_logs() as records:
             done = complete()
-    except Exception as error:  # one bad file never stops the rest, whatever it raises
+    except Exception as error:  # no error of one file may stop the others
         return failed(file, error, time.perf_counter() - start)
     messages = [(record.levelno >= logging.WARNING, record.getMessage()) for record in records]
     return replace(
@@ -130,14 +130,14 @@ def failed(file: FileReport, error: Exception, seconds: float | None = None) -> 
     if isinstance(error, OSError) and error.strerror and error.filename:
         line = f"{printable(error.filename)}: {error.strerror}"
     else:
-        line = printable(" ".join(str(error).split()) or type(error).__name__)
+        line = printable(one_line(error))
     seconds = None if seconds is None else round(seconds, 3)
     return replace(file, status=FAILED, seconds=seconds, error=line)
 
 
 @contextmanager
 def _captured_logs() -> Iterator[list[logging.LogRecord]]:
-    """Collect what the library logs meanwhile instead of passing it on."""
+    """Collect the library's log messages instead of propagating them."""
     source, handler = logging.getLogger("keras_inpaint"), BufferingHandler(sys.maxsize)
     handler.setLevel(logging.INFO)
     propagate, source.propagate = source.propagate, False

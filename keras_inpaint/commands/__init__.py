@@ -1,4 +1,4 @@
-"""The command line: one small file a command, imported only when it is called."""
+"""The command line: one small file per command, imported only when the command is run."""
 
 import importlib
 import logging
@@ -12,18 +12,18 @@ import keras_inpaint
 _COMMANDS = {
     "train": "Train GLCIC in three phases on a folder, a TFDS data set or the sample.",
     "complete": "Fill the holes of a photo, or of a folder of photos.",
-    "batch": "Complete photos by the thousand, on Apache Beam.",
-    "evaluate": "Measure a completion network on photos, beside what one would use instead.",
-    "interpolate": "Write a network between those of phases 1 and 3 of a run.",
-    "export": "Write a completion network as SavedModel, TFLite or ONNX.",
-    "convert": "Bring the weights of another GLCIC project, a .pth or .t7 file, to Keras.",
+    "batch": "Complete any number of photos on Apache Beam.",
+    "evaluate": "Evaluate completion networks and classical baselines on photos.",
+    "interpolate": "Interpolate between the networks of phases 1 and 3 of a run.",
+    "export": "Export a completion network to SavedModel, TFLite or ONNX.",
+    "convert": "Convert the weights of another GLCIC project, a .pth or .t7 file, to Keras.",
     "serve": "Complete photos over HTTP, and on a page.",
-    "ui": "Open a page to paint holes on.",
+    "ui": "Open a page to paint and fill holes.",
 }
 
 
 class _LazyGroup(click.Group):
-    """A group that knows its commands' names and imports a command when it is called."""
+    """A group that imports a command only when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -50,11 +50,11 @@ class _LazyGroup(click.Group):
 @click.version_option(keras_inpaint.__version__, package_name="keras-inpaint")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of a failure.")
 def cli() -> None:
-    """Complete the holes of photos with GLCIC networks: train, use, measure, export, serve."""
+    """Complete the holes of photos with GLCIC networks: train, use, evaluate, export, serve."""
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run the command line and exit: 0 success, 1 failure, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
@@ -77,32 +77,32 @@ def main(args: list[str] | None = None) -> None:
 
 
 def failure(error: Exception) -> str:
-    """Return one line that says what failed, and how to find out more where we do not know."""
+    """Return an error in one line, with a hint at `--debug` if its kind is unexpected."""
     if isinstance(error, ModuleNotFoundError):
         return _missing_module(error)
     if isinstance(error, OSError | ValueError | RuntimeError | MemoryError):
         return describe(error)
     first = describe(error).strip().partition("\n")[0]
     return (
-        f"{type(error).__name__}: {first} (run again with --debug before the command's name to "
-        "see where)"
+        f"{type(error).__name__}: {first} (run again with --debug before the command's name for "
+        "the traceback)"
     )
 
 
 def _missing_module(error: ModuleNotFoundError) -> str:
-    """Return what is missing, with the setting of Keras that asks for it."""
+    """Return the missing module, with the setting of Keras that requires it."""
     module = (error.name or "").partition(".")[0]
     if module in ("jax", "torch", "openvino"):
         where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "keras.json"
         return (
-            f"{where} chooses {module} as Keras' backend, and it is not installed: set "
+            f"{where} selects the Keras backend {module}, which is not installed: set "
             "KERAS_BACKEND=tensorflow"
         )
     return f"{error.name or error} is not installed ({error})"
 
 
 def describe(error: BaseException) -> str:
-    """Return one line that says what failed, with the file where the system names one."""
+    """Return an error's message, with the file name if the operating system reports one."""
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}"

@@ -22,23 +22,25 @@ from keras_inpaint.processors import processors
 @click.option(
     "--mask",
     metavar="FILE|FOLDER|alpha",
-    help="The folder of masks, each of its photo's name; one mask for all; or the word alpha for "
-    "the photos' own transparency.",
+    help="The folder of masks, each with the name of its photo; one mask for all photos; or alpha "
+    "for the photos' own transparency.",
 )
 @click.option("-o", "--out", metavar="FOLDER", help="The folder to write to.")
 @click.option(
     "--manifest",
     metavar="FILE",
-    help="In place of photos, --mask and --out: a .csv file with a first line photo,mask,output, "
-    "or a .jsonl file of objects with these keys.",
+    help="Instead of photos, --mask and --out: a .csv file with the header photo,mask,output, or "
+    "a .jsonl file of objects with these keys.",
 )
 @click.option(
     "--report",
     required=True,
     metavar="NAME",
-    help="Write NAME.done.jsonl and NAME.failed.jsonl, a line for each photo.",
+    help="Write NAME.done.jsonl and NAME.failed.jsonl, with a line for each photo.",
 )
-@click.option("--overwrite", is_flag=True, help="Make outputs that exist again; else skip them.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace existing outputs instead of skipping their photos."
+)
 @completing_options
 @click.pass_context
 def command(
@@ -55,16 +57,16 @@ def command(
     resize_mask: bool,
     **network: Any,
 ) -> None:
-    """Complete photos by the thousand, on Apache Beam: on this machine, or on a cluster.
+    """Complete any number of photos on Apache Beam, on this machine or on a cluster.
 
-    Files may lie wherever Beam reads and writes: gs://, s3://, hdfs://, local. Options that are
-    not below are Beam's own, such as --runner; they stand behind the photos. A run that was
-    stopped goes on with the same command.
+    Files may be on any file system that Beam supports: gs://, s3://, hdfs://, local. Options that
+    are not listed below are passed to Beam, such as --runner; give them after the photos. The same
+    command resumes a run that was stopped.
     """
     photos = arguments[0] if arguments and not arguments[0].startswith("-") else None
-    wanted = (photos, mask, out)
-    if any(wanted) if manifest else not all(wanted):
-        raise click.UsageError("Name photos, --mask and --out, or a --manifest alone.")
+    paths = (photos, mask, out)
+    if any(paths) if manifest else not all(paths):
+        raise click.UsageError("Give photos, --mask and --out, or only --manifest.")
     _hush_beam()
     try:
         from keras_inpaint.batch import beam
@@ -77,7 +79,7 @@ def command(
 
     try:
         options, threads = _beam_options(arguments[photos is not None :])
-        source = beam.FromManifest(manifest) if manifest else beam.FromFolders(*wanted)
+        source = beam.FromManifest(manifest) if manifest else beam.FromFolders(*paths)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     start = time.perf_counter()
@@ -89,16 +91,16 @@ def command(
         overwrite=overwrite,
         pipeline_options=options,
     )
-    told = ", ".join(f"{counts[s]} {s}" for s in (COMPLETED, UNCHANGED, SKIPPED, FAILED))
+    summary = ", ".join(f"{counts[s]} {s}" for s in (COMPLETED, UNCHANGED, SKIPPED, FAILED))
     click.echo(
-        f"{sum(counts.values())} photos in {time.perf_counter() - start:.1f} s: {told}; report: "
+        f"{sum(counts.values())} photos in {time.perf_counter() - start:.1f} s: {summary}; report: "
         f"{report}.done.jsonl, {report}.failed.jsonl"
     )
     ctx.exit(1 if counts[FAILED] else 0)
 
 
 def _hush_beam() -> None:
-    """Leave Beam's errors in the log, not its warnings on what it could use and does not find."""
+    """Log only Beam's errors, not its warnings about missing optional packages."""
     logging.getLogger("apache_beam").setLevel(logging.ERROR)
     logging.getLogger().addFilter(
         lambda record: record.levelno >= logging.ERROR or "apache_beam" not in record.pathname
@@ -120,7 +122,7 @@ def _beam_options(flags: tuple[str, ...]) -> tuple[Any, int | None]:
         if unknown:
             raise click.UsageError(f"No such option, here or in Beam: {' '.join(unknown)}")
 
-    flags = ("--default_sdk_harness_log_level=ERROR", *flags)  # the last one counts
+    flags = ("--default_sdk_harness_log_level=ERROR", *flags)  # a later value overrides it
     options = PipelineOptions(list(flags))
     runner = options.view_as(StandardOptions).runner or "DirectRunner"
     create_runner(runner)  # defines its options

@@ -1,11 +1,11 @@
-"""For those who maintain the presets: a run's network, with its card, into the package.
+"""For maintainers: bundle a run's network and its card with the package.
 
     python -m keras_inpaint.commands.bundle_preset runs/faces faces --notes notes.json \
         --evaluation center.json --evaluation box.json
 
-`notes.json` says what no file of the run knows: `intended_use`, `limits`, `licence`,
+`notes.json` has the entries that the run's files lack: `intended_use`, `limits`, `licence`,
 `training_data` (a list of `source`, `photos`, `licence`, `attribution`) and, in `training`,
-whatever is to be said about the run itself, such as the hours and the machine.
+further facts about the run, such as its hours and hardware.
 """
 
 import csv
@@ -30,22 +30,25 @@ import click
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     required=True,
-    help="What `keras-inpaint evaluate RUN --json` wrote; again for more than one.",
+    help="A file written by `keras-inpaint evaluate RUN --json`; may be repeated.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Another folder than the package's.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The folder to write; by default the package's."
+)
 def command(
     run: Path, name: str, notes: Path, evaluations: tuple[Path, ...], out: Path | None
 ) -> None:
-    """Put the network of the folder RUN into the package as the weights of preset NAME."""
-    from keras_inpaint.exporting.network import read_card
+    """Bundle the network of the folder RUN with the package as the weights of preset NAME."""
+    from keras_inpaint.files import read_json_object
     from keras_inpaint.presets import preset_named
 
     preset = preset_named(name)
-    folder = bundle(run, name, read_card(notes), [read_card(file) for file in evaluations], out)
+    figures = [read_json_object(file) for file in evaluations]
+    folder = bundle(run, name, read_json_object(notes), figures, out)
     for file in sorted(folder.iterdir()):
         click.echo(f"{file.stat().st_size:>10,} bytes  {file}")
     if preset.expected is None:
-        click.echo(f"Write the result to expect into presets/registry.py: {name}")
+        click.echo(f"Add the expected result of {name} to presets/registry.py")
 
 
 def bundle(
@@ -60,15 +63,15 @@ def bundle(
     Args:
         run: Path of the run's folder.
         name: String, the preset's name.
-        notes: Dict, what no file of the run knows.
-        evaluations: Dicts, contents of evaluations of this very network.
-        out: Path of the folder to write; None is the package's own.
+        notes: Dict, the entries of the card that the run's files lack.
+        evaluations: Dicts, contents of evaluations of this network.
+        out: Path of the folder to write; None is the package's.
 
     Returns:
         The path of the folder.
 
     Raises:
-        ValueError: If an evaluation is of another network, or the card would lack something.
+        ValueError: If an evaluation is of another network, or the card is incomplete.
     """
     from keras_inpaint.exporting.tflite import export_tflite
     from keras_inpaint.presets import preset_named
@@ -123,20 +126,20 @@ def bundle(
 
 def _check_same(figures: list[dict[str, Any]], files: dict[str, dict[str, Any]]) -> None:
     known = {about["sha256"] for about in files.values()}
-    for found in figures:
-        if found["model"]["sha256"] not in known:
+    for entry in figures:
+        if entry["model"]["sha256"] not in known:
             raise ValueError(
-                f"the evaluation on {found['data']} with {found['masks']} is of another network: "
-                f"{found['model']['file']} {found['model']['sha256']}"
+                f"the evaluation on {entry['data']} with {entry['masks']} is of another network: "
+                f"{entry['model']['file']} {entry['model']['sha256']}"
             )
 
 
 def _of_run(run: Path) -> dict[str, Any]:
-    """Return the run's configuration, and its held-out figures step by step."""
-    from keras_inpaint.exporting.network import read_card
+    """Return the run's configuration, and its held-out PSNR by step."""
+    from keras_inpaint.files import read_json_object
     from keras_inpaint.presets import PRESETS
 
-    found = read_card(run / "config.json")
+    content = read_json_object(run / "config.json")
     curve = []
     metrics = run / "metrics.csv"
     if metrics.is_file():
@@ -146,9 +149,9 @@ def _of_run(run: Path) -> dict[str, Any]:
                 for row in csv.DictReader(stream)
                 if row.get("held_out_psnr")
             ]
-    kept = {key: found[key] for key in ("config", "precision", "versions") if key in found}
-    data = {k: v for k, v in found.get("data", {}).items() if k not in ("source", "skipped")}
-    if "config" in kept:  # where the photos lay on the machine is nobody's business
+    kept = {key: content[key] for key in ("config", "precision", "versions") if key in content}
+    data = {k: v for k, v in content.get("data", {}).items() if k not in ("source", "skipped")}
+    if "config" in kept:  # paths on the training machine are private
         private = {"data", "data_dir"}
         if kept["config"].get("init") not in (None, *PRESETS):
             private.add("init")

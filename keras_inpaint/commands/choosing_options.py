@@ -1,4 +1,4 @@
-"""The options of the commands that complete: the network, what chooses among several, the mask."""
+"""Common options of the commands that complete photos: the model, its settings, the mask."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,8 +29,8 @@ _MODEL = (
         "--model",
         metavar="NAME|PATH",
         default=AUTO,
-        help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; auto chooses "
-        "among the presets, hole by hole, by what is known around it.",
+        help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; auto chooses a "
+        "preset for each hole, on known places around it.",
     ),
 )
 _NETWORK = (
@@ -38,33 +38,34 @@ _NETWORK = (
         "--runtime",
         type=click.Choice(["auto", "keras", "saved-model", "litert"]),
         default="auto",
-        help="What computes it; auto is litert where the model has a TFLite file for any size.",
+        help="The runtime; auto is litert if the model has a TFLite file for any size.",
     ),
     click.option(
         "--blend",
         type=click.Choice(METHODS),
         default=USUAL,
-        help="How the hole's rim is matched to the photo; none leaves what the network gives.",
+        help="How the hole's rim is matched to the photo; none keeps the network's pixels.",
     ),
     click.option(
         "--coarse",
         type=click.Choice(["auto", "off"]),
         default="auto",
-        help="Holes wider than the network can see: complete a reduced photo first, or refuse.",
+        help="Holes wider than the network sees: auto completes a reduced photo first, off fails.",
     ),
     click.option(
         "--scale",
         type=_Scale(),
         default=AUTO,
         metavar="auto|N",
-        help="Complete on the photo reduced to one part in N; auto chooses what fits the hole.",
+        help="Factor by which the photo is reduced before it is completed; auto chooses it for "
+        "each hole.",
     ),
     click.option(
         "--texture",
         type=click.Choice(TEXTURE),
         default=AUTO,
-        help="Compose holes of texture from the photo; auto does where a network for photos in "
-        "general completes them.",
+        help="Fill holes with texture from the photo; auto does so if they are completed by a "
+        "network for photos in general.",
     ),
 )
 _MASK = (
@@ -72,14 +73,14 @@ _MASK = (
         "--mask-polarity",
         type=click.Choice(["white", "black"]),
         default="white",
-        help="What marks the hole in a mask file.",
+        help="The colour of the hole in a mask file.",
     ),
     click.option(
         "--grow",
         type=click.IntRange(min=0),
         default=0,
         metavar="PIXELS",
-        help="Widen the hole all around.",
+        help="Widen the hole on all sides.",
     ),
     click.option(
         "--resize-mask", is_flag=True, help="Resize a mask of another size to the photo's."
@@ -88,12 +89,12 @@ _MASK = (
 
 
 def network_options(command: Callable) -> Callable:
-    """Give a command what `Inpainter` takes: runtime, blend, coarse, scale, texture."""
+    """Add the settings of `Inpainter` to a command: runtime, blend, coarse, scale, texture."""
     return _with(_NETWORK, command)
 
 
 def completing_options(command: Callable) -> Callable:
-    """Give a command the options of one model, of `network_options`, and of reading masks."""
+    """Add the options of the model, of `network_options` and of the mask to a command."""
     return _with(_MODEL + _NETWORK + _MASK, command)
 
 
@@ -106,15 +107,15 @@ def _with(options: tuple[Callable, ...], command: Callable) -> Callable:
 def loader(
     model: str, network: dict[str, Any], threads: int | None = None
 ) -> "Callable[[], Completer]":
-    """Return what loads the model, which can be pickled.
+    """Return a picklable function that loads the model.
 
     Args:
-        model: What `--model` says.
+        model: The value of `--model`.
         network: The values of `network_options`.
         threads: As for `Inpainter`.
 
     Raises:
-        ValueError: At once, if there is no such model.
+        ValueError: If the model does not exist.
     """
     from keras_inpaint import presets
     from keras_inpaint.inference.inpainter import Inpainter

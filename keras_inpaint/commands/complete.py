@@ -32,27 +32,28 @@ _STANDARD_OUTPUT = ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
     "--mask",
     required=True,
     metavar="FILE|FOLDER|alpha",
-    help="The mask, white in the hole; for several photos also a folder of masks of the same "
-    "names; or the word alpha for the photo's own transparency.",
+    help="The mask, white in the hole; for several photos also a folder of masks with the same "
+    "names; or alpha for the photo's own transparency.",
 )
 @click.option(
     "-o",
     "--out",
     required=True,
     metavar="FILE|FOLDER|-",
-    help="The file to write; a folder (made where its name ends in /, or for several photos); - "
-    "for the standard output.",
+    help="The file to write; a folder (created if its name ends in /, or for several photos); or "
+    "- for the standard output.",
 )
 @completing_options
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
     default=1,
-    help="Several photos: processes; each loads the model and takes its share of the processor.",
+    help="Several photos: number of processes; each loads the model, and they share the "
+    "processors.",
 )
-@click.option("--recursive/--no-recursive", default=True, help="Folder: look inside too.")
+@click.option("--recursive/--no-recursive", default=True, help="Folder: search subfolders.")
 @click.option("--resume", is_flag=True, help="Skip outputs that are newer than photo and mask.")
-@click.option("--overwrite", is_flag=True, help="Replace files that exist, the photo included.")
+@click.option("--overwrite", is_flag=True, help="Replace existing files, including the photo.")
 @click.option("--report", type=_PATH, metavar="FILE", help="Several photos: write a JSON report.")
 @click.pass_context
 def command(
@@ -71,11 +72,11 @@ def command(
     report: Path | None,
     **network: Any,
 ) -> None:
-    """Fill the holes of a photo, of several, or of every photo in a folder.
+    """Fill the holes of a photo, of several photos, or of every photo in a folder.
 
-    JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC (extra heic), in the photo's own mode and
-    size; outside the hole its pixels stay as they are, unless a JPEG, AVIF or HEIC is written.
-    Masks are white in the hole, as large as the photo is shown, and cut at half.
+    Reads and writes JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF and HEIC (extra heic), in the photo's
+    own mode and size; pixels outside the hole do not change unless a JPEG, AVIF or HEIC is written.
+    Masks have the size of the displayed photo; pixels of at least half white are the hole.
     """
     from keras_inpaint.batch.completing import MaskOptions
 
@@ -84,18 +85,20 @@ def command(
     if len(photos) == 1 and not photos[0].is_dir() and not (masks_by_name and _is_folder(out)):
         [photo] = photos
         if report is not None:
-            raise click.UsageError(f"--report is for several photos, and {photo} is one.")
+            raise click.UsageError(f"--report requires several photos, got {photo}.")
         if masks_by_name:
             raise click.BadParameter(
-                f"{mask} is a folder, and {photo} is one photo; with --out FOLDER/ the mask of its "
-                "name is taken.",
+                f"{mask} is a folder, but {photo} is a single photo; give --out FOLDER/ to use the "
+                "mask with its name.",
                 param_hint="--mask",
             )
         load = loader(model, network)
         _one(photo, mask, out, load, options, resume=resume, overwrite=overwrite)
         return
     if out in _STANDARD_OUTPUT:
-        raise click.BadParameter("only one photo can be written there.", param_hint="--out")
+        raise click.BadParameter(
+            "several photos cannot be written to the standard output.", param_hint="--out"
+        )
     if report is not None:
         check_target(report, overwrite=True)
     settings = {
@@ -108,7 +111,7 @@ def command(
         "grow": grow,
         "resize_mask": resize_mask,
     }
-    found = _many(
+    result = _many(
         photos[0] if photos[0].is_dir() and len(photos) == 1 else photos,
         mask,
         Path(out),
@@ -121,7 +124,7 @@ def command(
         resume=resume,
         overwrite=overwrite,
     )
-    ctx.exit(1 if found.failed else 0)
+    ctx.exit(1 if result.failed else 0)
 
 
 def _one(
@@ -144,7 +147,7 @@ def _one(
         if piped:
             if sys.stdout.isatty():
                 raise click.BadParameter(
-                    "the standard output is a terminal; name a file, or pipe it.",
+                    "the standard output is a terminal; give a file, or redirect it.",
                     param_hint="--out",
                 )
             target = Path(stack.enter_context(TemporaryDirectory())) / photo.name
@@ -154,7 +157,7 @@ def _one(
                 target.parent.mkdir()
                 stack.callback(_remove_empty, target.parent)
         if resume and not piped and is_done(photo, mask, target):
-            click.echo(f"{printable(target)}: done before, skipped")
+            click.echo(f"{printable(target)}: up to date, skipped")
             return
         console = Console(stderr=True)
         with console.status(f"Completing {printable(photo)} ..."):
@@ -165,9 +168,9 @@ def _one(
             stream = click.get_binary_stream("stdout")
             stream.write(target.read_bytes())
             stream.flush()
-        click.echo(_told(done, "-" if piped else printable(target)), err=piped)
-    _say("Note", done.notes)
-    _say("Warning", done.warnings)
+        click.echo(_summary(done, "-" if piped else printable(target)), err=piped)
+    _print("Note", done.notes)
+    _print("Warning", done.warnings)
 
 
 def _is_folder(out: str) -> bool:
@@ -179,7 +182,7 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def _told(done: "Completion", output: str) -> str:
+def _summary(done: "Completion", output: str) -> str:
     width, height = done.size
     holes = f"{done.holes.count} hole{'' if done.holes.count == 1 else 's'}"
     return (
@@ -188,7 +191,7 @@ def _told(done: "Completion", output: str) -> str:
     )
 
 
-def _say(kind: str, sentences: "Iterable[str]") -> None:
+def _print(kind: str, sentences: "Iterable[str]") -> None:
     for sentence in sentences:
         click.echo(f"{kind}: {sentence}", err=True)
 
@@ -208,14 +211,14 @@ def _many(
     from keras_inpaint.commands.progress import FolderProgress
 
     report = FolderReport([])
-    follow = FolderProgress(Console(stderr=True))
+    progress = FolderProgress(Console(stderr=True))
     try:
-        with follow:
-            complete_folder(photos, masks, out, load, report=report, on_file=follow.file, **how)
+        with progress:
+            complete_folder(photos, masks, out, load, report=report, on_file=progress.file, **how)
     finally:
         if report_path is not None and report.files:
             write_report(report, report_path, settings)
-    _say(
+    _print(
         "Warning",
         (f"{printable(mask)}: no photo has this name" for mask in report.masks_without_photo),
     )

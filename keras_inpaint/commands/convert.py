@@ -1,4 +1,4 @@
-"""keras-inpaint convert: weights of other projects as a Keras file."""
+"""`keras-inpaint convert`: convert the weights of other projects to a Keras file."""
 
 from pathlib import Path
 
@@ -28,13 +28,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice(["auto", *PROJECTS, *PUBLISHED]),
     metavar="PROJECT|NAME",
     default="auto",
-    help=f"The project that wrote FILE: {', '.join(PROJECTS)}; auto looks into it. Or, "
-    f"without FILE, weights to fetch from where their project publishes them: "
-    f"{', '.join(PUBLISHED)}.",
+    help=f"The project that wrote FILE: {', '.join(PROJECTS)}; auto detects it. Or, without FILE, "
+    f"weights to download from their project: {', '.join(PUBLISHED)}.",
 )
 @click.option("--config", type=_FILE, help="GLCIC-PyTorch's config.json, beside its weights.")
 @click.option(
-    "--accept-licence", is_flag=True, help="Accept the licence of the weights that are fetched."
+    "--accept-licence", is_flag=True, help="Accept the licence of the weights to download."
 )
 @click.option("--overwrite", is_flag=True, help="Replace OUT and the card beside it.")
 def command(
@@ -47,8 +46,8 @@ def command(
 ) -> None:
     """Convert the completion network in FILE, a .pth or .t7 of another GLCIC project.
 
-    Needs neither PyTorch nor Torch7, and runs nothing that FILE holds. The weights' licence stays
-    what it was.
+    Requires neither PyTorch nor Torch7, and never executes code from FILE. The weights keep their
+    licence.
     """
     _check_usage(file, out, source, config, accept_licence)
     import json
@@ -56,15 +55,15 @@ def command(
     from rich.progress import DownloadColumn
 
     from keras_inpaint.commands.progress import counted
-    from keras_inpaint.exporting.network import CARD_NAME
     from keras_inpaint.files import check_target, replacing
     from keras_inpaint.networks.converters.convert import convert_weights
     from keras_inpaint.networks.weights import write_network
+    from keras_inpaint.presets.registry import CARD_FILE
 
     inputs = [path for path in (file, config) if path is not None]
     try:
         target = check_target(out, overwrite=overwrite, inputs=inputs)
-        card_target = check_target(out.with_name(CARD_NAME), overwrite=overwrite, inputs=inputs)
+        card_target = check_target(out.with_name(CARD_FILE), overwrite=overwrite, inputs=inputs)
         if file is not None:
             network, card = convert_weights(file, source, config=config)
         else:
@@ -86,20 +85,20 @@ def _check_usage(
     file: Path | None, out: Path, source: str, config: Path | None, accept_licence: bool
 ) -> None:
     if out.suffix != ".keras":
-        raise click.BadParameter(f"{out}: name a .keras file", param_hint="--out")
+        raise click.BadParameter(f"the file must be .keras, got {out}", param_hint="--out")
     if source not in PUBLISHED:
         if file is None:
             raise click.UsageError(
-                "name a FILE, or weights to fetch: --from " + ", ".join(PUBLISHED)
+                "give FILE, or weights to download: --from " + ", ".join(PUBLISHED)
             )
         return
     if file is not None:
-        raise click.UsageError(f"--from {source} is fetched: leave {file} out")
+        raise click.UsageError(f"--from {source} is downloaded: omit {file}")
     if config is not None:
-        raise click.UsageError(f"--from {source} is fetched with all it needs: leave --config out")
+        raise click.UsageError(f"--from {source} needs no config.json: omit --config")
     click.echo(f"Licence of {source}: {PUBLISHED[source].licence}", err=True)
     if not accept_licence:
         raise click.UsageError(
             f"the licence of {source} does not allow every use: read it above, and give "
-            "--accept-licence to fetch the weights"
+            "--accept-licence to download the weights"
         )

@@ -1,4 +1,4 @@
-"""keras-inpaint evaluate: figures that anyone can run again."""
+"""`keras-inpaint evaluate`: reproducible figures of networks and baselines."""
 
 import sys
 from pathlib import Path
@@ -25,20 +25,20 @@ _CONTRIB = ("fsr", "shift-map")
     multiple=True,
     metavar="NAME|PATH",
     help=f"A preset ({', '.join(PRESETS)}), auto to choose among them, a run's folder, or a "
-    ".keras, .tflite or SavedModel; again for more than one; `none` for the baselines alone.  "
+    ".keras, .tflite or SavedModel; may be repeated; `none` for baselines only.  "
     f"[default: {DEFAULT_PRESET}]",
 )
 @click.option(
     "--masks",
     default="center:40",
     metavar="SPEC",
-    help=f"The holes: {GRAMMAR} (white is the hole). Of several a photo gets one.",
+    help=f"The holes: {GRAMMAR} (white is the hole). With several kinds, each photo gets one.",
 )
 @click.option(
     "--size",
     type=click.IntRange(16),
     default=160,
-    help="Side in px of the square that is cut out of each photo.",
+    help="Side in px of the square cropped from each photo.",
 )
 @click.option(
     "--seed",
@@ -50,46 +50,47 @@ _CONTRIB = ("fsr", "shift-map")
     "--enlarge",
     type=click.IntRange(1, 8),
     default=1,
-    help="Draw each photo, and its hole, up so many times: the same photo at another scale.",
+    help="Factor by which to enlarge each cropped photo and its hole: the same photo at another "
+    "scale.",
 )
 @click.option(
     "--network-alone",
     is_flag=True,
-    help="Measure each network by itself as well: no blending, no reduced scale, no texture.",
+    help="Also evaluate each network without blending, reduced scale and texture.",
 )
-@click.option("--baselines", is_flag=True, help=f"Measure {', '.join(_BASELINES)} as well.")
+@click.option("--baselines", is_flag=True, help=f"Also evaluate {', '.join(_BASELINES)}.")
 @click.option(
     "--baseline",
     "chosen",
     multiple=True,
     type=click.Choice(_BASELINES + _CONTRIB),
-    help="Measure this baseline; again for more than one. fsr and shift-map need OpenCV's contrib "
+    help="Also evaluate this baseline; may be repeated. fsr and shift-map need OpenCV's contrib "
     "modules.",
 )
-@click.option("--limit", type=click.IntRange(1), help="At most so many photos, spread evenly.")
+@click.option("--limit", type=click.IntRange(1), help="Largest number of photos, spread evenly.")
 @click.option(
     "--only",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A text file with the names of the photos to measure, one a line.",
+    help="A text file with the names of the photos to evaluate, one per line.",
 )
 @click.option(
     "--held-out",
     metavar="RUN|PART",
     callback=lambda ctx, param, value: _run_or_part(value),
-    help="Measure only the photos that a training held out: the folder of the run, or its "
+    help="Evaluate only the photos that a training run held out: the folder of the run, or its "
     "--held-out, with its --seed as --split-seed.",
 )
-@click.option("--split-seed", type=int, default=0, help="The seed of that training.")
-@click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
+@click.option("--split-seed", type=int, default=0, help="The seed of the training run.")
+@click.option("--data-dir", type=click.Path(file_okay=False), help="Folder of the TFDS data.")
 @network_options
 @click.option(
     "--features",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A .keras network from photos in [0, 1] to features: FID and KID on them, and the "
-    "perceptual distance in the hole where it gives maps.",
+    help="A .keras network from photos in [0, 1] to features, for FID and KID, and for the "
+    "perceptual distance in the hole if its outputs are feature maps.",
 )
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures.")
-@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write the page.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write a JSON report.")
+@click.option("--html", "html_file", type=click.Path(path_type=Path), help="Write an HTML report.")
 def command(
     model: tuple[str, ...],
     baselines: bool,
@@ -99,10 +100,10 @@ def command(
     html_file: Path | None,
     **options: Any,
 ) -> None:
-    """Measure completion networks on the photos of DATA, beside what one would use instead.
+    """Evaluate completion networks and classical baselines on the photos of DATA.
 
-    DATA is a folder, `tfds:NAME` or `tfds:NAME@SPLIT`, or `sample` or `sample:COUNT`: 25 portraits
-    in the package that are not trained on. The same photos, holes and network give the same
+    DATA is a folder, `tfds:NAME` or `tfds:NAME@SPLIT`, or `sample` or `sample:COUNT`: 25 bundled
+    portraits that are not used for training. The same photos, holes and network give the same
     figures.
     """
     from keras_inpaint.evaluation.metrics import required
@@ -150,7 +151,7 @@ def _run_or_part(value: str | None) -> float | Path | None:
     except ValueError:
         return Path(value)
     if part is not None and not 0 < part < 1:
-        raise click.BadParameter(f"a part is above 0 and below 1, got {value}")
+        raise click.BadParameter(f"the part must be above 0 and below 1, got {value}")
     return part
 
 

@@ -1,4 +1,4 @@
-"""``keras-inpaint export``: a completion network as SavedModel, TFLite or ONNX."""
+"""``keras-inpaint export``: export a completion network to SavedModel, TFLite or ONNX."""
 
 import json
 import math
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from keras_inpaint.exporting.parity import Report
 
-#: Each format's public function, and what it writes.
+#: The public function of each format, and the name of its output.
 _FORMATS = {
     "saved-model": ("export_saved_model", "the SavedModel"),
     "tflite": ("export_tflite", "the TFLite file"),
@@ -32,16 +32,16 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.argument("model")
 @click.option(
-    "--format", "format_", type=click.Choice(list(_FORMATS)), required=True, help="What to write."
+    "--format", "format_", type=click.Choice(list(_FORMATS)), required=True, help="The format."
 )
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
     required=True,
-    help="The file to write; for a SavedModel the folder that holds its versions.",
+    help="The file to write; for a SavedModel the folder of its versions.",
 )
-@click.option("--name", help="What the model is called; by default as OUT.")
+@click.option("--name", help="The model's name; by default that of OUT.")
 @click.option(
     "--quantize",
     type=click.Choice(_QUANTIZATIONS),
@@ -55,33 +55,33 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     type=int,
     multiple=True,
     metavar="H W",
-    help="TFLite: a size that the file takes, multiples of 4; may be given again.  [256 256]",
+    help="TFLite: a size that the file takes, multiples of 4; may be repeated.  [256 256]",
 )
 @click.option("--dynamic", is_flag=True, help="TFLite: a file for any multiples of 4.")
 @click.option(
     "--calibrate",
     type=_PHOTOS,
     metavar="FOLDER",
-    help="TFLite, int8: photos like those that the network will see.",
+    help="TFLite, int8: photos like those that the network will complete.",
 )
 @click.option(
     "--float-layer",
     "float_layers",
     multiple=True,
     metavar="NAME",
-    help="TFLite, int8: a convolution that stays float32, or none; may be given again.  [conv_17]",
+    help="TFLite, int8: a convolution that stays float32, or none; may be repeated.  [conv_17]",
 )
 @click.option("--version", type=click.IntRange(1), default=1, help="SavedModel: its version.")
 @click.option(
     "--warmup/--no-warmup",
     default=True,
-    help="SavedModel: requests that a server replays before it is ready.",
+    help="SavedModel: include requests that a server replays before it is ready.",
 )
 @click.option(
     "--card",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="JSON of what is known about the network, for its model card or metadata.",
+    help="JSON file with entries for the model card or metadata.",
 )
 @click.option(
     "--photos",
@@ -93,7 +93,7 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     "--photo-count",
     type=click.IntRange(1),
     default=8,
-    help="How many photos to compare on, at each size.",
+    help="Number of photos to compare on, at each size.",
 )
 @click.option(
     "--min-psnr", type=float, metavar="DB", help="Fail below this PSNR to Keras in the hole."
@@ -103,7 +103,7 @@ _PHOTOS = click.Path(path_type=Path, exists=True, file_okay=False)
     "json_path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the report here too.",
+    help="Also write the report to this file.",
 )
 def command(
     model: str,
@@ -115,23 +115,23 @@ def command(
     photo_count: int,
     min_psnr: float | None,
     json_path: Path | None,
-    **given: Any,
+    **format_options: Any,
 ) -> None:
-    """Write a completion network as SavedModel, TFLite or ONNX.
+    """Export a completion network to SavedModel, TFLite or ONNX.
 
-    MODEL is a run's folder, a .keras file or a preset's name. What was written is read back and
-    compared with Keras on photos before it gets its name; if it is not as good as it has to be,
-    nothing is left behind.
+    MODEL is a run's folder, a .keras file or a preset's name. The export is read back and compared
+    with Keras on photos before it gets its final name; if they differ too much, no file is left.
     """
-    options = _checked_options(format_, out, **given)
+    options = _checked_options(format_, out, **format_options)
     import_tensorflow()
     from keras_inpaint.exporting.calibration import read_photos, sample_photos
-    from keras_inpaint.exporting.network import card_of, load_network, read_card
+    from keras_inpaint.exporting.network import card_of, load_network
     from keras_inpaint.exporting.parity import Report, check_parity, verify
+    from keras_inpaint.files import read_json_object
 
-    folder = photos or given["calibrate"]
+    folder = photos or format_options["calibrate"]
     compared = read_photos(folder, photo_count) if folder else sample_photos(photo_count)
-    known = read_card(card) if card else card_of(model)
+    known = read_json_object(card) if card else card_of(model)
     network = load_network(model)
     reports: list[Report] = []
 
@@ -167,7 +167,7 @@ def _checked_options(
     version: int,
     warmup: bool,
 ) -> dict[str, Any]:
-    """Return what the format's function takes, after a check of what goes together."""
+    """Return the arguments of the format's function; raise an error for invalid combinations."""
     tflite_only = {
         "--quantize": quantize != "none",
         "--size": bool(sizes),
@@ -176,11 +176,11 @@ def _checked_options(
         "--float-layer": bool(float_layers),
     }
     if format_ != "tflite":
-        for option, given in tflite_only.items():
-            if given:
-                raise click.UsageError(f"{option} belongs to --format tflite")
+        for option, is_set in tflite_only.items():
+            if is_set:
+                raise click.UsageError(f"{option} requires --format tflite")
         if format_ == "onnx" and out.is_dir():
-            raise click.UsageError(f"--out {out} is a folder; an ONNX file goes to a file")
+            raise click.UsageError(f"--out must be a file, got the folder {out}")
         return {} if format_ == "onnx" else {"version": version, "warmup": warmup}
     if dynamic and sizes:
         raise click.UsageError("give either --size or --dynamic")
@@ -189,15 +189,15 @@ def _checked_options(
             f"--dynamic takes --quantize none or float16, not {quantize}: give --size"
         )
     if calibrate is not None and quantize != "int8":
-        raise click.UsageError("--calibrate belongs to --quantize int8")
+        raise click.UsageError("--calibrate requires --quantize int8")
     if float_layers and quantize != "int8":
-        raise click.UsageError("--float-layer belongs to --quantize int8")
+        raise click.UsageError("--float-layer requires --quantize int8")
     if out.is_dir():
-        raise click.UsageError(f"--out {out} is a folder; a TFLite file goes to a file")
+        raise click.UsageError(f"--out must be a file, got the folder {out}")
     for size in sizes:
         if min(size) < 4 or any(side % 4 for side in size):
             raise click.BadParameter(
-                f"sides are multiples of 4, got {size[0]} {size[1]}", param_hint="--size"
+                f"sides must be multiples of 4, got {size[0]} {size[1]}", param_hint="--size"
             )
     options = {
         "quantize": quantize,
@@ -212,7 +212,7 @@ def _checked_options(
 def _print(report: "Report") -> None:
     from rich.console import Console
 
-    # Plain lines of any length where the output is no terminal.
+    # Wide enough not to wrap if the output is not a terminal.
     console = Console(width=None if Console().is_terminal else 120)
     console.print(_table(report))
     for line in _op_lines(report):
@@ -234,22 +234,23 @@ def _table(report: "Report") -> "Table":
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("ms", justify="right", no_wrap=True)
     table.add_column("Keras\nms", justify="right", no_wrap=True)
-    for found in report.comparisons:
+    for comparison in report.comparisons:
+        psnr = comparison.psnr
         table.add_row(
-            found.signature,
-            f"{found.height}x{found.width}",
-            str(found.photos),
-            "identical" if math.isinf(found.psnr) else f"{found.psnr:.1f} dB",
-            f"{found.largest_error * 255:.3f}/255",
-            "kept" if found.known_pixels_kept else "CHANGED",
-            f"{found.milliseconds:.1f}",
-            f"{found.keras_milliseconds:.1f}",
+            comparison.signature,
+            f"{comparison.height}x{comparison.width}",
+            str(comparison.photos),
+            "identical" if math.isinf(psnr) else f"{psnr:.1f} dB",
+            f"{comparison.largest_error * 255:.3f}/255",
+            "kept" if comparison.known_pixels_kept else "CHANGED",
+            f"{comparison.milliseconds:.1f}",
+            f"{comparison.keras_milliseconds:.1f}",
         )
     return table
 
 
 def _op_lines(report: "Report") -> list[str]:
-    """Return the ops of each different graph, a line each."""
+    """Return the ops of each distinct graph, one line per graph."""
     graphs: dict[str, list[str]] = {}
     for name, ops in report.ops.items():
         shown = {op: count for op, count in ops.items() if _is_shown(report.format, op)}
@@ -261,5 +262,5 @@ def _op_lines(report: "Report") -> list[str]:
 
 
 def _is_shown(format_: str, op: str) -> bool:
-    # A SavedModel's graph is full of small ops; its convolutions and codecs tell what it does.
+    # A SavedModel's graph has many small ops; only its convolutions and codecs are of interest.
     return format_ != "saved-model" or op.startswith(("Conv2D", "Decode", "Encode"))

@@ -1,4 +1,4 @@
-"""What a command says while it works: a bar on a terminal, plain lines elsewhere."""
+"""Progress of commands: a bar on a terminal, plain lines otherwise."""
 
 import contextlib
 import time
@@ -31,14 +31,14 @@ def _bar(console: Console, *columns: ProgressColumn, **options: Any) -> Progress
 
 @contextlib.contextmanager
 def counted(description: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar while the block runs, on a terminal only.
+    """Show a progress bar during the block, on a terminal only.
 
     Args:
-        description: String, what stands before the bar.
-        *columns: What stands behind it.
+        description: String, the text before the bar.
+        *columns: The columns after the bar.
 
     Yields:
-        A function to call with what is done, and of how much.
+        A function to call with the completed and the total number.
     """
     console = Console(stderr=True)
     with _bar(console, TextColumn(description), BarColumn(), *columns, transient=True) as bar:
@@ -50,7 +50,7 @@ class FolderProgress:
     """A listener of `batch.folders.complete_folder`: a bar, or a line every few seconds.
 
     Args:
-        console: Rich's console of the standard error.
+        console: Rich console of the standard error.
     """
 
     def __init__(self, console: Console) -> None:
@@ -74,17 +74,17 @@ class FolderProgress:
         self._progress.stop()
 
     def file(self, file: "FileReport", done: int, total: int) -> None:
-        """Take a photo that is done, their number, and the number of all."""
+        """Show a completed photo, given the completed and the total number of photos."""
         self._failed += file.error is not None
         self._skipped += file.seconds is None
         for line in self._problems(file):
             self._say(line)
         self._progress.update(self._task, completed=done, total=total, failed=self._failed)
-        now, worked = time.monotonic(), done - self._skipped
-        due = now - self._last_line >= _SECONDS_BETWEEN_LINES and worked
+        now, processed = time.monotonic(), done - self._skipped
+        due = now - self._last_line >= _SECONDS_BETWEEN_LINES and processed
         if self._progress.disable and due:
             self._last_line = now
-            remaining = (now - self._start) / worked * (total - done)
+            remaining = (now - self._start) / processed * (total - done)
             self._say(
                 f"{done} of {total} photos, {self._failed} failed, about {remaining:.0f} s left"
             )
@@ -96,7 +96,7 @@ class FolderProgress:
             self._progress.console.print(line, markup=False, highlight=False)
 
     def _problems(self, file: "FileReport") -> list[str]:
-        """Return the lines to print after a photo: what failed, and what may be wrong."""
+        """Return the lines to print after a photo: its error or its warnings."""
         if file.error:
             return [f"Failed: {file.error}"]
         name = printable(file.photo)
@@ -133,7 +133,7 @@ class TrainingProgress:
         self._progress.stop()
 
     def tell(self, event: str, facts: dict[str, Any]) -> None:
-        """Take an event of the training."""
+        """Show an event of the training."""
         handler = getattr(self, f"_on_{event}", None)
         if handler is not None:
             handler(facts)
@@ -156,7 +156,7 @@ class TrainingProgress:
         self._say(
             f"{len(images)} images of {images.source}: {facts['training']} to train on, "
             f"{facts['held_out']} held out; mean pixel {pixel}"
-            + ("" if images.cached else "; decoded as they are seen")
+            + ("" if images.cached else "; decoded on the fly")
         )
 
     def _on_precision(self, facts: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ class TrainingProgress:
         )
 
     def _on_resume(self, facts: dict[str, Any]) -> None:
-        self._say(f"Going on from phase {facts['phase']}, step {facts['step']}")
+        self._say(f"Resuming at phase {facts['phase']}, step {facts['step']}")
 
     def _on_phase(self, facts: dict[str, Any]) -> None:
         label = f"phase {facts['phase']}, {facts['name']}"
@@ -199,8 +199,8 @@ class TrainingProgress:
         )
         figures = ", ".join(f"{label} {row[key]:.4g}" for key, label in names if key in row)
         total = self._config.steps[row["phase"] - 1]
-        left = self._time_left(row["step"], total)
-        click.echo(f"phase {row['phase']} step {row['step']}/{total}: {figures}{left}")
+        remaining = self._time_left(row["step"], total)
+        click.echo(f"phase {row['phase']} step {row['step']}/{total}: {figures}{remaining}")
 
     def _begin(self, label: str, total: int, done: int) -> None:
         if self._task is not None:

@@ -1,4 +1,4 @@
-"""TensorFlow and LiteRT without their greetings: what native code says at its start is no news."""
+"""Suppress the messages that native code of TensorFlow and LiteRT prints at its start."""
 
 import contextlib
 import os
@@ -15,14 +15,15 @@ _GREETING = re.compile(
 
 @contextlib.contextmanager
 def suppress_native_logs() -> Iterator[None]:
-    """Hold back what is written to the process' stderr, by native code too.
+    """Capture the process' stderr, including that of native code.
 
-    After the block all but the greetings is written after all; where an import failed, all is.
+    After the block everything except the start-up messages is written; after a failed import
+    everything.
     """
     sys.stderr.flush()
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         missing = False
         try:
             yield
@@ -33,14 +34,14 @@ def suppress_native_logs() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
-            held.seek(0)
-            for line in held:
+            captured.seek(0)
+            for line in captured:
                 if missing or not _GREETING.match(line):
                     os.write(2, line)
 
 
 def import_tensorflow() -> Any:
-    """Import TensorFlow and wake its devices, quietly, and return the module."""
+    """Import TensorFlow, initialise its devices without messages, and return the module."""
     with suppress_native_logs():
         import tensorflow as tf
 

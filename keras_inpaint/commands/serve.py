@@ -18,72 +18,74 @@ _MIB = 2**20
     "models",
     multiple=True,
     metavar="NAME|PATH",
-    help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; again for more than "
-    "one.  [default: all presets]",
+    help="A preset, a .keras or .tflite file, a SavedModel or a run's folder; may be repeated.  "
+    "[default: all presets]",
 )
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8501)
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=2, help="Photos completed at a time."
+    "--workers", type=click.IntRange(1, 64), default=2, help="Number of photos completed at a time."
 )
 @click.option(
     "--queue",
     type=click.IntRange(0, 10_000),
     default=32,
-    help="Further requests that may wait; 429 beyond them.",
+    help="Number of further requests that may wait; others receive a 429.",
 )
 @click.option(
     "--timeout",
     type=click.FloatRange(0.1, 86_400),
     default=120.0,
     metavar="S",
-    help="Longest time of a request, waiting included; then its work is stopped, and 504.",
+    help="Longest time of a request, including waiting; then it is cancelled with a 504.",
 )
 @click.option(
     "--grace",
     type=click.FloatRange(0.1, 3600),
     default=10.0,
     metavar="S",
-    help="When told to stop: how long to wait for what is in work before it is stopped, too.",
+    help="Time to wait for running requests when the server stops, before they are cancelled.",
 )
 @click.option(
     "--max-body",
     type=click.FloatRange(0.001, 4096),
     default=32.0,
     metavar="MIB",
-    help="Largest request; 413 beyond it.",
+    help="Largest request; larger ones receive a 413.",
 )
 @click.option(
-    "--max-pixels", type=click.IntRange(1), default=40_000_000, help="Largest photo; 413 beyond it."
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=40_000_000,
+    help="Largest photo in pixels; larger ones receive a 413.",
 )
 @click.option(
     "--max-hole",
     type=click.IntRange(1),
     default=4_000_000,
-    help="Most pixels of a photo's holes; 413 beyond them.",
+    help="Largest number of hole pixels; photos with more receive a 413.",
 )
 @click.option(
     "--allow-origin",
     "origins",
     multiple=True,
     metavar="ORIGIN",
-    help="Web origin whose pages may ask, such as https://example.org; again for more.",
+    help="Web origin whose pages may send requests, such as https://example.org; may be repeated.",
 )
 @click.option(
     "--allow-host",
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="Host name to answer to beside loopback's, where the server listens on loopback.",
+    help="Further host name to allow if the server listens on loopback; may be repeated.",
 )
 @click.option("--log-format", type=click.Choice(["json", "text"]), default="json")
 def command(models: tuple[str, ...], log_format: str, max_body: float, **options: Any) -> None:
-    """Serve photos over HTTP: `POST /complete` with a photo and a mask.
+    """Complete photos over HTTP: `POST /complete` with a photo and a mask.
 
-    An API key, if there is to be one, is read from the environment variable
-    KERAS_INPAINT_API_KEY. SIGTERM or Ctrl-C stop the server when what is in work is answered; a
-    second one stops it at once. Tensors are served by TensorFlow Serving, Triton or KServe, which
-    take what `export` writes: see export/.
+    An optional API key is read from the environment variable KERAS_INPAINT_API_KEY. SIGTERM or
+    Ctrl-C stop the server after the running requests; a second one stops it immediately. To serve
+    tensors, use `export` with TensorFlow Serving, Triton or KServe: see export/.
     """
     from keras_inpaint.serving.settings import API_KEY_VARIABLE, Settings
 
@@ -102,7 +104,7 @@ def command(models: tuple[str, ...], log_format: str, max_body: float, **options
 
 
 def check_models(models: tuple[str, ...]) -> None:
-    """Raise a ValueError at once where there is no such model."""
+    """Raise a ValueError if a model does not exist."""
     from keras_inpaint import presets
 
     for model in models or (presets.DEFAULT_PRESET,):
@@ -110,7 +112,7 @@ def check_models(models: tuple[str, ...]) -> None:
 
 
 def import_server(name: str) -> ModuleType:
-    """Return the module of the server, or say what packages a command needs for it."""
+    """Return the server's module; raise an error with the command to install its packages."""
     try:
         from keras_inpaint.serving import server
     except ImportError as error:

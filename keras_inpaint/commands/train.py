@@ -1,4 +1,4 @@
-"""``keras-inpaint train``."""
+"""``keras-inpaint train``: train GLCIC in three phases."""
 
 import contextlib
 import dataclasses
@@ -14,7 +14,7 @@ from keras_inpaint.presets.registry import FAST_LEARNING
 from keras_inpaint.processors import processors, switch_onednn_on
 from keras_inpaint.training.config import TrainingConfig
 
-#: The built-in portraits are learned small: 96 px, a quarter of the width.
+#: Settings for the built-in portraits: small photos and a quarter of the width.
 SAMPLE_SETTINGS = {
     "size": 96,
     "width": 0.25,
@@ -25,7 +25,7 @@ SAMPLE_SETTINGS = {
 
 
 def _options(function: Any) -> Any:
-    """Add an option for every setting of `TrainingConfig` that has one."""
+    """Add the options of `TrainingConfig` to a command."""
     for setting in reversed(dataclasses.fields(TrainingConfig)):
         if setting.metadata.get("option", True):
             function = _option(setting)(function)
@@ -35,18 +35,18 @@ def _options(function: Any) -> Any:
 def _option(setting: dataclasses.Field) -> Any:
     flag, limits = "--" + setting.name.replace("_", "-"), setting.metadata
     known: dict[str, Any] = {"default": None, "help": limits["help"]}
-    kind = (*typing.get_args(setting.type), setting.type)[0]  # of float | None, or of a tuple
+    kind = (*typing.get_args(setting.type), setting.type)[0]  # for float | None, or a tuple
     if kind is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", **known)
     if isinstance(setting.default, tuple):
         known["nargs"] = len(setting.default)
-    least = limits.get("above", limits.get("minimum"))
+    minimum = limits.get("above", limits.get("minimum"))
     if "choices" in limits:
         known["type"] = click.Choice(limits["choices"])
-    elif least is not None:
+    elif minimum is not None:
         ranges = click.IntRange if kind is int else click.FloatRange
         known["type"] = ranges(
-            min=least,
+            min=minimum,
             max=limits.get("below", limits.get("maximum")),
             min_open="above" in limits,
             max_open="below" in limits,
@@ -65,10 +65,10 @@ def _option(setting: dataclasses.Field) -> Any:
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the run; runs/NAME if not set. The same command goes on where it stopped.",
+    help="Folder of the run; runs/NAME if not set. The same command resumes a stopped run.",
 )
-@click.option("--fresh", is_flag=True, help="Start over where the folder holds a run.")
-@click.option("--data-dir", type=click.Path(file_okay=False), help="Where TFDS keeps its data.")
+@click.option("--fresh", is_flag=True, help="Start over even if the folder contains a run.")
+@click.option("--data-dir", type=click.Path(file_okay=False), help="Folder of the TFDS data.")
 @click.option(
     "--threads", type=click.IntRange(min=1), default=None, help="Processor threads; all if not set."
 )
@@ -76,20 +76,21 @@ def _option(setting: dataclasses.Field) -> Any:
     "--strategy",
     type=click.Choice(("none", "mirrored", "multi-worker")),
     default="none",
-    help="Share each batch: mirrored, among all GPUs; multi-worker, among the processes that "
-    "TF_CONFIG names, each started with this command. A run may go on with another strategy.",
+    help="Distribute each batch: mirrored, over all GPUs; multi-worker, over the processes listed "
+    "in TF_CONFIG, each started with this command. A run may be resumed with another strategy.",
 )
 @click.option(
     "--data-service",
-    help="grpc://HOST:PORT of a tf.data service that computes the batches, the same as without "
-    "it. Of several workers of the service each computes all: one is enough.",
+    help="grpc://HOST:PORT of a tf.data service that computes the batches, which are the same as "
+    "without it. One worker is enough: each worker of the service computes all batches.",
 )
-@click.option("--preset", help="Start from the settings of a preset; options given here win.")
+@click.option("--preset", help="Use the settings of a preset; other options override them.")
 @click.option(
     "--branch",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Cool down, in OUT, what this run has learned so far at its constant rate, over "
-    "--cooldown steps (2000 if not set); the run itself stays. DATA and all else are the run's.",
+    help="Decay the learning rate of this run's current state over --cooldown steps (2000 if not "
+    "set) in a new run OUT; the run itself does not change. DATA and all other options are those "
+    "of the run.",
 )
 @_options
 def command(
@@ -106,22 +107,22 @@ def command(
 ) -> None:
     """Train GLCIC in three phases: completion network, discriminator, both.
 
-    DATA is a folder of photos (read recursively), tfds:NAME[@SPLIT], or sample[:COUNT], the
-    400 portraits in the package (the default, with settings that take minutes rather than days).
-    The folder OUT gets the completion network
-    (completion.keras), contact sheets and an animation of held-out photos (samples/,
-    progress.gif), the figures (metrics.csv, logs/) and the state to go on from.
+    DATA is a folder of photos (searched recursively), tfds:NAME[@SPLIT], or sample[:COUNT], the
+    400 bundled portraits (the default, with settings that take minutes rather than days). The
+    folder OUT contains the completion network (completion.keras), contact sheets and an animation
+    of held-out photos (samples/, progress.gif), the metrics (metrics.csv, logs/) and the state to
+    resume from.
     """
-    given = {k: v for k, v in options.items() if v is not None}
+    settings = {k: v for k, v in options.items() if v is not None}
     if branch is not None:
         _check_branch(click.get_current_context(), out, strategy)
     out = out or Path("runs") / (Path(data.partition(":")[2] or data).name or "here")
     if preset is None and data.partition(":")[0] == "sample":
-        given = {**_sample_settings(given.get("size", SAMPLE_SETTINGS["size"])), **given}
+        settings = {**_sample_settings(settings.get("size", SAMPLE_SETTINGS["size"])), **settings}
     elif preset is not None:
-        given = {**_preset_settings(preset), **given}
-    if said := switch_onednn_on():
-        click.echo(said, err=True)
+        settings = {**_preset_settings(preset), **settings}
+    if message := switch_onednn_on():
+        click.echo(message, err=True)
     set_threads(threads)
     from keras_inpaint.commands.progress import TrainingProgress
     from keras_inpaint.training.devices import make_strategy, parse_service
@@ -133,28 +134,28 @@ def command(
         config = branch_run(branch, out, options["cooldown"] or 2000)
     else:
         with _usage_errors():
-            config = TrainingConfig(data=data, data_dir=data_dir, **given)
+            config = TrainingConfig(data=data, data_dir=data_dir, **settings)
     with _usage_errors():
         if data_service is not None:
             parse_service(data_service)
-        made = make_strategy(strategy, config.batch_size)
+        distribution = make_strategy(strategy, config.batch_size)
     with TrainingProgress(config) as progress:
         path = train(
             config,
             out,
             fresh=fresh,
             listener=progress.tell,
-            strategy=made,
+            strategy=distribution,
             data_service=data_service,
         )
     click.echo(f"Completion network: {path}")
-    click.echo(f"Pictures: {out / 'samples'} and {out / 'progress.gif'}")
+    click.echo(f"Images: {out / 'samples'} and {out / 'progress.gif'}")
     click.echo(f"Use it: keras-inpaint complete PHOTO --mask MASK -o OUT --model {out}")
 
 
 @contextlib.contextmanager
 def _usage_errors() -> Iterator[None]:
-    """Tell a ValueError as wrong usage."""
+    """Report a ValueError as wrong usage."""
     try:
         yield
     except ValueError as error:
@@ -162,16 +163,19 @@ def _usage_errors() -> Iterator[None]:
 
 
 def _check_branch(context: click.Context, out: Path | None, strategy: str) -> None:
-    """Refuse what a branch cannot have: it goes on with the settings of its run."""
+    """Raise an error for options that a branch takes from its run."""
     free = {"branch", "out", "cooldown", "threads", "strategy", "data_service"}
-    given = click.core.ParameterSource.COMMANDLINE
+    command_line = click.core.ParameterSource.COMMANDLINE
     for parameter in context.command.params:
-        if parameter.name not in free and context.get_parameter_source(parameter.name) is given:
-            raise click.UsageError(f"--branch takes {parameter.name} from its run: leave it out")
+        source = context.get_parameter_source(parameter.name)
+        if parameter.name not in free and source is command_line:
+            raise click.UsageError(f"--branch takes {parameter.name} from its run: omit it")
     if out is None:
-        raise click.UsageError("--branch needs --out, the folder of the run that cools down")
+        raise click.UsageError("--branch requires --out, the folder of the new run")
     if strategy == "multi-worker":
-        raise click.UsageError("--branch is for one process: take --strategy none or mirrored")
+        raise click.UsageError(
+            f"--branch requires --strategy none or mirrored, got {strategy}: it runs in one process"
+        )
 
 
 def _sample_settings(size: int) -> dict[str, Any]:
@@ -184,18 +188,18 @@ def _preset_settings(name: str) -> dict[str, Any]:
 
     if name not in PRESETS:
         raise click.BadParameter(
-            f"no preset {name!r}; there are {', '.join(sorted(PRESETS))}", param_hint="--preset"
+            f"no preset {name!r}; presets: {', '.join(sorted(PRESETS))}", param_hint="--preset"
         )
     return dict(PRESETS[name].training)
 
 
 def set_threads(threads: int | None) -> None:
-    """Give TensorFlow one queue of operations and all processors for each of them.
+    """Let TensorFlow run one operation at a time, each on all processors.
 
-    Two queues on few processors fight each other; one was never slower.
+    Several operations at a time compete for few processors; one was never slower.
     """
     tf = import_tensorflow()
-    # A process that has computed already keeps the threads that it has.
+    # The threads cannot be changed after the first computation.
     with contextlib.suppress(RuntimeError):
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.threading.set_intra_op_parallelism_threads(threads or processors())

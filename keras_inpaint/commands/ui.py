@@ -1,4 +1,4 @@
-"""`keras-inpaint ui`: open a page to paint holes on."""
+"""`keras-inpaint ui`: open a page to paint and fill holes."""
 
 import logging
 import os
@@ -25,20 +25,20 @@ from keras_inpaint.commands.serve import check_models, import_server
     "--port",
     type=click.IntRange(0, 65535),
     default=7860,
-    help="Port to listen on; 0 takes a free one.",
+    help="Port to listen on; 0 chooses a free one.",
 )
 @click.option(
     "--open/--no-open",
     "opens",
     default=None,
-    help="Open the page in a browser.  [default: where there is a screen and a terminal]",
+    help="Open the page in a browser.  [default: if there is a screen and a terminal]",
 )
 def command(models: tuple[str, ...], host: str, port: int, opens: bool | None) -> None:
-    """Open a page to paint holes on: drop a photo, brush, complete, compare, download.
+    """Open a page to paint and fill holes: drop a photo, brush, complete, compare, download.
 
     The page is that of `keras-inpaint serve`, which has more options. Photos stay on this
-    computer, and the page loads nothing from anywhere else. Outside what is painted, the file to
-    download holds the photo's own pixels. Ctrl-C stops it.
+    computer, and the page loads nothing from other servers. Outside the painted holes, the
+    downloaded file has the photo's own pixels. Ctrl-C stops the server.
     """
     check_models(models)
     server = import_server("ui")
@@ -52,17 +52,17 @@ def command(models: tuple[str, ...], host: str, port: int, opens: bool | None) -
     logs.configure("text", logging.WARNING, sys.stderr)
     click.echo("Loading ...")
 
-    def tell(address: str) -> None:
+    def on_ready(address: str) -> None:
         click.echo(f"The page is at {address} (Ctrl-C stops it)")
         if _has_screen() if opens is None else opens:
             click.launch(address)
 
-    server.serve(models, settings, tell)
+    server.serve(models, settings, on_ready)
     click.echo("Stopped.")
 
 
 def _has_screen() -> bool:
-    """Return whether a browser may be opened without asking: a person sits here."""
+    """Return whether to open a browser by default: on a terminal of a computer with a screen."""
     if not sys.stdout.isatty():
         return False
     if sys.platform in ("win32", "darwin"):

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, features
 
+from keras_inpaint.files import first_line
+
 logger = logging.getLogger(__name__)
 
 #: File extensions, in lower case, of the formats that every Pillow installation reads.
@@ -224,8 +226,7 @@ def tfds_builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> A
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"TFDS has no data set {name!r}: {first}") from error
+        raise ValueError(f"TFDS has no data set {name!r}: {first_line(error)}") from error
     builder.download_and_prepare()
     return builder
 

@@ -1,1 +1,1 @@
-"""Evaluation of completion networks: protocol, metrics, baselines, report."""
+"""Evaluate completion networks: protocol, metrics, baselines, report."""

@@ -1,8 +1,8 @@
-"""What one would take instead of a network, on the same holes.
+"""Classical inpainting baselines.
 
 Each takes uint8 `(height, width, 3)` RGB and a bool mask `(height, width)`, True in the hole, and
-returns the completed photo as uint8 with the known pixels untouched. None of them sees what was in
-the hole: it is blanked before.
+returns the completed photo as uint8 with the known pixels unchanged. The pixels in the hole are
+blanked first.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from keras_inpaint.evaluation.metrics import required
 
 Completer = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-#: Neighbourhood in px that OpenCV's methods look at, as in OpenCV's own example.
+#: Radius in px of the neighbourhood for OpenCV's methods, as in OpenCV's own example.
 OPENCV_RADIUS = 3
 
 
@@ -45,7 +45,7 @@ def navier_stokes(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Fill the hole with the smoothest surface, scikit-image's `inpaint_biharmonic`.
+    """Fill the hole with a biharmonic surface, scikit-image's `inpaint_biharmonic`.
 
     Source: S. B. Damelin, N. S. Hoang, "On surface completion and image inpainting by biharmonic
     functions", Int. J. Math. Math. Sci. 2018, https://doi.org/10.1155/2018/3950312
@@ -58,7 +58,7 @@ def biharmonic(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def fsr(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Fill the hole by frequency selective reconstruction, OpenCV contrib's `INPAINT_FSR_FAST`.
 
-    OpenCV leaves blocks at a corner of the photo black where it sees nothing known.
+    OpenCV leaves blocks at a corner of the photo black if no known pixels are near.
 
     Source: N. Genser, J. Seiler, F. Schilling, A. Kaup, "Signal and loss geometry aware frequency
     selective extrapolation for error concealment", PCS 2018,
@@ -76,7 +76,7 @@ def shift_map(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return _contrib(image, mask, "INPAINT_SHIFTMAP")
 
 
-#: The baselines by name, in the order in which they are shown.
+#: The baselines by name, in the order of the report.
 BASELINES: dict[str, Completer] = {
     "mean-pixel": mean_pixel,
     "telea": telea,
@@ -85,13 +85,12 @@ BASELINES: dict[str, Completer] = {
     "fsr": fsr,
     "shift-map": shift_map,
 }
-#: The baselines that need nothing beyond the extra `evaluate`; the others need OpenCV's contrib
-#: modules.
+#: The baselines that need only the extra `evaluate`; the others need OpenCV's contrib modules.
 USUAL_BASELINES = tuple(name for name in BASELINES if name not in ("fsr", "shift-map"))
 
 
 def check_baseline(name: str) -> None:
-    """Raise a ValueError that lists the baselines, or a RuntimeError that says what one needs."""
+    """Raise a ValueError if a baseline is unknown, a RuntimeError if its modules are missing."""
     if name not in BASELINES:
         raise ValueError(f"unknown baseline {name!r}; baselines: {', '.join(BASELINES)}")
     if name not in USUAL_BASELINES and not hasattr(cv2, "xphoto"):

@@ -1,4 +1,4 @@
-"""The evaluation: the same photos, the same holes, the same figures, wherever it runs."""
+"""Reproducible evaluation: the same photos, holes and figures on every machine."""
 
 import dataclasses
 import hashlib
@@ -31,9 +31,9 @@ from keras_inpaint.psnr import PSNR_LIMIT
 
 logger = logging.getLogger(__name__)
 
-#: The most that photos are enlarged for the measurement.
+#: The largest factor by which photos are enlarged for the evaluation.
 MOST_ENLARGED = 8
-#: A model reference that means: measure the baselines alone.
+#: The model reference for evaluating baselines only.
 NO_MODEL = "none"
 
 _SOFTWARE = ("keras-inpaint", "numpy", "pillow", "opencv-python-headless", "scikit-image")
@@ -41,10 +41,10 @@ _SOFTWARE = ("keras-inpaint", "numpy", "pillow", "opencv-python-headless", "scik
 _RULES = {
     "data_range": "errors of 8-bit values divided by 255; SSIM on 8-bit values, range 255",
     "psnr": f"per photo, then averaged; no error counts as {PSNR_LIMIT:g} dB",
-    "psnr_of_mean_mse": "PSNR of the mean of the photos' mean square errors",
+    "psnr_of_mean_mse": "PSNR of the mean of the photos' mean squared errors",
     "ssim": "Gaussian window, sigma 1.5, population covariance, mean of the colours",
     "interval": "95 %, percentile bootstrap over photos, 2000 resamples",
-    "photos": "shortest side to the size with a Lanczos filter, centre cut out, 8 bits",
+    "photos": "shortest side resized to the size with a Lanczos filter, centre crop, 8 bits",
 }
 
 
@@ -68,7 +68,7 @@ def evaluate(
     progress: Callable[[int, int], None] | None = None,
     **inpainter: Any,
 ) -> PageReport:
-    """Measure completion networks, and what one would use instead, on the same holes.
+    """Evaluate completion networks and classical baselines on the same holes.
 
     Example:
 
@@ -77,35 +77,36 @@ def evaluate(
     >>> report.write_html("report.html")
 
     Args:
-        photos: A folder, `sample`, `tfds:NAME` or arrays, as `open_photos` takes them.
+        photos: A folder, `sample`, `tfds:NAME` or arrays, as accepted by `open_photos`.
         model: A preset's name, a path, a Keras model, a function from uint8 `(height, width, 3)`
             and a bool mask `(height, width)` to uint8, or a sequence of these. None is the
             default preset; `"none"` is no network.
-        masks: The holes, as `FixedMasks` takes them.
-        size: Int, side in px of the square that is cut out of each photo, 16 or more.
-        seed: Int, of the masks and of the bootstrap.
-        enlarge: Int, each photo is drawn up so many times after that, and its hole with it: the
-            same photo at another scale.
-        network_alone: Bool, measure each network by itself as well, at the photos' own scale,
+        masks: The holes, as accepted by `FixedMasks`.
+        size: Int, side in px of the square cropped from each photo, 16 or more.
+        seed: Int, the seed of the masks and of the bootstrap.
+        enlarge: Int, the factor by which each cropped photo and its hole are enlarged: the same
+            photo at another scale.
+        network_alone: Bool, whether to also evaluate each network at the photos' own scale,
             without blending and texture.
         baselines: True for `USUAL_BASELINES`, or names from `BASELINES`.
-        limit: Int, at most this many photos, spread evenly.
-        only: Names of the photos to measure.
-        held_out: Measure only the photos that a training held out: its run's folder, or its
-            `held_out`, a float, where its seed was `split_seed`.
-        split_seed: Int, that training's seed.
-        data_dir: Where TFDS keeps its data.
-        features: A `.keras` file or Keras model that gives features of photos, for FID and KID.
-        cases: Int, how many of the worst, median and best photos to keep as pictures.
-        progress: Called with the number of photos done and their number in all.
-        **inpainter: Passed on to `Inpainter`: `runtime`, `blend` and so on.
+        limit: Int, the largest number of photos, spread evenly.
+        only: Names of the photos to evaluate.
+        held_out: Evaluate only the photos that a training run held out: the run's folder, or its
+            `held_out`, a float, if its seed was `split_seed`.
+        split_seed: Int, the seed of the training run.
+        data_dir: Folder of the TFDS data.
+        features: A `.keras` file or Keras model that extracts features of photos, for FID and
+            KID.
+        cases: Int, the number of worst, median and best photos each to keep as images.
+        progress: Called with the number of completed photos and the total number.
+        **inpainter: Passed to `Inpainter`: `runtime`, `blend` and so on.
 
     Returns:
         A `Report`.
 
     Raises:
-        ValueError: If an argument is out of its range, or there is nothing to measure.
-        FileNotFoundError: If there is no such folder of photos.
+        ValueError: If an argument is out of its range, or there is nothing to evaluate.
+        FileNotFoundError: If the folder of photos does not exist.
         RuntimeError: If scikit-image, of the extra `evaluate`, is missing.
     """
     if size < 16:
@@ -128,7 +129,7 @@ def evaluate(
     networks, models = _networks(model, inpainter, alone=network_alone)
     methods = {**networks, **{name: BASELINES[name] for name in names}}
     if not methods:
-        raise ValueError("there is nothing to measure: no model and no baselines")
+        raise ValueError("there is nothing to evaluate: no model and no baselines")
     distances = FeatureDistances(Features(features)) if features is not None else None
 
     digest = hashlib.sha256()
@@ -172,17 +173,17 @@ def evaluate(
         skipped=skipped,
         software=_versions(),
     )
-    pictures = _cases(report, chosen, kept, fixed, methods, cases, enlarge)
-    return dataclasses.replace(report, cases=tuple(pictures))
+    images = _cases(report, chosen, kept, fixed, methods, cases, enlarge)
+    return dataclasses.replace(report, cases=tuple(images))
 
 
 def enlarged(image: np.ndarray, mask: np.ndarray, times: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a photo and its hole drawn up by an integer, the photo by cubic interpolation.
+    """Return a photo and its hole enlarged by an integer factor, the photo by cubic interpolation.
 
     Args:
         image: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`.
-        times: Int, 1 or more.
+        times: Int, the factor, 1 or more.
     """
     if times == 1:
         return image, mask
@@ -194,7 +195,7 @@ def enlarged(image: np.ndarray, mask: np.ndarray, times: int) -> tuple[np.ndarra
 def _networks(
     model: Any, options: Mapping[str, Any], *, alone: bool = False
 ) -> tuple[dict[str, Completer], dict[str, dict[str, Any]]]:
-    """Return the networks by name, and what the report says about each."""
+    """Return the networks by name, and the report's entry for each."""
     several = isinstance(model, list | tuple)
     networks: dict[str, Completer] = {}
     models: dict[str, dict[str, Any]] = {}
@@ -229,7 +230,7 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
     if reference is None:
         reference = DEFAULT_PRESET
     if not is_keras and not automatic:
-        resolve(reference)  # so that a missing model is said before TensorFlow is loaded
+        resolve(reference)  # fails for a missing model before TensorFlow is loaded
     inpainter = Inpainter(reference, **options)
     about: dict[str, Any] = {
         "file": None,
@@ -247,18 +248,17 @@ def _network(reference: Any, options: Mapping[str, Any]) -> tuple[str, Completer
 
 
 def _name_of(reference: str | os.PathLike[str] | None, path: Path) -> str:
-    """Return the preset's name, else the file's or, where that says little, its folder's."""
+    """Return the preset's name, or the file's, or its folder's for files of generic names."""
     if reference is None or reference in PRESETS:
         return os.fspath(reference or DEFAULT_PRESET)
     path = path.resolve()
-    says_little = path.name in (KERAS_FILE, TFLITE_FILE) or path.name.isdecimal()
-    if says_little:
+    if path.name in (KERAS_FILE, TFLITE_FILE) or path.name.isdecimal():
         return path.parent.name
     return path.stem if path.is_file() else path.name
 
 
 def model_digest(path: Path) -> str:
-    """Return the SHA-256 of a model file, or of a SavedModel's files with their names."""
+    """Return the SHA-256 of a model file, or of the names and files of a SavedModel."""
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     digest = hashlib.sha256()
@@ -277,7 +277,7 @@ def _cases(
     count: int,
     enlarge: int,
 ) -> Iterable[Case]:
-    """Complete the worst, median and best photos of the first method again, to keep them."""
+    """Yield the worst, median and best photos of the first method, completed again."""
     order = np.argsort(report.values(report.methods[0], "psnr_hole"), kind="stable").tolist()
     count = min(count, len(order) // 3 or len(order))
     middle = (len(order) - count) // 2

@@ -1,8 +1,7 @@
-"""Distances on the features of a network that the user gives: FID, KID, perceptual.
+"""Distances between features of a network supplied by the user: FID, KID, perceptual.
 
-No such network comes with the package. The figures compare sets of photos, original and
-completed, by what the network sees in them; they mean something only beside figures from the same
-network, the same number of photos and the same size.
+The package does not include such a network. The figures compare the features of original and
+completed photos; they are comparable only for the same network, number of photos and size.
 """
 
 import os
@@ -15,17 +14,17 @@ from PIL import Image
 
 
 class Features:
-    """A network that gives features of photos.
+    """Extracts features of photos with a network.
 
     Args:
         model: A `.keras` file or a Keras model, from float32 `(batch, height, width, 3)` in
-            [0, 1] to `(batch, features)`, or `(batch, height, width, features)`, which is
-            averaged over the places, or a list of these, of which the last counts for FID and
-            KID and all maps for the perceptual distance. Where it has a fixed size, photos are
-            resized to it.
+            [0, 1] to `(batch, features)`, to `(batch, height, width, features)`, which is averaged
+            over height and width, or to a list of these. FID and KID use the last output, the
+            perceptual distance all feature maps. If the input size is fixed, photos are resized to
+            it.
 
     Raises:
-        ValueError: If there is no such file, or the model has another form.
+        ValueError: If the file does not exist, or the model has other inputs or outputs.
     """
 
     def __init__(self, model: str | os.PathLike[str] | Any) -> None:
@@ -35,14 +34,14 @@ class Features:
         self._size = tuple(self._model.input_shape[1:3])
 
     def __call__(self, photo: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Return what the network sees in a photo.
+        """Return the features of a photo.
 
         Args:
-            photo: Uint8 `(height, width, 3)`; resized where the network has a fixed size.
+            photo: Uint8 `(height, width, 3)`; resized if the network's input size is fixed.
 
         Returns:
-            Float64 `(features,)`, the last output averaged over its places, and the outputs that
-            are maps, each float64 `(height, width, features)`.
+            Float64 `(features,)`, the last output averaged over height and width, and the outputs
+            that are feature maps, each float64 `(height, width, features)`.
         """
         import keras
 
@@ -62,14 +61,14 @@ class Features:
 def perceptual_distance(
     first: Sequence[np.ndarray], second: Sequence[np.ndarray], mask: np.ndarray
 ) -> float:
-    """Return how far apart two photos are in a hole, by what a network sees there.
+    """Return the distance of two photos in a hole, on the feature maps of a network.
 
-    At every place of every map the features are scaled to length 1; the squared distance of the
-    two is averaged over the places, by how much of a place is hole, and over the maps.
+    The features at every position of every map are normalised to length 1; the squared distances
+    are averaged over the positions, weighted by their share of the hole, and over the maps.
 
     Args:
-        first: Float arrays `(height, width, features)`, the maps of one photo.
-        second: The maps of the other one.
+        first: Float arrays `(height, width, features)`, the maps of the first photo.
+        second: The maps of the second photo.
         mask: Bool `(height, width)`, True in the hole.
 
     Returns:
@@ -90,10 +89,10 @@ def perceptual_distance(
 
 
 class FeatureDistances:
-    """Distances of completed photos from the original ones, gathered photo by photo.
+    """Distances between completed and original photos, accumulated photo by photo.
 
     Args:
-        extract: What gives the features of a photo.
+        extract: The features extractor.
     """
 
     def __init__(self, extract: Features) -> None:
@@ -105,7 +104,7 @@ class FeatureDistances:
     def add(
         self, original: np.ndarray, completed: Mapping[str, np.ndarray], mask: np.ndarray
     ) -> None:
-        """Take a photo, uint8 `(height, width, 3)`, its completions by method, and its hole."""
+        """Add a photo, uint8 `(height, width, 3)`, its completions by method, and its hole."""
         features, maps = self._extract(original)
         self._originals.append(features)
         for name, photo in completed.items():
@@ -135,10 +134,10 @@ class FeatureDistances:
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the Fréchet distance of two sets of features, taken as normal distributions.
+    """Return the Fréchet distance of two sets of features, assuming normal distributions.
 
     `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2)`, with the sample covariances. With
-    fewer photos than features the covariances are singular and the figure is biased upwards.
+    fewer photos than features the covariances are singular and the distance is biased upwards.
 
     Args:
         first: Float array `(photos, features)`, two photos or more.
@@ -168,8 +167,8 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Return the kernel distance of two sets of features: the unbiased squared MMD.
 
-    The kernel is `(x . y / features + 1)^3`. Without bias it may fall below 0 for sets that do
-    not differ.
+    The kernel is `(x . y / features + 1)^3`. Since it is unbiased, it may be negative for similar
+    sets.
 
     Args:
         first: Float array `(photos, features)`, two photos or more.
@@ -199,8 +198,8 @@ def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
 def _check(first: np.ndarray, second: np.ndarray) -> None:
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"expected (photos, features) with as many features, got {first.shape} and "
-            f"{second.shape}"
+            f"features must be (photos, features) with the same number of features, got "
+            f"{first.shape} and {second.shape}"
         )
     if min(len(first), len(second)) < 2:
-        raise ValueError(f"needs two photos or more, got {len(first)} and {len(second)}")
+        raise ValueError(f"features need two photos or more, got {len(first)} and {len(second)}")

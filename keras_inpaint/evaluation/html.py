@@ -1,4 +1,4 @@
-"""An evaluation as one self-contained page: figures, plots, pictures."""
+"""Show an evaluation as one self-contained page: figures, plots, images."""
 
 import base64
 import io
@@ -21,18 +21,18 @@ _HOLE_COLOUR = (128, 128, 132)
 
 _KINDS = {
     "worst": "Worst photos",
-    "median": "Photos in the middle",
+    "median": "Median photos",
     "best": "Best photos",
 }
 
 
 class PageReport(Report):
-    """A report that is shown as a page, too."""
+    """A report that can be written as a page."""
 
     def to_html(self) -> str:
-        """Return the report as a page that needs no other file and no network.
+        """Return the report as a page that needs no other files and no internet connection.
 
-        Its `cases` become pictures. The same report gives the same page.
+        Its `cases` are shown as images. The same report gives the same page.
 
         Raises:
             RuntimeError: If matplotlib, of the extra `evaluate`, is missing.
@@ -40,7 +40,7 @@ class PageReport(Report):
         return _page(self)
 
     def write_html(self, file: str | os.PathLike[str]) -> None:
-        """Write `to_html()` to a file, at once or not at all."""
+        """Write `to_html()` to a file atomically."""
         write_atomically(file, self.to_html().encode(), overwrite=True)
 
 
@@ -48,7 +48,7 @@ def _page(report: Report) -> str:
     protocol = report.protocol
     template = Template(files("keras_inpaint.evaluation").joinpath("page.html").read_text("utf-8"))
     names = ", ".join(report.models) or "Baselines"
-    more = [table for table in (by_area(report), distances(report)) if table is not None]
+    others = [table for table in (by_area(report), distances(report)) if table is not None]
     colours = plots.colours(report)
     return template.substitute(
         title=escape(f"{names} on {protocol['data']}"),
@@ -59,7 +59,7 @@ def _page(report: Report) -> str:
         facts=_facts(report),
         table=_table(summary(report), colours),
         tables="\n".join(
-            f"<h3>{escape(table.title)}</h3>{_table(table, colours)}" for table in more
+            f"<h3>{escape(table.title)}</h3>{_table(table, colours)}" for table in others
         ),
         plots=_plots(report),
         cases=_cases(report),
@@ -71,9 +71,9 @@ def _facts(report: Report) -> str:
     facts = []
     best = report.best_baseline()
     for name in report.models:
-        found = report.summary(name)["psnr_hole"]
-        text = f"{name}: PSNR in the hole, {range_text(found, '.2f')}"
-        facts.append((f"{found.mean:.2f} dB", text))
+        mean = report.summary(name)["psnr_hole"]
+        text = f"{name}: PSNR in the hole, {range_text(mean, '.2f')}"
+        facts.append((f"{mean.mean:.2f} dB", text))
         if best is not None:
             difference = report.differences(name, best)
             gain = difference["psnr_hole"]
@@ -102,7 +102,7 @@ def _table(table: Table, colours: dict[str, str]) -> str:
 
 
 def _plots(report: Report) -> str:
-    drawn = (
+    figures = (
         ("Means with their 95 % intervals.", plots.means(report, "psnr_hole", _PSNR)),
         ("Means with their 95 % intervals.", plots.means(report, "ssim_hole", _SSIM)),
         ("Photos at or below a PSNR.", plots.distribution(report)),
@@ -110,7 +110,9 @@ def _plots(report: Report) -> str:
         ("Gain over the best baseline, photo by photo.", plots.gains(report)),
     )
     return "\n".join(
-        f"<figure>{svg}<figcaption>{caption}</figcaption></figure>" for caption, svg in drawn if svg
+        f"<figure>{svg}<figcaption>{caption}</figcaption></figure>"
+        for caption, svg in figures
+        if svg
     )
 
 
@@ -123,7 +125,7 @@ def _cases(report: Report) -> str:
             parts.extend(_case(report, case) for case in chosen)
     if parts:
         first = escape(report.methods[0])
-        parts.append(f'<p class="note">By the PSNR of {first} in the hole.</p>')
+        parts.append(f'<p class="note">Ranked by the PSNR of {first} in the hole.</p>')
     return "\n".join(parts)
 
 
@@ -131,20 +133,20 @@ def _case(report: Report, case: Case) -> str:
     photo = report.photos[case.number]
     holed = case.original.copy()
     holed[case.mask] = _HOLE_COLOUR
-    pictures = [
+    images = [
         ("original", "", case.original),
         ("with its hole", f"{100 * photo.area:.1f} % of the photo", holed),
     ]
     for name, completed in case.completed.items():
-        found = photo.figures[name]
-        text = f"{found['psnr_hole']:.2f} dB\nSSIM {found['ssim_hole']:.3f}"
-        pictures.append((name, text, completed))
+        metrics = photo.figures[name]
+        text = f"{metrics['psnr_hole']:.2f} dB\nSSIM {metrics['ssim_hole']:.3f}"
+        images.append((name, text, completed))
     figures = (
         f'<figure><img src="{_png(pixels)}" alt="{escape(f"{photo.name}: {name}")}" '
         f'width="{pixels.shape[1]}" height="{pixels.shape[0]}">'
         f"<figcaption>{escape(name)}"
         f"{''.join(f'<span>{line}</span>' for line in text.splitlines())}</figcaption></figure>"
-        for name, text, pixels in pictures
+        for name, text, pixels in images
     )
     header = f"<header>{escape(photo.name)} · mask <code>{photo.mask}</code></header>"
     return f'<article class="case">{header}{"".join(figures)}</article>'

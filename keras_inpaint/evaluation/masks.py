@@ -1,7 +1,7 @@
-"""The protocol's holes: fixed by a seed, the same on every machine, each with its hash.
+"""The masks of the protocol: determined by a seed, the same on every machine, each with its hash.
 
-Everything is drawn in whole pixels, so that no machine's rounding can move an edge. Mask `i`
-depends on the seed and on `i` alone, not on how many there are.
+Masks are drawn in integer pixels, so that they do not depend on a machine's rounding. Mask `i`
+depends only on the seed and on `i`, not on the number of masks.
 """
 
 import hashlib
@@ -26,27 +26,26 @@ from keras_inpaint.evaluation.photo_set import square
 
 
 class FixedMasks(Sequence[np.ndarray]):
-    """The masks of a protocol, as a sequence; each is made when it is asked for.
+    """The masks of a protocol, a sequence whose masks are created on access.
 
     Args:
-        spec: String or path, what `data.mask_specs.parse_mask_spec` takes: `center:N`, `box`,
-            `rectangles`, `strokes`, several joined by `+`; or a folder of mask files, white is
-            the hole, in an order that the seed shuffles, again from the first when they are
-            used up.
-        count: Int, how many.
+        spec: String or path, as accepted by `data.mask_specs.parse_mask_spec`: `center:N`, `box`,
+            `rectangles`, `strokes`, several joined by `+`; or a folder of mask files, white in
+            the hole, shuffled by the seed and repeated if there are too few.
+        count: Int, the number of masks.
         size: Int, side of the square masks in px.
         seed: Int, 0 or above.
 
     Raises:
-        ValueError: If the spec is not known, the hole does not fit into the photo, or a folder
-            holds no mask files.
+        ValueError: If the spec is unknown, the hole does not fit into the photo, or a folder has
+            no mask files.
     """
 
     def __init__(
         self, spec: str | os.PathLike[str], count: int, size: int = 160, seed: int = 0
     ) -> None:
         if seed < 0:
-            raise ValueError(f"the seed of masks must be 0 or above, got {seed}")
+            raise ValueError(f"seed must be 0 or above, got {seed}")
         self.spec, self.count, self.size, self.seed = os.fspath(spec), count, size, seed
         self._kinds = parse_mask_spec(spec)
         self._files: list[Path] = []
@@ -78,15 +77,15 @@ class FixedMasks(Sequence[np.ndarray]):
 
     @property
     def name(self) -> str:
-        """The spec without the path of a folder, which differs from machine to machine."""
+        """The spec without the path of a folder, which depends on the machine."""
         return f"folder:{Path(self.spec).resolve().name}" if self._files else self.spec
 
 
 def mask_hash(mask: np.ndarray) -> str:
     """Return 16 hexadecimal digits of a mask's SHA-256.
 
-    It is that of `HEIGHTxWIDTH:` and the bool mask `(height, width)`, row by row, a byte a pixel, 1
-    in the hole.
+    The hash is of `HEIGHTxWIDTH:` followed by the bool mask `(height, width)` in row-major order,
+    one byte per pixel, 1 in the hole.
     """
     height, width = mask.shape
     pixels = np.ascontiguousarray(mask, np.uint8).tobytes()
@@ -94,17 +93,17 @@ def mask_hash(mask: np.ndarray) -> str:
 
 
 def joint_hash(hashes: Sequence[str]) -> str:
-    """Return the SHA-256 of a list of hashes, in their order, joined by line feeds."""
+    """Return the SHA-256 of a list of hashes joined by line feeds."""
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def read_square_mask(file: Path, size: int) -> np.ndarray:
     """Return a mask file as bool `(size, size)`; white is the hole.
 
-    It is resized and cropped like the photos, without mixing values (nearest).
+    It is resized and cropped like the photos, with nearest-neighbour interpolation.
 
     Raises:
-        ValueError: If it cannot be read, or has no hole, or nothing but a hole, within the crop.
+        ValueError: If it cannot be read, or the crop has no hole, or no known pixels.
     """
     try:
         hole = Image.fromarray(read_hole(file).astype(np.uint8) * 255)
@@ -112,7 +111,7 @@ def read_square_mask(file: Path, size: int) -> np.ndarray:
         raise ValueError(f"cannot read mask {file}: {error}") from error
     mask = np.asarray(square(hole, size, Image.Resampling.NEAREST)) >= 128
     if mask.all() or not mask.any():
-        what = "nothing but a hole" if mask.all() else "no hole (white is the hole)"
+        what = "only a hole" if mask.all() else "no hole (white is the hole)"
         raise ValueError(f"mask {file} has {what} in the central square of the photo")
     return mask
 
@@ -145,21 +144,21 @@ def _sides(kind: MaskKind, size: int) -> tuple[int, int]:
 
 
 def _strokes(size: int, percent: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-    """Draw polylines of a round brush until they cover a share of the photo."""
+    """Draw polylines with a round brush until they cover a share of the photo."""
     mask = np.zeros((size, size), np.uint8)
-    wanted = max(1, round(size * size * rng.uniform(*percent) / 100))
-    while np.count_nonzero(mask) < wanted:
+    target = max(1, round(size * size * rng.uniform(*percent) / 100))
+    while np.count_nonzero(mask) < target:
         thickness = int(rng.integers(size // 25, size // 8, endpoint=True))
         point = rng.integers(0, size, 2)
         for _ in range(rng.integers(3, 10, endpoint=True)):
             step = rng.integers(-(size // 4), size // 4, 2, endpoint=True)
             start, point = point, np.clip(point + step, 0, size - 1)
             cv2.line(mask, start.tolist(), point.tolist(), 1, thickness)
-            if np.count_nonzero(mask) >= wanted:
+            if np.count_nonzero(mask) >= target:
                 break
     return mask.astype(bool)
 
 
 def _check_fits(side: int, size: int, spec: str) -> None:
     if side >= size:
-        raise ValueError(f"masks {spec!r}: a hole of {side} px leaves nothing of {size} px")
+        raise ValueError(f"masks {spec!r}: holes must be smaller than {size} px, got {side} px")

@@ -1,8 +1,8 @@
-"""What a completion is measured by, photo by photo.
+"""Metrics of completed photos.
 
-Everything is computed on 8-bit photos, original and completed, the known pixels of the completed
-one being the original's. Errors are on a scale of [0, 1]: differences of 8-bit values divided by
-255. Sums of errors are taken in integers, so that they are exact.
+All metrics compare 8-bit photos, original and completed, with identical known pixels. Errors are
+in [0, 1]: differences of 8-bit values divided by 255. Sums of errors are computed in integers, so
+that they are exact.
 """
 
 import importlib
@@ -13,10 +13,10 @@ import numpy as np
 
 from keras_inpaint.psnr import psnr
 
-#: Added to gradient energies in 8-bit values, so that a plain photo has a share too.
+#: Added to gradient energies in 8-bit values, so that their ratio is defined for flat photos.
 FLAT = 0.5
 
-#: Each metric: its name, whether more is better, unit, and what it is.
+#: Each metric: its name, whether higher is better, its unit and its description.
 METRICS = {
     "psnr_hole": (True, "dB", "peak signal-to-noise ratio over the pixels of the hole"),
     "psnr_whole": (True, "dB", "peak signal-to-noise ratio over the whole completed photo"),
@@ -27,10 +27,10 @@ METRICS = {
     "gradient_hole": (
         True,
         "",
-        "gradient energy in the hole as a share of the original's: 1 is as much texture",
+        "gradient energy in the hole relative to the original's: 1 is the same amount of texture",
     ),
-    "mse_hole": (False, "", "mean square error over the pixels of the hole"),
-    "mse_whole": (False, "", "square error of the hole, averaged over the whole photo"),
+    "mse_hole": (False, "", "mean squared error over the pixels of the hole"),
+    "mse_whole": (False, "", "squared error of the hole, averaged over the whole photo"),
 }
 
 
@@ -46,21 +46,21 @@ def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> di
     """Measure one completed photo.
 
     SSIM is scikit-image's with the settings of the paper [1]: a Gaussian window with sigma 1.5,
-    population covariance, each colour on its own, then averaged. `ssim_whole` leaves out the 5
-    px at the photo's edges, where the window is cut off; `ssim_hole` is the mean of the map over
-    the hole.
+    population covariance, computed per colour channel and averaged. `ssim_whole` excludes the 5
+    px at the photo's edges, where the window is cut off; `ssim_hole` is the mean of the SSIM map
+    over the hole.
 
     Args:
-        original: uint8 `(height, width, 3)`.
-        completed: uint8 `(height, width, 3)`, equal to the original outside of the hole.
-        mask: bool `(height, width)`, True in the hole.
+        original: Uint8 `(height, width, 3)`.
+        completed: Uint8 `(height, width, 3)`, equal to the original outside the hole.
+        mask: Bool `(height, width)`, True in the hole.
 
     Returns:
         A dict with the keys of `METRICS`.
 
     Raises:
         ValueError: If shapes or dtypes differ from these, the photo is smaller than 11 px, the
-            mask has no hole, or the completed photo differs from the original outside of it.
+            mask has no hole, or the completed photo differs from the original outside the hole.
 
     References:
         [1] Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, "Image quality assessment: from
@@ -100,14 +100,15 @@ def measure(original: np.ndarray, completed: np.ndarray, mask: np.ndarray) -> di
 
 
 def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
-    """Return the mean absolute gradient of the brightness in the hole: how much texture it has.
+    """Return the mean absolute gradient of the brightness in the hole, a measure of texture.
 
     Args:
         photo: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`, True in the hole.
 
     Returns:
-        In 8-bit values, the differences to the pixels to the left and above.
+        Float, the mean sum of the absolute differences to the left and upper pixel, in 8-bit
+        values.
     """
     grey = photo.mean(axis=-1)
     right = np.abs(np.diff(grey, axis=1, prepend=grey[:, :1]))
@@ -116,10 +117,10 @@ def gradient_energy(photo: np.ndarray, mask: np.ndarray) -> float:
 
 
 def bootstrap(columns: np.ndarray, seed: int = 0, times: int = 2000) -> list[Interval]:
-    """Return the mean of each column with its 95 % interval, by resampling the photos.
+    """Return the mean of each column with its 95 % interval, by bootstrapping over photos.
 
-    The resamples are the same for every call with as many photos, so that differences between
-    methods are taken photo by photo. They are drawn block by block, so that memory stays small.
+    The resamples are the same for every call with the same number of photos, so that differences
+    between methods are paired. They are drawn in blocks to limit the memory.
 
     Args:
         columns: Float array `(photos, columns)`.
@@ -127,7 +128,8 @@ def bootstrap(columns: np.ndarray, seed: int = 0, times: int = 2000) -> list[Int
         times: Int, the number of resamples.
 
     Returns:
-        An `Interval` a column, from the 2.5th to the 97.5th percentile of the resamples' means.
+        An `Interval` for each column, from the 2.5th to the 97.5th percentile of the resamples'
+        means.
     """
     rng, means, count = np.random.default_rng(seed), [], len(columns)
     block = max(1, 100_000 // count)
@@ -140,7 +142,7 @@ def bootstrap(columns: np.ndarray, seed: int = 0, times: int = 2000) -> list[Int
 
 
 def psnr_of(mse: Interval) -> Interval:
-    """Return the PSNR of a mean of mean square errors, with its interval."""
+    """Return the PSNR of a mean of mean squared errors, with its interval."""
     return Interval(psnr(mse.mean), psnr(mse.high), psnr(mse.low))
 
 

@@ -1,7 +1,7 @@
-"""The photos that are measured: their order, their choice, their pixels.
+"""The photos of an evaluation: their order, selection and pixels.
 
-Photos are read with Pillow, whatever the network was trained with, so that the pixels depend on
-nothing else; their hash is in the report.
+Photos are always read with Pillow, so that the pixels do not depend on the network's training;
+their hash is in the report.
 """
 
 import io
@@ -27,12 +27,12 @@ from keras_inpaint.data.files import (
 
 @dataclass(frozen=True)
 class PhotoSet:
-    """Photos by number.
+    """An indexed set of photos.
 
     Attributes:
-        source: String, what they are called in a report; no absolute path.
-        names: A name a photo, in order.
-        stored: The photos as they lie there: a file's path or bytes, or uint8 arrays.
+        source: String, their name in a report; not an absolute path.
+        names: The name of each photo.
+        stored: The photos: paths or bytes of files, or uint8 arrays.
     """
 
     source: str
@@ -43,7 +43,7 @@ class PhotoSet:
         return len(self.names)
 
     def open(self, number: int) -> Image.Image:
-        """Return a photo as an upright picture, mode RGB.
+        """Return a photo as an upright image of mode RGB.
 
         Raises:
             OSError: If it cannot be read.
@@ -55,10 +55,10 @@ class PhotoSet:
             return upright_rgb(image)
 
     def pixels(self, number: int, size: int) -> np.ndarray:
-        """Return a photo, shortest side resized to `size` with a Lanczos filter, centre cut out.
+        """Return the centre crop of a photo, its shortest side resized with a Lanczos filter.
 
         Returns:
-            uint8 `(size, size, 3)`.
+            Uint8 `(size, size, 3)`.
 
         Raises:
             OSError: If it cannot be read.
@@ -66,7 +66,7 @@ class PhotoSet:
         return np.asarray(square(self.open(number), size, Image.Resampling.LANCZOS))
 
     def subset(self, numbers: Sequence[int]) -> "PhotoSet":
-        """Return the photos of these numbers, in this order."""
+        """Return the photos with these indices, in this order."""
         names = tuple(self.names[number] for number in numbers)
         return PhotoSet(self.source, names, [self.stored[number] for number in numbers])
 
@@ -75,31 +75,31 @@ def open_photos(source: Any, *, data_dir: str | os.PathLike[str] | None = None) 
     """List photos without reading them.
 
     Args:
-        source: A folder's path (read recursively, in the order of the names); `sample` or
-            `sample:COUNT`, built-in portraits that no training sees; `tfds:NAME` or
-            `tfds:NAME@SPLIT` (`test` where no split is named and there is one, else `train`); or a
+        source: A folder's path (searched recursively, sorted by name); `sample` or
+            `sample:COUNT`, built-in portraits that are not used for training; `tfds:NAME` or
+            `tfds:NAME@SPLIT` (by default the split `test` if it exists, else `train`); or a
             sequence of uint8 arrays `(height, width, 3)`.
-        data_dir: Where TFDS keeps its data.
+        data_dir: Folder of the TFDS data.
 
     Returns:
         A `PhotoSet` of one photo or more.
 
     Raises:
         ValueError: If there are no photos, or an array is not a photo.
-        FileNotFoundError: If there is no such folder.
+        FileNotFoundError: If the folder does not exist.
     """
     if not isinstance(source, str | os.PathLike):
         return _from_arrays(source)
-    meant = parse_source(source)
-    if meant.kind == "tfds":
-        builder = tfds_builder(meant.name, data_dir)
-        split = meant.split or ("test" if "test" in builder.info.splits else "train")
+    parsed = parse_source(source)
+    if parsed.kind == "tfds":
+        builder = tfds_builder(parsed.name, data_dir)
+        split = parsed.split or ("test" if "test" in builder.info.splits else "train")
         names, images = tfds_images(builder, split)
         return PhotoSet(f"tfds:{builder.name}@{split}", tuple(names), images)
-    if meant.kind == "sample":
-        files = sample.encoded("test", meant.count)
+    if parsed.kind == "sample":
+        files = sample.encoded("test", parsed.count)
         return PhotoSet("sample", sample.names("test")[: len(files)], files)
-    folder = Path(meant.name)
+    folder = Path(parsed.name)
     paths = find_photos(folder)
     names = tuple(path.relative_to(folder).as_posix() for path in paths)
     return PhotoSet(folder.resolve().name, names, paths)
@@ -113,28 +113,28 @@ def choose(
     split_seed: int = 0,
     limit: int | None = None,
 ) -> PhotoSet:
-    """Choose photos by name, by the split that training makes, and by number.
+    """Select photos by name, by the split of a training run, and by number.
 
     Args:
-        photos: What to choose from.
+        photos: The photos to select from.
         only: Names to keep, in the order of `photos`.
-        held_out: Float in (0, 1): keep the part that a training with this `held_out` and the
-            seed `split_seed` never sees. Photos whose names agree up to `__` stay together.
-        split_seed: Int, that training's seed.
-        limit: Int, keep at most this many, spread evenly over the list.
+        held_out: Float in (0, 1): keep the share that a training run with this `held_out` and the
+            seed `split_seed` does not use. Photos whose names agree up to `__` stay together.
+        split_seed: Int, the seed of the training run.
+        limit: Int, the largest number of photos to keep, spread evenly over the list.
 
     Returns:
-        The photos chosen, one or more.
+        The selected photos, one or more.
 
     Raises:
-        ValueError: If a name is not there, a number is out of its range, or nothing is left.
+        ValueError: If a name is unknown, a number is out of its range, or no photos remain.
     """
     if only is not None:
         missing = sorted(set(only) - set(photos.names))
         if missing:
             raise ValueError(f"{len(missing)} photos are not in {photos.source}: {missing[0]}")
-        wanted = set(only)
-        photos = photos.subset([i for i, name in enumerate(photos.names) if name in wanted])
+        selected = set(only)
+        photos = photos.subset([i for i, name in enumerate(photos.names) if name in selected])
     if held_out is not None:
         photos = photos.subset(held_out_numbers(photos.names, held_out, split_seed))
     if limit is not None:
@@ -143,15 +143,15 @@ def choose(
         kept = min(limit, len(photos))
         photos = photos.subset([i * len(photos) // kept for i in range(kept)])
     if not len(photos):
-        raise ValueError(f"no photo of {photos.source} is left to evaluate")
+        raise ValueError(f"no photos of {photos.source} remain to evaluate")
     return photos
 
 
 def held_out_numbers(names: Sequence[str], held_out: float, seed: int = 0) -> list[int]:
-    """Return the numbers of the photos that training with this part and seed holds out.
+    """Return the indices of the photos that training with this share and seed holds out.
 
     Raises:
-        ValueError: If `held_out` is not between 0 and 1, or all photos are of one group.
+        ValueError: If `held_out` is not between 0 and 1, or all photos belong to one group.
     """
     if not held_out > 0:
         raise ValueError(f"held_out must be above 0 and below 1, got {held_out!r}")
@@ -159,10 +159,10 @@ def held_out_numbers(names: Sequence[str], held_out: float, seed: int = 0) -> li
 
 
 def split_of_run(run: Path) -> tuple[float, int]:
-    """Return the part that a training run held out, and its seed, from the run's folder.
+    """Return the share of photos that a training run held out, and its seed.
 
     Raises:
-        ValueError: If there is no such run, or it held nothing out.
+        ValueError: If the folder is not a run's, or the run held no photos out.
     """
     try:
         config = json.loads((run / "config.json").read_text("utf-8"))["config"]
@@ -175,7 +175,7 @@ def split_of_run(run: Path) -> tuple[float, int]:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Return a picture turned as its EXIF data say, as 8-bit RGB; transparency is dropped."""
+    """Return an image as 8-bit RGB, rotated by its EXIF orientation; transparency is dropped."""
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image, np.uint16) >> 8).astype(np.uint8))
@@ -183,7 +183,7 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def square(image: Image.Image, size: int, resampling: Image.Resampling) -> Image.Image:
-    """Resize the shortest side to `size` px, keep the aspect, and cut out the centre."""
+    """Resize the shortest side to `size` px, keeping the aspect ratio, and crop the centre."""
     width, height = image.size
     shortest = min(width, height)
     width = (width * size * 2 + shortest) // (2 * shortest)

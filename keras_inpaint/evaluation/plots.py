@@ -1,4 +1,4 @@
-"""The page's plots, as SVG that takes the page's colours and fonts."""
+"""The plots of the report's page, as SVG in the page's colours and fonts."""
 
 import io
 import re
@@ -34,7 +34,7 @@ _STYLE = {
 
 
 def colours(report: Report) -> dict[str, str]:
-    """Return a colour a method."""
+    """Return a colour for each method."""
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(report.methods)}
 
 
@@ -44,14 +44,14 @@ def means(report: Report, metric: str, label: str) -> str:
     Args:
         report: The report.
         metric: String, one of the metrics.
-        label: String, what the axis says.
+        label: String, the label of the axis.
     """
 
     def draw(axis: Any) -> None:
         for row, (name, colour) in enumerate(colours(report).items()):
-            found = report.summary(name)[metric]
-            axis.barh(row, found.mean, color=colour, height=0.62)
-            axis.plot([found.low, found.high], [row, row], color=_INK, linewidth=1.4)
+            interval = report.summary(name)[metric]
+            axis.barh(row, interval.mean, color=colour, height=0.62)
+            axis.plot([interval.low, interval.high], [row, row], color=_INK, linewidth=1.4)
         axis.set_yticks(range(len(report.methods)), report.methods)
         axis.set_ylim(len(report.methods) - 0.5, -0.5)
         axis.grid(visible=False, axis="y")
@@ -63,7 +63,7 @@ def means(report: Report, metric: str, label: str) -> str:
 
 
 def distribution(report: Report) -> str:
-    """Plot how many photos fall below each PSNR in the hole, by method."""
+    """Plot the cumulative distribution of the PSNR in the hole for each method."""
 
     def draw(axis: Any) -> None:
         parts = np.arange(1, len(report.photos) + 1) / len(report.photos) * 100
@@ -82,7 +82,7 @@ def distribution(report: Report) -> str:
 
 
 def by_area(report: Report) -> str | None:
-    """Plot the PSNR in the hole over the hole's area; None where all holes are of one size."""
+    """Plot the PSNR in the hole over the hole's area; None for fewer than three areas."""
     if len(np.unique(report.areas)) < 3:
         return None
 
@@ -105,7 +105,7 @@ def by_area(report: Report) -> str | None:
 
 
 def gains(report: Report) -> str | None:
-    """Plot the first network's gain over the best baseline photo by photo; None without both."""
+    """Plot the first network's gain over the best baseline per photo; None without both."""
     best = report.best_baseline()
     if not report.models or best is None:
         return None
@@ -126,7 +126,7 @@ def gains(report: Report) -> str | None:
 def _svg(
     draw: Callable[[Any], None], title: str, x_label: str, y_label: str = "", height: float = 3.6
 ) -> str:
-    """Return what `draw` paints on axes as an inline SVG that scales, in the page's colours."""
+    """Return a plot, drawn by `draw`, as a scalable inline SVG in the page's colours."""
     figures, library = required("matplotlib.figure"), required("matplotlib")
     with library.rc_context(_STYLE):
         figure = figures.Figure(figsize=(5.2, height), layout="constrained")

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures photo by photo, and what they come to."""
+"""The results of an evaluation: the figures of each photo, and their summary."""
 
 import itertools
 import json
@@ -16,10 +16,10 @@ from keras_inpaint.files import write_atomically
 
 FORMAT = "keras-inpaint-evaluation/1"
 
-#: Edges of the bands of hole area, as parts of the photo.
+#: Edges of the bands of hole area, as shares of the photo.
 AREA_EDGES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 1.0)
 
-#: Figures are written with this many significant digits.
+#: The number of significant digits of figures in the report.
 DIGITS = 6
 
 
@@ -36,7 +36,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """Pictures of one photo: uint8 `(size, size, 3)` and the bool mask `(size, size)`."""
+    """The images of one photo, uint8 `(size, size, 3)`, and the bool mask `(size, size)`."""
 
     kind: str
     number: int
@@ -50,14 +50,14 @@ class Report:
     """The result of `keras_inpaint.evaluate`.
 
     Attributes:
-        protocol: What was measured and how: photos, masks, size, seed, hashes.
-        models: Each network by its name: file, sha256 and the settings it ran with.
+        protocol: How the figures were measured: photos, masks, size, seed, hashes.
+        models: File, sha256 and settings of each network by its name.
         baselines: The names of the baselines.
-        photos: Figures photo by photo.
-        features: FID and KID by method, where a features network was given.
-        skipped: Photo to reason, for those that could not be read.
-        cases: Pictures of the worst, median and best photos.
-        software: Versions of what the figures depend on.
+        photos: The figures of each photo.
+        features: FID and KID by method, if a features network was given.
+        skipped: Dict from photo to reason, for photos that could not be read.
+        cases: Images of the worst, median and best photos.
+        software: Versions of the packages on which the figures depend.
     """
 
     protocol: dict[str, Any]
@@ -71,26 +71,26 @@ class Report:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The names of all that was measured, networks first."""
+        """The names of all methods, networks first."""
         return (*self.models, *self.baselines)
 
     def values(self, method: str, metric: str) -> np.ndarray:
-        """Return a metric of a method photo by photo, float64 `(photos,)`."""
+        """Return a metric of a method for each photo, float64 `(photos,)`."""
         return np.array([photo.figures[method][metric] for photo in self.photos])
 
     @property
     def areas(self) -> np.ndarray:
-        """The holes' areas as parts of the photos, float64 `(photos,)`."""
+        """The holes' areas as shares of the photos, float64 `(photos,)`."""
         return np.array([photo.area for photo in self.photos])
 
     @cached_property
     def _summaries(self) -> dict[str, dict[str, Interval]]:
         summaries = {}
         for method in self.methods:
-            found = self._intervals(self._matrix(method))
+            intervals = self._intervals(self._matrix(method))
             for part in ("hole", "whole"):
-                found[f"psnr_{part}_of_mean_mse"] = psnr_of(found[f"mse_{part}"])
-            summaries[method] = found
+                intervals[f"psnr_{part}_of_mean_mse"] = psnr_of(intervals[f"mse_{part}"])
+            summaries[method] = intervals
         return summaries
 
     def _matrix(self, method: str) -> np.ndarray:
@@ -103,15 +103,15 @@ class Report:
         """Return each metric's mean over the photos and its 95 % interval.
 
         `psnr_hole_of_mean_mse` and `psnr_whole_of_mean_mse` are the PSNR of the mean of the
-        photos' mean square errors, as training reports it; it is at most the mean of the PSNR.
+        photos' mean squared errors, as training reports it; it is at most the mean of the PSNR.
         """
         return dict(self._summaries[method])
 
     def by_area(self, method: str) -> list[dict[str, Any]]:
-        """Return each metric's mean and interval by bands of hole area; empty bands are left out.
+        """Return each metric's mean and interval by bands of hole area, without empty bands.
 
         Returns:
-            Dicts with `above` and `up_to` (parts of the photo; the band includes `up_to`),
+            Dicts with `above` and `up_to` (shares of the photo; the band includes `up_to`),
             `photos` (their number) and the metrics.
         """
         bands, matrix, areas = [], self._matrix(method), self.areas
@@ -123,24 +123,24 @@ class Report:
         return bands
 
     def differences(self, method: str, other: str) -> dict[str, Any]:
-        """Return what a method gains over another, photo by photo.
+        """Return the paired differences between a method and another.
 
         Returns:
             For each metric the mean of `method - other` with its interval, and in `wins` the
-            part of the photos on which `method` has the higher PSNR in the hole.
+            share of the photos on which `method` has the higher PSNR in the hole.
         """
         gap = self._matrix(method) - self._matrix(other)
         psnr_gain = gap[:, list(METRICS).index("psnr_hole")]
         return {**self._intervals(gap), "wins": float((psnr_gain > 0).mean())}
 
     def best_baseline(self, metric: str = "psnr_hole") -> str | None:
-        """Return the baseline with the best mean of a metric; None where none was measured."""
+        """Return the baseline with the best mean of a metric; None without baselines."""
         sign = 1 if METRICS[metric][0] else -1
         ranked = [(sign * self.values(name, metric).mean(), name) for name in self.baselines]
         return max(ranked)[1] if ranked else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the pictures, as JSON has it, floats rounded to 6 digits."""
+        """Return everything except the images in JSON types, floats rounded to 6 digits."""
         return _rounded(
             {
                 "format": FORMAT,
@@ -173,7 +173,7 @@ class Report:
         return json.dumps(self.to_dict(), indent=1, sort_keys=True, allow_nan=False) + "\n"
 
     def write_json(self, file: str | os.PathLike[str]) -> None:
-        """Write `to_json()` to a file, at once or not at all."""
+        """Write `to_json()` to a file atomically."""
         write_atomically(file, self.to_json().encode(), overwrite=True)
 
 

@@ -1,4 +1,4 @@
-"""An evaluation as tables, which the terminal and the page show alike."""
+"""Tables of an evaluation, for the terminal and the page."""
 
 from dataclasses import dataclass
 
@@ -28,8 +28,8 @@ class Cell:
 
     Attributes:
         mean: The mean over the photos.
-        interval: The ends of its 95 % interval, or nothing.
-        half: Half of the interval's width where the terminal has room for it, or nothing.
+        interval: The ends of its 95 % interval, or empty.
+        half: Half of the interval's width if the terminal has room for it, or empty.
         is_best: Whether it is the best of its column.
     """
 
@@ -44,10 +44,10 @@ class Table:
     """Figures of each method.
 
     Attributes:
-        title: String, what the figures are.
+        title: String, the table's title.
         columns: The headings.
-        rows: Each method's cells, a cell a column.
-        note: What the terminal says below.
+        rows: Each method's cells, one per column.
+        note: The note below the table in the terminal.
     """
 
     title: str
@@ -57,9 +57,9 @@ class Table:
 
 
 def tables(report: Report) -> list[Table]:
-    """Return the tables of a report that say something, the summary first."""
-    found = (summary(report), by_area(report), distances(report))
-    return [table for table in found if table is not None]
+    """Return the tables of a report, the summary first."""
+    candidates = (summary(report), by_area(report), distances(report))
+    return [table for table in candidates if table is not None]
 
 
 def summary(report: Report) -> Table:
@@ -68,10 +68,11 @@ def summary(report: Report) -> Table:
     for metric, _, digits in COLUMNS:
         best = best_method(report, metric)
         for name, cells in rows.items():
-            found = report.summary(name)[metric]
-            half = f"{(found.high - found.low) / 2:{digits}}" if metric == "psnr_hole" else ""
+            interval = report.summary(name)[metric]
+            half = f"{(interval.high - interval.low) / 2:{digits}}" if metric == "psnr_hole" else ""
+            text = range_text(interval, digits)
             is_best = name == best and len(rows) > 1
-            cells.append(Cell(f"{found.mean:{digits}}", range_text(found, digits), half, is_best))
+            cells.append(Cell(f"{interval.mean:{digits}}", text, half, is_best))
     protocol = report.protocol
     return Table(
         f"{protocol['data']}: {len(report.photos)} photos, {protocol['masks']}, "
@@ -83,7 +84,7 @@ def summary(report: Report) -> Table:
 
 
 def by_area(report: Report) -> Table | None:
-    """Return the PSNR in the hole by hole area; None where there is one band."""
+    """Return the PSNR in the hole by hole area; None if there is only one band."""
     bands = {name: report.by_area(name) for name in report.methods}
     first = next(iter(bands.values()))
     if len(first) < 2:
@@ -97,15 +98,15 @@ def by_area(report: Report) -> Table | None:
         {
             name: [
                 Cell(f"{band['psnr_hole'].mean:.2f}", range_text(band["psnr_hole"], ".2f"))
-                for band in found
+                for band in of_method
             ]
-            for name, found in bands.items()
+            for name, of_method in bands.items()
         },
     )
 
 
 def distances(report: Report) -> Table | None:
-    """Return the distances on features; None where no features network was given."""
+    """Return the distances on features; None without a features network."""
     features = report.features
     if features is None:
         return None
@@ -113,11 +114,11 @@ def distances(report: Report) -> Table | None:
     shown = {key: heading for key, heading in _DISTANCES.items() if key in first}
     return Table(
         f"Distances on {features['features']} features of {features['photos']} photos, "
-        "less is better",
+        "lower is better",
         tuple(shown.values()),
         {
-            name: [Cell(f"{found[key]:.4g}") for key in shown]
-            for name, found in features["methods"].items()
+            name: [Cell(f"{values[key]:.4g}") for key in shown]
+            for name, values in features["methods"].items()
         },
     )
 
@@ -125,15 +126,15 @@ def distances(report: Report) -> Table | None:
 def best_method(report: Report, metric: str) -> str:
     """Return the method with the best mean of a metric."""
     means = {name: report.summary(name)[metric].mean for name in report.methods}
-    if metric == "gradient_hole":  # neither more nor less texture than there was
+    if metric == "gradient_hole":  # 1 is the original's amount of texture
         return min(means, key=lambda name: abs(means[name] - 1))
     is_higher_better = METRICS[metric][0] if metric in METRICS else True
     return (max if is_higher_better else min)(means, key=lambda name: means[name])
 
 
 def terminal_table(table: Table) -> TerminalTable:
-    """Return a table for Rich's console: means, and half of an interval where there is room."""
-    shown = TerminalTable(
+    """Return a table for Rich's console: means, and half of an interval if there is room."""
+    result = TerminalTable(
         title=escape(table.title),
         caption=table.note or None,
         title_justify="left",
@@ -141,20 +142,20 @@ def terminal_table(table: Table) -> TerminalTable:
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    shown.add_column("method", no_wrap=True)
+    result.add_column("method", no_wrap=True)
     for heading in table.columns:
-        shown.add_column("\n".join(heading.rsplit(" ", 1)), justify="right", no_wrap=True)
+        result.add_column("\n".join(heading.rsplit(" ", 1)), justify="right", no_wrap=True)
     for name, cells in table.rows.items():
         texts = []
         for cell in cells:
             text = f"{cell.mean} ±{cell.half}" if cell.half else cell.mean
             texts.append(f"[bold]{text}[/bold]" if cell.is_best else text)
-        shown.add_row(escape(name), *texts)
-    return shown
+        result.add_row(escape(name), *texts)
+    return result
 
 
 def headline(report: Report) -> list[str]:
-    """Return a sentence a network: its PSNR in the hole, and its gain over the best baseline."""
+    """Return one line per network: its PSNR in the hole, and its gain over the best baseline."""
     lines = []
     best = report.best_baseline()
     for name in report.models:
@@ -163,7 +164,7 @@ def headline(report: Report) -> list[str]:
             difference = report.differences(name, best)
             gain: Interval = difference["psnr_hole"]
             line += (
-                f", {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high:+.2f}] against {best}, the "
+                f", {gain.mean:+.2f} dB [{gain.low:+.2f}, {gain.high:+.2f}] over {best}, the "
                 f"best baseline; better on {100 * difference['wins']:.0f} % of the photos"
             )
         lines.append(line)

@@ -1,1 +1,1 @@
-"""Export to SavedModel, TFLite and ONNX, and parity with Keras."""
+"""Export networks to SavedModel, TFLite and ONNX, and check their parity with Keras."""

@@ -1,4 +1,4 @@
-"""Masked photos to calibrate a quantised network on, and to compare an export with."""
+"""Masked photos for calibrating a quantised network and for checking the parity of an export."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ def read_photos(folder: str | Path, count: int) -> list[np.ndarray]:
 
     Args:
         folder: Path of the folder.
-        count: Int, how many photos at most.
+        count: Int, the largest number of photos.
 
     Returns:
-        List of upright uint8 arrays `(height, width, 3)`; what cannot be read is left out.
+        List of upright uint8 arrays `(height, width, 3)`; files that cannot be read are skipped.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no photo that can be read.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If none of its photos can be read.
     """
     folder = Path(folder)
     paths = find_photos(folder)
@@ -39,20 +39,20 @@ def read_photos(folder: str | Path, count: int) -> list[np.ndarray]:
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             logger.warning("skipped %s: %s", path, error)
     if not photos:
-        raise ValueError(f"{folder} holds no photo that can be read")
+        raise ValueError(f"{folder} has no photo that can be read")
     return photos
 
 
 def masked_photos(
     photos: Sequence[np.ndarray], size: tuple[int, int], count: int, seed: int = 0
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield photos of one size with holes: rectangles and brush strokes in turn.
+    """Yield photos of one size with holes, alternately rectangles and brush strokes.
 
     Args:
-        photos: Uint8 arrays `(height, width, 3)` of any sizes; they are used in turn.
+        photos: Uint8 arrays `(height, width, 3)` of any sizes; they are repeated in order.
         size: `(height, width)` in pixels.
-        count: Int, how many pairs.
-        seed: Int; the same seed gives the same holes.
+        count: Int, the number of pairs.
+        seed: Int, the seed of the holes.
 
     Yields:
         Uint8 `(height, width, 3)` and bool `(height, width)`, true in the hole.
@@ -65,7 +65,7 @@ def masked_photos(
 
 
 def fit(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return the middle of a uint8 photo, scaled so that it fills `(height, width)` pixels."""
+    """Return the centre crop of a uint8 photo, resized to `(height, width)`."""
     height, width = size
     image = ImageOps.fit(Image.fromarray(photo), (width, height), Image.Resampling.LANCZOS)
     return np.asarray(image)
@@ -90,6 +90,6 @@ def _strokes(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
 
 
 def sample_photos(count: int) -> list[np.ndarray]:
-    """Return at most so many built-in portraits, uint8 `(157, 128, 3)`, each of another person."""
+    """Return at most `count` built-in portraits of different people, uint8 `(157, 128, 3)`."""
     count = min(count, len(sample.names("train")))
     return [sample.portrait(number, "train") for number in range(count)]

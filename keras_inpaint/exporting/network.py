@@ -1,7 +1,6 @@
 """The network that is exported: its float32 form, and what is known about it."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -17,9 +16,7 @@ from keras_inpaint.networks.inference_graph import NativeConv2D
 from keras_inpaint.networks.layers import Conv2D, with_dtype_policy, with_fast_layers
 from keras_inpaint.networks.receptive_field import network_receptive_field
 from keras_inpaint.networks.weights import read_network, require_completion_network
-
-#: Name of the card in an exported folder, and beside a `.keras` file.
-CARD_NAME = "model_card.json"
+from keras_inpaint.presets.cards import card_beside
 
 
 def load_network(network: keras.Model | str | Path) -> keras.Model:
@@ -120,12 +117,7 @@ def card_of(reference: Any) -> dict[str, Any]:
     """
     if isinstance(reference, keras.Model):
         return {}
-    folder = resolve_network_path(reference).parent
-    if (folder / CARD_NAME).is_file():
-        return read_card(folder / CARD_NAME)
-    if (folder / "config.json").is_file():
-        return {"training": read_card(folder / "config.json")}
-    return {}
+    return card_beside(resolve_network_path(reference), strict=True)
 
 
 def build_card(
@@ -155,18 +147,3 @@ def build_card(
         "parameters": int(network.count_params()),
         **facts_of(network),
     }
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """Return the contents of a JSON file that holds one object.
-
-    Raises:
-        ValueError: If it holds something else.
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} holds no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} holds no JSON object")
-    return content

@@ -1,4 +1,4 @@
-"""A completion network as an ONNX file, written by Keras' own exporter (tf2onnx)."""
+"""Export a completion network to an ONNX file with Keras' exporter (tf2onnx)."""
 
 import importlib.util
 import json
@@ -13,9 +13,9 @@ from keras_inpaint.exporting.network import card_of, load_network
 from keras_inpaint.exporting.tflite import metadata_of
 from keras_inpaint.files import replacing
 
-#: Operator set of the file, which ONNX Runtime has read since 1.14 (2023).
+#: Operator set of the file, supported by ONNX Runtime since 1.14 (2023).
 OPSET = 18
-#: Where the metadata lie in the file.
+#: The key of the metadata in the file.
 METADATA_KEY = "keras_inpaint"
 
 
@@ -27,11 +27,11 @@ def export_onnx(
     card: Mapping[str, Any] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a completion network as an ONNX file that takes photos of any multiples of 4.
+    """Export a completion network to an ONNX file for photos whose sides are multiples of 4.
 
     Inputs `image`, float32 `(batch, height, width, 3)` in [0, 1], and `mask`, float32
     `(batch, height, width, 1)`, 1 in the hole and 0 elsewhere; output `completed`, float32 like
-    `image`, outside the hole the values of `image`, bit for bit.
+    `image`, bit-identical to `image` outside the hole.
 
     Example:
 
@@ -40,18 +40,18 @@ def export_onnx(
     Args:
         network: A completion network, the path of a `.keras` file or run folder, or a preset's
             name.
-        path: Path of the file to write. An existing file is replaced when all is done.
-        name: String, what the model is called in its metadata; None takes the file's stem.
+        path: Path of the file to write. An existing file is replaced at the end.
+        name: String, the model's name in the metadata; None is the stem of the file's name.
         card: As for `export_tflite`.
-        check: Called with the path of the finished file before it gets its final name; what it
-            raises is raised, and nothing is left behind.
+        check: Called with the path of the finished file before it gets its final name; if it
+            raises an error, no file is left.
 
     Returns:
         The path of the file.
 
     Raises:
         ModuleNotFoundError: If the extra `onnx` is not installed.
-        FileNotFoundError: If there is no such network.
+        FileNotFoundError: If the network does not exist.
     """
     require_onnx()
     import onnx
@@ -83,7 +83,7 @@ def export_onnx(
 
 
 def require_onnx() -> None:
-    """Raise a ModuleNotFoundError with what to install where a part of the extra is missing."""
+    """Raise a ModuleNotFoundError with the command to install if a package is missing."""
     for module in ("onnx", "tf2onnx", "onnxruntime"):
         if importlib.util.find_spec(module) is None:
             raise ModuleNotFoundError(
@@ -105,18 +105,18 @@ def _pasting(network: keras.Model) -> keras.Model:
 
 
 def _pad_by_numbers(model: Any) -> None:
-    """Write the padding of dilated convolutions out: ONNX Runtime takes no "same" for them."""
+    """Make the padding of dilated convolutions explicit: ONNX Runtime lacks "same" for them."""
     from onnx import helper
 
     for node in model.graph.node:
-        found = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
-        dilations = found.get("dilations", [1])
-        if node.op_type != "Conv" or max(dilations) == 1 or b"SAME" not in found["auto_pad"]:
+        attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
+        dilations = attributes.get("dilations", [1])
+        if node.op_type != "Conv" or max(dilations) == 1 or b"SAME" not in attributes["auto_pad"]:
             continue
-        # Their strides are 1, so "same" pads alike on both sides.
+        # Their strides are 1, so "same" pads both sides equally.
         pads = [
             dilation * (kernel - 1) // 2
-            for dilation, kernel in zip(dilations, found["kernel_shape"], strict=True)
+            for dilation, kernel in zip(dilations, attributes["kernel_shape"], strict=True)
         ]
         kept = [entry for entry in node.attribute if entry.name not in ("auto_pad", "pads")]
         del node.attribute[:]

@@ -1,4 +1,4 @@
-"""Whether an export still does what the network does: read back, run on photos, compared."""
+"""Check the parity of an export with its network: read it back and compare them on photos."""
 
 import functools
 import math
@@ -19,11 +19,11 @@ from keras_inpaint.exporting.calibration import masked_photos
 from keras_inpaint.exporting.network import load_network
 from keras_inpaint.exporting.onnx import require_onnx
 from keras_inpaint.networks.completion import SIZE_MULTIPLE
-from keras_inpaint.presets.tflite_metadata import count_ops, read_metadata
+from keras_inpaint.presets.tflite_metadata import FILE_IDENTIFIER, count_ops, read_metadata
 from keras_inpaint.processors import processors
 from keras_inpaint.psnr import psnr
 
-#: Sizes at which a SavedModel is compared; the sides of the last are no multiples of 4.
+#: Sizes at which a SavedModel is compared; the sides of the last are not multiples of 4.
 SAVED_MODEL_SIZES = ((256, 256), (160, 208), (93, 131))
 #: Sizes at which a file for any multiples of 4 is compared.
 FILE_SIZES = ((256, 256), (160, 208), (96, 132))
@@ -31,19 +31,19 @@ FILE_SIZES = ((256, 256), (160, 208), (96, 132))
 #: Timed calls of a signature, after one that is not counted.
 _TIMED_CALLS = 5
 
-#: Bookkeeping that says nothing about what a graph computes.
+#: Ops that compute nothing.
 _BOOKKEEPING = frozenset(
     {"Const", "Identity", "NoOp", "Placeholder", "ReadVariableOp", "StatefulPartitionedCall"}
     | {"PartitionedCall", "_Arg", "_Retval", "StaticRegexFullMatch"}
 )
 
-#: From float32 image `(1, height, width, 3)` and mask `(1, height, width, 1)`, or bytes of the
-#: same shapes, to what the signature calls completed.
+#: From image `(1, height, width, 3)` and mask `(1, height, width, 1)`, float32 or uint8, to the
+#: completed image.
 Run = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class ParityError(RuntimeError):
-    """An export does not do what the network does."""
+    """The outputs of an export and of its network differ too much."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Comparison:
         signature: String.
         height: Int, pixels.
         width: Int, pixels.
-        photos: Int, how many photos were compared.
-        psnr: Float, dB over all pixels of the holes against Keras; infinite where identical.
-        largest_error: Float, largest difference in the holes, on the scale of [0, 1].
-        known_pixels_kept: Bool, whether the pixels outside the holes came back bit for bit.
-        milliseconds: Float, the median call for one photo on this machine.
+        photos: Int, the number of photos compared.
+        psnr: Float, dB over all hole pixels relative to Keras; infinite if identical.
+        largest_error: Float, largest difference in the holes, of values in [0, 1].
+        known_pixels_kept: Bool, whether the pixels outside the holes are bit-identical.
+        milliseconds: Float, median time of a call for one photo on this machine.
         keras_milliseconds: Float, the same for the network in Keras.
     """
 
@@ -83,7 +83,7 @@ class Report:
         quantization: String, as in `keras_inpaint.exporting.tflite.QUANTIZATIONS`.
         size_on_disk: Int, bytes.
         comparisons: Tuple of `Comparison`.
-        ops: Dict from signature to how often it holds each op.
+        ops: Dict from signature to its number of each op.
     """
 
     path: Path
@@ -108,14 +108,15 @@ def verify(
     photos: Sequence[np.ndarray],
     sizes: Sequence[tuple[int, int]] | None = None,
 ) -> Report:
-    """Read an export back and compare every signature with the network that it was made from.
+    """Read an export back and compare every signature with the exported network.
 
     Args:
         path: A SavedModel's folder, a TFLite file or an ONNX file.
-        network: The completion network, or what leads to it.
+        network: The completion network, its path or its preset's name.
         photos: Uint8 arrays `(height, width, 3)`.
-        sizes: `(height, width)` pairs to compare at, multiples of 4 but for a SavedModel; None is
-            `SAVED_MODEL_SIZES` or `FILE_SIZES`. A signature for one size is compared at that.
+        sizes: `(height, width)` pairs to compare at, multiples of 4 except for a SavedModel; None
+            is `SAVED_MODEL_SIZES` or `FILE_SIZES`. A signature for one size is compared at this
+            size.
 
     Returns:
         The report.
@@ -129,7 +130,7 @@ def verify(
         export = _read_saved_model(path)
     else:
         content = path.read_bytes()
-        is_tflite = content[4:8] == b"TFL3"  # the FlatBuffer's file identifier
+        is_tflite = content[4:8] == FILE_IDENTIFIER
         export = _read_tflite(content) if is_tflite else _read_onnx(content)
     sizes = sizes or (SAVED_MODEL_SIZES if path.is_dir() else FILE_SIZES)
     comparisons = []
@@ -147,29 +148,30 @@ def verify(
 
 
 def check_parity(report: Report, min_psnr: float | None = None) -> None:
-    """Check that an export is as good as it has to be.
+    """Raise an error if an export differs too much from its network.
 
     Args:
         report: A report.
-        min_psnr: Float, the least PSNR to Keras in dB; None asks for none.
+        min_psnr: Float, the smallest allowed PSNR to Keras in dB; None sets no limit.
 
     Raises:
-        ParityError: If a known pixel changed, a float32 export is more than one level of 255
-            off, or the PSNR is below `min_psnr`. The message names signature, size and value.
+        ParityError: If a known pixel changed, a value is not finite, a float32 export differs by
+            more than one level of 255, or the PSNR is below `min_psnr`. The message names
+            signature, size and value.
     """
-    for found in report.comparisons:
-        where = f"{found.signature} at {found.height}x{found.width}"
-        if not found.known_pixels_kept:
+    for comparison in report.comparisons:
+        where = f"{comparison.signature} at {comparison.height}x{comparison.width}"
+        if not comparison.known_pixels_kept:
             raise ParityError(f"{where} changes pixels outside the hole")
-        if not math.isfinite(found.largest_error):
-            raise ParityError(f"{where} gives values that are no numbers")
-        if report.quantization == "none" and found.largest_error > 1 / 255 + 1e-6:
+        if not math.isfinite(comparison.largest_error):
+            raise ParityError(f"{where} returns values that are not finite")
+        if report.quantization == "none" and comparison.largest_error > 1 / 255 + 1e-6:
             raise ParityError(
-                f"{where} differs from Keras by {found.largest_error * 255:.2f} levels of 255"
+                f"{where} differs from Keras by {comparison.largest_error * 255:.2f} levels of 255"
             )
-        if min_psnr is not None and found.psnr < min_psnr:
+        if min_psnr is not None and comparison.psnr < min_psnr:
             raise ParityError(
-                f"{where} has a PSNR to Keras of {found.psnr:.2f} dB, below {min_psnr:g} dB"
+                f"{where} has a PSNR to Keras of {comparison.psnr:.2f} dB, below {min_psnr:g} dB"
             )
 
 
@@ -184,11 +186,11 @@ def compare_outputs(
 
     Args:
         network: The float32 completion network.
-        runs: Each signature's name to how it is run and the dtype it takes, `"uint8"` or
-            `"float32"`.
-        photos: Uint8 arrays `(height, width, 3)`; each is cut to `size` and gets one hole.
+        runs: Dict from a signature's name to the function that runs it and its input dtype,
+            `"uint8"` or `"float32"`.
+        photos: Uint8 arrays `(height, width, 3)`; each is cropped to `size` and gets one hole.
         size: `(height, width)` in pixels.
-        seed: Int, where the holes come from.
+        seed: Int, the seed of the holes.
 
     Returns:
         A `Comparison` for each run.
@@ -201,12 +203,12 @@ def compare_outputs(
         for (photo, hole), generated in zip(pairs, references, strict=True):
             image, mask = _inputs(photo, hole, dtype)
             completed = run(image, mask)[0]
-            wanted = np.rint(generated * 255) / 255 if dtype == "uint8" else generated
+            expected = np.rint(generated * 255) / 255 if dtype == "uint8" else generated
             scale = 255 if dtype == "uint8" else 1
-            error = np.abs(completed[hole] / np.float64(scale) - wanted[hole])
+            error = np.abs(completed[hole] / np.float64(scale) - expected[hole])
             kept = kept and bool(np.array_equal(completed[~hole], image[0][~hole]))
             squares, count = squares + float(np.square(error).sum()), count + error.size
-            # Not `max`: a value that is not a number has to stay.
+            # Unlike `max`, this keeps NaN.
             largest = float(np.maximum(largest, error.max()))
         mean = squares / count
         comparisons.append(
@@ -226,7 +228,7 @@ def compare_outputs(
 
 
 class _Export(NamedTuple):
-    """An export that was read back; of its runs each has the one size that it takes, or None."""
+    """An export that was read back; each of its runs has a fixed size, or None for any size."""
 
     format: str
     runs: list[tuple[Mapping[str, tuple[Run, str]], tuple[int, int] | None]]
@@ -287,7 +289,7 @@ def _as_png(image: np.ndarray) -> tf.Tensor:
 
 @functools.lru_cache(maxsize=4)
 def _encode(pixels: bytes, shape: tuple[int, int, int]) -> tf.Tensor:
-    # Kept, so that what is timed is the model's call and not the making of its request.
+    # Cached, so that only the model's call is timed, not the encoding of its request.
     return tf.io.encode_png(np.frombuffer(pixels, np.uint8).reshape(shape))[None]
 
 
@@ -297,7 +299,7 @@ def _litert_run(interpreter: Interpreter, name: str) -> Run:
 
 
 def _graph_ops(function: tf.types.experimental.ConcreteFunction) -> Counter[str]:
-    """Count the ops of a graph and of the functions that it calls."""
+    """Return the number of each op in a graph and the functions that it calls."""
     graph = function.graph.as_graph_def()
     library = {entry.signature.name: entry for entry in graph.library.function}
     ops: Counter[str] = Counter()
@@ -317,7 +319,7 @@ def _graph_ops(function: tf.types.experimental.ConcreteFunction) -> Counter[str]
 def _reference(
     network: keras.Model, pairs: Sequence[tuple[np.ndarray, np.ndarray]]
 ) -> tuple[list[np.ndarray], float]:
-    """Return the network's own pixels, float64 `(height, width, 3)`, and its milliseconds."""
+    """Return the network's outputs, float64 `(height, width, 3)`, and its milliseconds."""
 
     def run(photo: np.ndarray, hole: np.ndarray) -> np.ndarray:
         height, width = hole.shape
@@ -339,16 +341,16 @@ def _inputs(photo: np.ndarray, hole: np.ndarray, dtype: str) -> tuple[np.ndarray
 
 def _time(call: Callable[[], Any]) -> float:
     call()
-    took = []
+    milliseconds = []
     for _ in range(_TIMED_CALLS):
         start = time.perf_counter()
         call()
-        took.append((time.perf_counter() - start) * 1000)
-    return median(took)
+        milliseconds.append((time.perf_counter() - start) * 1000)
+    return median(milliseconds)
 
 
 def size_on_disk(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder."""
+    """Return the size in bytes of a file, or of all files in a folder."""
     if path.is_file():
         return path.stat().st_size
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

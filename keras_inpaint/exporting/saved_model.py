@@ -1,4 +1,4 @@
-"""A completion network as a SavedModel: the whole pipeline in the graph, four signatures."""
+"""Export a completion network to a SavedModel with the whole pipeline in its graph."""
 
 import contextlib
 import errno
@@ -16,17 +16,17 @@ import tensorflow as tf
 
 from keras_inpaint.exporting import signatures
 from keras_inpaint.exporting.network import (
-    CARD_NAME,
     build_card,
     card_of,
     load_network,
     network_size,
 )
 from keras_inpaint.networks.inference_graph import for_inference
+from keras_inpaint.presets.registry import CARD_FILE
 
 #: Where TensorFlow Serving looks for warm-up requests inside a SavedModel.
 WARMUP_PATH = Path("assets.extra") / "tf_serving_warmup_requests"
-#: Side in pixels of the warm-up requests; no multiple of 4, so that padding is warm too.
+#: Side in pixels of the warm-up requests; not a multiple of 4, to warm up the padding, too.
 _WARMUP_SIDE = 126
 
 _SIZE = (None, None, None)
@@ -52,20 +52,20 @@ def export_saved_model(
     warmup: bool = True,
     check: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a completion network as a SavedModel that takes photos of any size.
+    """Export a completion network to a SavedModel that takes photos of any size.
 
-    Polarity, padding to a multiple of 4, the mean pixel, the network, cutting back and pasting
-    the known pixels are in the graph, in float32. The signatures, each from `image` and `mask`
-    to `completed` (`completed_bytes` for the last), for any batch, height and width:
+    The graph contains polarity, padding to a multiple of 4, the mean pixel, the network, cropping
+    and pasting the known pixels, in float32. The signatures map `image` and `mask` to `completed`
+    (`completed_bytes` for the last), for any batch, height and width:
 
     - `serving_default` and `complete`: uint8 `(batch, height, width, 3)` and
       `(batch, height, width, 1)`, nonzero in the hole, to uint8.
-    - `complete_float`: float32 in [0, 1] of the same shapes; a mask from 0.5 on is the hole.
+    - `complete_float`: float32 in [0, 1] of the same shapes; at least 0.5 in the hole.
     - `complete_bytes`: strings `(batch,)` of JPEG, PNG, GIF or BMP files, each pair of its own
-      size, a mask from half of white on being the hole, to PNG files. TensorFlow Serving's
-      REST interface sends an output as base64 only where its name ends in `_bytes`.
+      size, at least half of white in the hole, to PNG files. TensorFlow Serving's REST interface
+      sends an output as base64 only if its name ends in `_bytes`.
 
-    Outside the hole the pixels come back bit for bit.
+    Outside the hole the pixels are bit-identical to the input.
 
     Example:
 
@@ -75,23 +75,23 @@ def export_saved_model(
     Args:
         network: A completion network, the path of a `.keras` file or run folder, or a preset's
             name.
-        path: Path of the model's folder; the SavedModel is written to its subfolder of the
-            version, as TensorFlow Serving wants it.
-        version: Int above 0. A version that exists is never overwritten: a server may be
-            reading it.
-        name: String, what the model is called; None takes the folder's name.
-        card: What is known about the network, for its `model_card.json`; None takes it from the
-            files beside the network. See `keras_inpaint.exporting.network.build_card`.
+        path: Path of the model's folder; the SavedModel is written to a subfolder named after the
+            version, as required by TensorFlow Serving.
+        version: Int above 0. An existing version is never overwritten: a server may be reading
+            it.
+        name: String, the model's name; None is the folder's name.
+        card: The network's card, for its `model_card.json`; None reads it from the files beside
+            the network. See `keras_inpaint.exporting.network.build_card`.
         warmup: Bool, whether to write warm-up requests for a server to replay.
-        check: Called with the finished folder before it gets its final name; what it raises is
-            raised, and nothing is left behind.
+        check: Called with the finished folder before it gets its final name; if it raises an
+            error, no folder is left.
 
     Returns:
         The path of the SavedModel, `path/version`.
 
     Raises:
         FileExistsError: If the version exists.
-        OSError: If it cannot be written, with the version's path.
+        OSError: If it cannot be written; `filename` is the version's path.
         ValueError: If an argument is out of its range, or the network takes one size only.
     """
     if not isinstance(version, int) or version < 1:
@@ -103,18 +103,18 @@ def export_saved_model(
     network = load_network(network)
     if network_size(network) != (None, None):
         raise ValueError(
-            f"a SavedModel takes any size, this network {network_size(network)} only: build it "
-            f"with image_size=None"
+            f"a SavedModel requires a network for any size, got one for {network_size(network)}: "
+            f"build it with image_size=None"
         )
     name = name or Path(path).name
-    made = not target.parent.exists()
+    is_new = not target.parent.exists()
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=f".{version}-", dir=target.parent))
     try:
-        # The same sums at every size, as in the package's own inference on tiles.
+        # Sums in the same order at every size, as in the package's own inference on tiles.
         _write(for_inference(network), draft)
         text = json.dumps(build_card(network, name, known), indent=2, ensure_ascii=False)
-        (draft / CARD_NAME).write_text(text + "\n", "utf-8")
+        (draft / CARD_FILE).write_text(text + "\n", "utf-8")
         if warmup:
             write_warmup(draft, warmup_requests(), name)
         if check is not None:
@@ -127,8 +127,8 @@ def export_saved_model(
         raise OSError(error.errno, error.strerror or str(error), str(target)) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        if made:
-            with contextlib.suppress(OSError):  # there is something in it
+        if is_new:
+            with contextlib.suppress(OSError):  # it is not empty
                 target.parent.rmdir()
     return target
 
@@ -166,8 +166,8 @@ def write_warmup(
     Args:
         folder: Path of the SavedModel's folder.
         requests: Pairs of a signature's name and its inputs by name; byte strings are arrays of
-            objects. Serving takes at most 1000.
-        name: String, the served model's name; Serving replays whatever stands here.
+            objects. Serving replays at most 1000.
+        name: String, the served model's name; Serving ignores it.
 
     Returns:
         The path of the file, a TFRecord of `tensorflow.serving.PredictionLog` messages, see
@@ -197,10 +197,10 @@ def _field(number: int, payload: bytes) -> bytes:
 
 
 def _write(network: keras.Model, folder: Path) -> None:
-    # What the endpoints use is tracked by itself; `track` would store every weight once more.
+    # The endpoints' resources are tracked automatically; `track` would store every weight twice.
     archive = keras.export.ExportArchive()
 
-    # Functions of their own, so that the network is traced and stored once.
+    # Separate functions, so that the network is traced and stored once.
     @tf.function(input_signature=_FLOAT, autograph=False)
     def generate(image: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         return network({"image": image, "mask": mask}, training=False)

@@ -1,4 +1,4 @@
-"""What an exported graph computes around the network: padding, pasting, rounding, files.
+"""The steps of an exported graph around the network: padding, pasting, rounding, decoding.
 
 Every function takes and returns tensors, and runs inside a `tf.function`.
 """
@@ -9,16 +9,15 @@ import tensorflow as tf
 
 from keras_inpaint.networks.completion import SIZE_MULTIPLE
 
-#: A soft mask value from here on is a hole, as a share of white.
+#: The smallest value of a soft mask in the hole, as a share of white.
 HOLE_SHARE = 0.5
 
-
-#: From float32 image and mask, of sizes that the network takes, to what it generates.
+#: From float32 image and mask, of a size that the network takes, to the generated image.
 Generate = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 def complete_float(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.Tensor:
-    """Complete photos of any size and paste their known pixels back, bit for bit.
+    """Complete photos of any size; pixels outside the hole stay bit-identical.
 
     Args:
         generate: The completion network.
@@ -41,15 +40,15 @@ def complete_uint8(generate: Generate, image: tf.Tensor, hole: tf.Tensor) -> tf.
 
 
 def to_uint8(values: tf.Tensor) -> tf.Tensor:
-    """Return float values in [0, 1] as bytes, rounded half to even."""
+    """Return float values in [0, 1] as uint8, rounded half to even."""
     return tf.cast(tf.clip_by_value(tf.round(values * 255.0), 0.0, 255.0), tf.uint8)
 
 
 def pad_to_multiple(values: tf.Tensor) -> tf.Tensor:
-    """Pad `(batch, height, width, channels)` at bottom and right to multiples of 4.
+    """Pad `(batch, height, width, channels)` to multiples of 4 at the bottom and at the right.
 
-    The padding is that of `numpy.pad(mode="reflect")`: a side too short for one reflection is
-    reflected again, a side of one pixel is repeated.
+    As `numpy.pad(mode="reflect")`: a side too short for one reflection is reflected again, a side
+    of one pixel is repeated.
     """
     shape = tf.shape(values)
     for axis in (1, 2):
@@ -65,20 +64,20 @@ def _reflected(side: tf.Tensor) -> tf.Tensor:
 
 
 def check_shapes(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
-    """Return the assertions that photos are RGB, masks have one channel, and they belong together.
+    """Return assertions that photos are RGB, masks have one channel, and their sizes match.
 
-    A signature's own shapes do not stop other ones: a server hands over what it was sent.
+    A signature's static shapes are not enough: a server passes on arrays of any shape.
     """
     photo, hole = tf.shape(image), tf.shape(mask)
     pixels = tf.reduce_prod(photo[:3])
     shapes = (photo, hole)
-    # Sizes and not the last entries, which are constants of the signature when the graph is made.
+    # Total sizes, since the last entries of the shapes are constants when the graph is built.
     rules = (
         (
             tf.reduce_all(photo[:3] == hole[:3]),
             "image and mask differ in batch, height or width: image {}, mask {}",
         ),
-        (pixels > 0, "there must be at least one photo of at least one pixel: image {}, mask {}"),
+        (pixels > 0, "image and mask must not be empty: image {}, mask {}"),
         (
             tf.size(image) == 3 * pixels,
             "image must have 3 channels, RGB, without alpha: image {}, mask {}",
@@ -86,27 +85,27 @@ def check_shapes(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
         (tf.size(mask) == pixels, "mask must have 1 channel: image {}, mask {}"),
     )
     checks: list[tf.Operation] = []
-    for right, sentence in rules:
+    for condition, message in rules:
         with tf.control_dependencies(checks):
-            checks = [tf.debugging.Assert(right, [tf.strings.format(sentence, shapes)])]
+            checks = [tf.debugging.Assert(condition, [tf.strings.format(message, shapes)])]
     return checks
 
 
 def check_numbers(image: tf.Tensor, mask: tf.Tensor) -> list[tf.Operation]:
-    """Return the assertions that float photos and masks hold numbers, not NaN or infinity."""
+    """Return assertions that float photos and masks are finite."""
     return [
         tf.debugging.Assert(
-            tf.reduce_all(tf.math.is_finite(values)), [f"{name} holds values that are no numbers"]
+            tf.reduce_all(tf.math.is_finite(values)), [f"{name} has values that are not finite"]
         )
         for name, values in (("image", image), ("mask", mask))
     ]
 
 
-#: What may be wrong with a photo and its mask, in the order in which it is told.
-_FINDINGS = (
-    "the image is no JPEG, PNG, GIF or BMP that can be read",
-    "the mask is no JPEG, PNG, GIF or BMP that can be read",
-    "the mask is not as large as the image",
+#: Errors of a photo and its mask, in the order in which they are checked.
+_ERRORS = (
+    "the image is not a JPEG, PNG, GIF or BMP that can be read",
+    "the mask is not a JPEG, PNG, GIF or BMP that can be read",
+    "the mask does not have the size of the image",
 )
 
 
@@ -115,10 +114,10 @@ def complete_bytes(
 ) -> tf.Tensor:
     """Complete encoded photos, each of its own size.
 
-    All are decoded once before any is completed, so that a bad one is told at once.
+    All are decoded once before any is completed, so that an invalid file fails immediately.
 
     Args:
-        complete: From uint8 image and bool hole, both with a batch of one, to uint8.
+        complete: Function from uint8 image and bool hole, both with a batch of one, to uint8.
         images: String `(batch,)`: JPEG, PNG, GIF or BMP files.
         masks: String `(batch,)`: files of the same sizes; see `decode_mask`.
 
@@ -152,36 +151,36 @@ def _check_files(images: tf.Tensor, masks: tf.Tensor) -> list[tf.Operation]:
     wrong = tf.stack(
         [photos[:, 0] == 0, holes[:, 0] == 0, tf.reduce_any(photos != holes, axis=1)], axis=1
     )
-    # Rows and columns of what is wrong; the last row stands in where nothing is.
+    # Indices of a file and its error; the last row is a placeholder if there are no errors.
     first = tf.concat([tf.where(wrong), [[0, 0]]], 0)[0]
     message = tf.strings.join(
         [
             "index ",
             tf.strings.as_string(first[0]),
             " of the batch: ",
-            tf.gather(_FINDINGS, first[1]),
+            tf.gather(_ERRORS, first[1]),
         ]
     )
     return [tf.debugging.Assert(~tf.reduce_any(wrong), [message])]
 
 
 def _decoded_sizes(files: tf.Tensor) -> tf.Tensor:
-    """Return the height and width of each file, `(files, 2)`; zeros where it cannot be decoded.
+    """Return the height and width of each file, `(files, 2)`; zeros if it cannot be decoded.
 
-    An op that fails takes the whole graph with it, but a data set can leave such elements out.
+    An op that fails stops the whole graph, but a data set can skip such elements.
     """
     count = tf.size(files, tf.int64)
 
     def size(index: tf.Tensor, file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return index, tf.shape(tf.io.decode_image(file, expand_animations=False))[:2]
 
-    found = tf.data.Dataset.from_tensor_slices(files).enumerate().map(size).ignore_errors()
-    # One element more, for the case that none is left.
-    found = found.concatenate(tf.data.Dataset.from_tensors((count, tf.zeros(2, tf.int32))))
+    decoded = tf.data.Dataset.from_tensor_slices(files).enumerate().map(size).ignore_errors()
+    # One more element, since the batch must not be empty.
+    decoded = decoded.concatenate(tf.data.Dataset.from_tensors((count, tf.zeros(2, tf.int32))))
     options = tf.data.Options()
     options.autotune.enabled = False
     options.experimental_optimization.apply_default_optimizations = False
-    indices, sizes = found.batch(count + 1).with_options(options).get_single_element()
+    indices, sizes = decoded.batch(count + 1).with_options(options).get_single_element()
     return tf.scatter_nd(indices[:, None], sizes, tf.stack([count + 1, 2]))[:-1]
 
 
@@ -189,8 +188,7 @@ def decode_photo(contents: tf.Tensor) -> tf.Tensor:
     """Return the pixels of an encoded photo, uint8 `(height, width, 3)`.
 
     Grey becomes three equal channels, alpha is dropped, 16 bits are rounded to 8. JPEG is
-    decoded as Pillow does by default. Rows stay as they are stored: an EXIF orientation is not
-    applied.
+    decoded as Pillow does by default. An EXIF orientation is not applied.
     """
     return _decode(contents)[..., :3]
 
@@ -198,8 +196,8 @@ def decode_photo(contents: tf.Tensor) -> tf.Tensor:
 def decode_mask(contents: tf.Tensor) -> tf.Tensor:
     """Return the holes of an encoded mask, bool `(height, width, 1)`; white is the hole.
 
-    Cut at half of white. Transparent counts as black; a mask of the values 0 and 1 only is
-    taken as black and white.
+    The threshold is half of white. Transparent pixels are black; if the largest value is 1, then 0
+    is black and 1 is white.
     """
     pixels = tf.cast(_decode(contents), tf.int32)
     # ITU-R 601-2 luma in the integers that Pillow uses.
@@ -212,7 +210,7 @@ def decode_mask(contents: tf.Tensor) -> tf.Tensor:
 
 def _decode(contents: tf.Tensor) -> tf.Tensor:
     """Return uint8 `(height, width, 4)`, RGB and opacity."""
-    # A PNG's signature takes 8 bytes, its header's length and name 8, width and height 8.
+    # A PNG has 8 bytes of signature, 8 of the header's length and name, 8 of width and height.
     start = tf.strings.substr(tf.strings.join([contents, b"\0" * 25]), 0, 25)
     is_png = tf.strings.substr(start, 0, 4) == b"\x89PNG"
     is_deep = tf.strings.substr(start, 24, 1) == b"\x10"
@@ -228,7 +226,7 @@ def _decode(contents: tf.Tensor) -> tf.Tensor:
 
 
 def _decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
-    # The method that libjpeg, and so Pillow, takes by default; TensorFlow's own is coarser.
+    # The default of libjpeg, and so of Pillow; TensorFlow's default is less accurate.
     return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 

@@ -1,4 +1,4 @@
-"""A completion network as a TFLite file, for phones, browsers and small computers."""
+"""Export a completion network to a TFLite file, for phones, browsers and small computers."""
 
 import logging
 import tempfile
@@ -24,22 +24,22 @@ from keras_inpaint.presets.tflite_metadata import (
 
 logger = logging.getLogger(__name__)
 
-#: How the weights and the arithmetic may be quantised.
+#: The quantisations of the weights and the arithmetic.
 QUANTIZATIONS = ("none", "float16", "dynamic", "int8")
 #: The signature of a file that takes any size.
 DYNAMIC_SIGNATURE = "complete"
 #: Ops that stay float32 under full int8: filling the hole and pasting the known pixels.
 FLOAT_OPS = ("ADD", "CONCATENATION", "MUL", "SUB")
-#: Convolutions that full int8 leaves in float32.
+#: Convolutions that stay float32 under full int8.
 FLOAT_LAYERS = ("conv_17",)
-#: Ops that an export may hold; all are builtin, and none rearranges space and batch.
+#: Ops allowed in an export; all are builtin, and none rearranges space and batch.
 ALLOWED_OPS = frozenset(
     {"CONV_2D", "TRANSPOSE_CONV", "LOGISTIC", "QUANTIZE", "DEQUANTIZE", *FLOAT_OPS}
 )
-#: Ops that only the file for any size may hold: they compute the transposed convolutions' size.
+#: Ops allowed in a file for any size: some compute the sizes of the transposed convolutions.
 ALLOWED_DYNAMIC_OPS = ALLOWED_OPS | {"SHAPE", "STRIDED_SLICE", "PACK"}
 
-#: What of a network's card travels inside its file.
+#: The entries of a network's card that are copied into its file.
 TOLD = ("licence", "intended_use", "limits")
 
 
@@ -56,13 +56,12 @@ def export_tflite(
     card: Mapping[str, Any] | None = None,
     check: Callable[[Path], None] | None = None,
 ) -> Path:
-    """Write a completion network as one TFLite file.
+    """Export a completion network to a TFLite file.
 
-    Each signature takes `image`, float32 `(1, height, width, 3)` in [0, 1], and `mask`,
-    float32 `(1, height, width, 1)`, 1 in the hole and 0 elsewhere, nothing between, and gives
-    `completed`, float32 `(1, height, width, 3)`: the known pixels of `image`, bit for bit, and
-    the network's in the hole. The order of the inputs in the file is the converter's: address
-    them by name.
+    Each signature takes `image`, float32 `(1, height, width, 3)` in [0, 1], and `mask`, float32
+    `(1, height, width, 1)`, exactly 1 in the hole and 0 elsewhere, and returns `completed`,
+    float32 `(1, height, width, 3)`: the network's pixels in the hole, bit-identical to `image`
+    outside. The converter chooses the order of the inputs: address them by name.
 
     Example:
 
@@ -71,32 +70,32 @@ def export_tflite(
     Args:
         network: A completion network, the path of a `.keras` file or run folder, or a preset's
             name.
-        path: Path of the file to write. An existing file is replaced when all is done.
-        quantize: String. `"none"` is float32; `"float16"` halves the file; `"dynamic"` keeps
-            the weights in 8 bits; `"int8"` also computes in 8 bits, all but `float_layers`,
+        path: Path of the file to write. An existing file is replaced at the end.
+        quantize: String. `"none"` is float32; `"float16"` halves the file; `"dynamic"` stores
+            the weights in 8 bits; `"int8"` also computes in 8 bits, except for `float_layers`,
             filling the hole and pasting the known pixels.
         sizes: `(height, width)` pairs, multiples of 4, one signature `complete_HxW` each, which
             share the weights; None writes one signature `complete` for any multiples of 4.
-        calibration: Folder of photos, or uint8 arrays `(height, width, 3)`, that `"int8"`
-            measures its ranges on. None takes built-in portraits, with a warning.
-        calibration_count: Int, photos to calibrate on at each size.
-        float_layers: Names of convolutions, `conv_1` to `conv_17` but for the transposed
-            `conv_13` and `conv_15`, that stay float32 under `"int8"`, the sigmoid with the
-            last. Those that are not quantised cost time and give accuracy; the last is a
-            six-hundredth of the network, and gave the most.
-        name: String, what the model is called in its metadata; None takes the file's stem.
-        card: What is known about the network, of which licence, intended use and limits go into
-            the metadata; None takes it from the files beside the network.
-        check: Called with the path of the finished file before it gets its final name; what it
-            raises is raised, and nothing is left behind.
+        calibration: Folder of photos, or uint8 arrays `(height, width, 3)`, to calibrate the
+            ranges of `"int8"` on. None uses the built-in portraits, with a warning.
+        calibration_count: Int, the number of photos to calibrate on at each size.
+        float_layers: Names of convolutions, `conv_1` to `conv_17` except the transposed `conv_13`
+            and `conv_15`, that stay float32 under `"int8"`; the sigmoid stays float32 with the
+            last. Each costs time and improves the accuracy, `conv_17` the most, at 1/600 of the
+            network's computation.
+        name: String, the model's name in the metadata; None is the stem of the file's name.
+        card: The network's card, from which licence, intended use and limits are copied into the
+            metadata; None reads it from the files beside the network.
+        check: Called with the path of the finished file before it gets its final name; if it
+            raises an error, no file is left.
 
     Returns:
         The path of the file.
 
     Raises:
-        FileNotFoundError: If there is no such network or folder of photos.
+        FileNotFoundError: If the network or the folder of photos does not exist.
         ValueError: If an argument is out of its range.
-        RuntimeError: If the converter wrote ops that a consumer may lack.
+        RuntimeError: If the converter wrote ops that some runtimes lack.
     """
     if quantize not in QUANTIZATIONS:
         raise ValueError(f"quantize must be one of {QUANTIZATIONS}, got {quantize!r}")
@@ -105,7 +104,7 @@ def export_tflite(
             f"a file for any size is float32 or float16, got quantize={quantize!r}: give sizes"
         )
     if sizes is not None and not sizes:
-        raise ValueError("sizes must hold at least one (height, width), or be None for any size")
+        raise ValueError("sizes must have at least one (height, width), or be None for any size")
     if calibration_count < 1:
         raise ValueError(f"calibration_count must be at least 1, got {calibration_count}")
     path = Path(path)
@@ -128,16 +127,16 @@ def export_tflite(
 
 
 def _check_layers(network: keras.Model, names: Sequence[str]) -> None:
-    # The quantiser takes no notice of a transposed convolution that is to be left out.
+    # The quantiser ignores requests to leave out a transposed convolution.
     known = [
         layer.name
         for layer in network.layers
         if isinstance(layer, keras.layers.Conv2D)
         and not isinstance(layer, keras.layers.Conv2DTranspose)
     ]
-    if strange := [name for name in names if name not in known]:
+    if unknown := [name for name in names if name not in known]:
         raise ValueError(
-            f"{', '.join(strange)} cannot stay float32: the network's convolutions that can are "
+            f"{', '.join(unknown)} cannot stay float32: the network's convolutions that can are "
             f"{', '.join(known)}"
         )
 
@@ -155,14 +154,14 @@ def metadata_of(
     name: str,
     known: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the metadata that travels inside a TFLite or ONNX file.
+    """Return the metadata to store in a TFLite or ONNX file.
 
     Args:
         network: The float32 completion network.
         sizes: `(height, width)` pairs, or None for any size.
         quantize: String, one of `QUANTIZATIONS`.
-        name: String, what the model is called.
-        known: The network's card, of which `TOLD` is taken over.
+        name: String, the model's name.
+        known: The network's card, from which the entries `TOLD` are copied.
 
     Returns:
         Dict of JSON types; `signatures` maps each signature's name to its height and width in
@@ -190,24 +189,24 @@ def metadata_of(
 
 
 def check_ops(model: bytes) -> None:
-    """Raise a RuntimeError where a TFLite file holds an op that not every consumer has."""
+    """Raise a RuntimeError if a TFLite file has an op that some runtimes lack."""
     for name, ops in count_ops(model).items():
         allowed = ALLOWED_DYNAMIC_OPS if name == DYNAMIC_SIGNATURE else ALLOWED_OPS
-        if strange := sorted(set(ops) - allowed):
+        if excess := sorted(set(ops) - allowed):
             raise RuntimeError(
-                f"signature {name} holds {', '.join(strange)}, which not every runtime of "
-                f"TFLite has; allowed are {', '.join(sorted(allowed))}"
+                f"signature {name} has the ops {', '.join(excess)}, which some TFLite runtimes "
+                f"lack; allowed are {', '.join(sorted(allowed))}"
             )
 
 
 def calibration_photos(
     source: str | Path | Sequence[np.ndarray] | None, count: int
 ) -> Sequence[np.ndarray]:
-    """Return at most so many photos of a folder, the photos given, or built-in portraits."""
+    """Return at most `count` photos of a folder, the given photos, or built-in portraits."""
     if source is None:
         logger.warning(
-            "calibrating int8 on the built-in sample portraits: give a folder of photos like those "
-            "that the network will see for the best accuracy"
+            "calibrating int8 on the built-in sample portraits: for the best accuracy, give a "
+            "folder of photos like those that the network will complete"
         )
         return sample_photos(count)
     photos = read_photos(source, count) if isinstance(source, str | Path) else list(source)
@@ -235,9 +234,8 @@ def convert(
         network: The float32 completion network.
         sizes: `(height, width)` of each signature; None for any size.
         quantize: String, one of `QUANTIZATIONS`.
-        photos: Uint8 arrays `(height, width, 3)`, of which `"int8"` is calibrated on `count` at
-            each size.
-        count: Int.
+        photos: Uint8 arrays `(height, width, 3)` to calibrate `"int8"` on.
+        count: Int, the number of photos to calibrate on at each size.
         float_layers: Names of convolutions that stay float32 under `"int8"`.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -245,7 +243,7 @@ def convert(
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=[signature_name(size) for size in sizes]
         )
-        # Without this the converter may write ops that only full TensorFlow can run.
+        # Otherwise the converter may write ops that only full TensorFlow can run.
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if quantize != "none":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -272,7 +270,7 @@ def _samples(
 
 
 def _quantized(converter: tf.lite.TFLiteConverter, float_layers: Sequence[str]) -> bytes:
-    """Quantise all but the float ops and layers; the debugger is what can leave some out."""
+    """Quantise all but the float ops and layers; only the debugger can exclude some."""
     debugging = tf.lite.experimental
     with warnings.catch_warnings():
         # The converter's own interpreter announces that LiteRT replaces it.
@@ -283,8 +281,8 @@ def _quantized(converter: tf.lite.TFLiteConverter, float_layers: Sequence[str]) 
             debug_options=debugging.QuantizationDebugOptions(denylisted_ops=list(FLOAT_OPS)),
         )
         if float_layers:
-            # A convolution is called after all layers that were folded into it. The sigmoid takes
-            # what the last one gives, in 8 bits or not.
+            # A convolution's name lists all layers that were folded into it. The sigmoid has the
+            # dtype of the last convolution.
             ops = [*FLOAT_OPS, *(["LOGISTIC"] if "conv_17" in float_layers else [])]
             nodes = [
                 name
@@ -300,7 +298,7 @@ def _quantized(converter: tf.lite.TFLiteConverter, float_layers: Sequence[str]) 
 def write_signatures(
     network: keras.Model, sizes: Sequence[tuple[int, int] | None], folder: str
 ) -> None:
-    """Write the SavedModel that the converter reads, a signature for each `(height, width)`.
+    """Write the SavedModel for the converter, with a signature for each `(height, width)`.
 
     Args:
         network: The float32 completion network.

@@ -1,12 +1,12 @@
-"""A network on arrays of pixels, and the words of its settings."""
+"""Run completion networks on arrays of pixels; the values of the settings."""
 
 #: `none` leaves generated pixels as they are; `feather` fades colour differences at the rim out
 #: within a few pixels; `poisson` spreads them over the whole hole.
 METHODS = ("none", "feather", "poisson")
-#: What the commands, the server's `/complete` and the page do where nothing is said: a network
-#: without skip connections does not meet thin holes' rims by itself (docs/experiments.md).
+#: The default of the commands, the server's `/complete` and the page: a network without skip
+#: connections does not match the rims of thin holes by itself (docs/experiments.md).
 USUAL = "poisson"
-#: The word for choosing: of the network among the presets, of the scale, of texture.
+#: Chooses the network among the presets, the scale, or whether to add texture.
 AUTO = "auto"
-#: Whether holes are composed of texture from the photo.
+#: Whether to fill holes with texture from the photo.
 TEXTURE = (AUTO, "on", "off")

@@ -1,12 +1,13 @@
-"""Making generated pixels meet the known ones: feathering, and the paper's post-processing.
+"""Blend generated pixels with the known ones: feathering, and the paper's post-processing.
 
 Both change pixels inside the holes only. The paper (section 3.5 of the text, the authors' script)
-lets the fast marching method carry the known colours into the hole and clones the generated
-gradients into that by Poisson blending. Fast marching is OpenCV's. Its `seamlessClone` is not
-used: it needs a frame of known pixels around the hole, so that it fails on holes at the border,
-and it moves holes of several parts. The equation it solves is solved here on the holes
-themselves: what is generated plus the harmonic surface (the membrane) through the differences
-along the holes' rim. At a photo's border nothing is fixed, and no colour flows across it.
+propagates the known colours into the hole by the fast marching method and clones the generated
+gradients into the result by Poisson blending. Fast marching is OpenCV's. Its `seamlessClone` is
+not used: it needs a frame of known pixels around the hole, so it fails on holes at the border,
+and it shifts holes that consist of several parts. The same equation is solved here on the holes
+only: the result is the generated pixels plus the harmonic surface (the membrane) through the
+differences along the holes' rim. A photo's border has Neumann boundary conditions: no value is
+fixed there, and no colour flows across it.
 
 References:
     A. Telea, "An image inpainting technique based on the fast marching method", Journal of
@@ -24,18 +25,19 @@ from keras_inpaint.inference.tiles import hole_groups
 
 #: How far feathering reaches into a hole, in pixels.
 FEATHER_WIDTH = 16
-#: Radius of fast marching in pixels, the paper's.
+#: The paper's radius of fast marching, in pixels.
 TELEA_RADIUS = 1
 
 _MARGIN = 8
-#: How deep into a hole the known colours are carried, in pixels. Only those on its rim are used,
-#: which fast marching reaches before it meets what comes from the depth.
+#: How deep into a hole the known colours are propagated, in pixels. Only those on its rim are
+#: used, which fast marching reaches before its fronts from opposite sides meet.
 _CARRIED = 4
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
-#: A grid with fewer free pixels is solved without a coarser one below it.
+#: A grid with fewer free pixels is solved without a coarser one.
 _SMALL = 64
-#: Steps on one grid at most, and pixels times steps: what is left then is below what shows.
-_MOST_STEPS, _FEWEST_STEPS, _MOST_WORK = 400, 40, 2e8
+#: Limits on the number of steps on one grid, and on pixels times steps: the error that remains
+#: is not visible.
+_MAX_STEPS, _MIN_STEPS, _MAX_WORK = 400, 40, 2e8
 
 
 def blend(
@@ -44,17 +46,17 @@ def blend(
     """Blend generated pixels with the known ones around them.
 
     Args:
-        image: Uint8 `(height, width, 3)`, the photo; what it holds in the holes does not matter.
-        completed: Uint8 `(height, width, 3)`, the photo with generated holes.
+        image: Uint8 `(height, width, 3)`, the photo; its values in the holes are ignored.
+        completed: Uint8 `(height, width, 3)`, the photo with generated pixels in the holes.
         mask: Bool or uint8 `(height, width)`, nonzero in the hole.
         method: String, one of `METHODS`; feathering fades out within `FEATHER_WIDTH` pixels.
 
     Returns:
-        Uint8 `(height, width, 3)`, a new array. Outside the holes it is `completed` byte for
-        byte. No argument is changed.
+        Uint8 `(height, width, 3)`, a new array, identical to `completed` outside the holes. No
+        argument is changed.
 
     Raises:
-        ValueError: If a shape or a setting does not fit.
+        ValueError: If the shapes do not match or `method` is unknown.
         TypeError: If the photos are not uint8.
     """
     if method not in METHODS:
@@ -90,14 +92,14 @@ def _blended(
 ) -> np.ndarray:
     """Return a crop in which one group of holes is blended."""
     rim = group & (cv2.dilate((~holes).astype(np.uint8), _CROSS) > 0)
-    if not rim.any():  # nothing is known
+    if not rim.any():  # no pixel is known
         return completed
     carried = _carried_to_rim(image, holes)
     check_cancelled()
     difference = carried.astype(np.float32) - completed
     fixed, domain = rim, group
     if feathered:
-        # Unknown distances count from known pixels, so that a photo's border is no rim.
+        # Distances are measured from known pixels, so that a photo's border is not a rim.
         distance = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
         domain = group & (distance <= FEATHER_WIDTH + 1)
         end = domain & (distance > FEATHER_WIDTH)
@@ -109,7 +111,7 @@ def _blended(
 
 
 def _carried_to_rim(image: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return a crop with the known colours carried as far as the rims of its holes."""
+    """Return a crop with the known colours propagated to the rims of its holes."""
     side = 2 * _CARRIED + 1
     deep = cv2.erode(holes.astype(np.uint8), np.ones((side, side), np.uint8))
     band = holes.astype(np.uint8) - deep
@@ -119,18 +121,18 @@ def _carried_to_rim(image: np.ndarray, holes: np.ndarray) -> np.ndarray:
 def solve_laplace(
     values: np.ndarray, fixed: np.ndarray, domain: np.ndarray, tolerance: float = 5e-4
 ) -> np.ndarray:
-    """Extend values from some pixels of a domain to all of it harmonically.
+    """Extend values harmonically from some pixels of a domain to all of it.
 
     Every free pixel becomes the mean of its neighbours in the domain, so that nothing flows
-    across the domain's outline. Conjugate gradients, started from the solution on a grid of half
-    the size.
+    across the domain's outline. Solved by conjugate gradients, starting from the solution on a
+    grid of half the size.
 
     Args:
-        values: Float32 `(height, width, channels)`; read where `fixed`.
+        values: Float32 `(height, width, channels)`; only the values at `fixed` are used.
         fixed: Bool `(height, width)`, where the values are given.
-        domain: Bool `(height, width)`, the pixels to fill; it holds `fixed`. A part of it
+        domain: Bool `(height, width)`, the pixels to fill; it contains `fixed`. A connected part
             without a fixed pixel becomes 0.
-        tolerance: Float, the residual to stop at, as a share of that of a surface of zeros.
+        tolerance: Float, the residual to stop at, relative to that of a surface of zeros.
 
     Returns:
         Float32 `(height, width, channels)`, 0 outside the domain.
@@ -155,17 +157,17 @@ def _solved(
 ) -> np.ndarray:
     """Return the free pixels' values `(pixels, channels)` by conjugate gradients.
 
-    Only free pixels are computed with, as rows of numbers, not the box around them: of a
-    scratch across a photo that is a small part.
+    Only the free pixels are computed, as rows of numbers, not the box around them: they are a
+    small part of the box of a scratch across a photo.
     """
     count = len(start)
     number = np.full((free.shape[0] + 2, free.shape[1] + 2), count, np.int32)
     number[1:-1, 1:-1][free] = np.arange(count, dtype=np.int32)
-    # Above, below, left, right; what is not free has the number of a column of zeros.
+    # Above, below, left, right; pixels that are not free have the index of a column of zeros.
     places = [number[:-2, 1:-1], number[2:, 1:-1], number[1:-1, :-2], number[1:-1, 2:]]
     neighbours = [place[free] for place in places]
     degree = _around(domain[..., None], free)
-    given = _around(known, free)
+    rhs = _around(known, free)
 
     def applied(surface: np.ndarray) -> np.ndarray:
         result = degree * surface[:, :-1]
@@ -174,14 +176,14 @@ def _solved(
             result -= np.take(surface, neighbour, axis=1)
         return result
 
-    surface, direction = np.zeros((2, given.shape[0], count + 1), np.float32)
+    surface, direction = np.zeros((2, rhs.shape[0], count + 1), np.float32)
     surface[:, :-1] = start.T
-    residual = given - applied(surface)
+    residual = rhs - applied(surface)
     direction[:, :-1] = residual
-    least = tolerance**2 * _dot(given, given)
+    limit = tolerance**2 * _dot(rhs, rhs)
     energy = _dot(residual, residual)
-    for _ in range(int(np.clip(_MOST_WORK / count, _FEWEST_STEPS, _MOST_STEPS))):
-        if np.all(energy <= least):
+    for _ in range(int(np.clip(_MAX_WORK / count, _MIN_STEPS, _MAX_STEPS))):
+        if np.all(energy <= limit):
             break
         change = applied(direction)
         step = _ratio(energy, _dot(direction[:, :-1], change))
@@ -216,7 +218,7 @@ def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _from_half_size(
     known: np.ndarray, fixed: np.ndarray, domain: np.ndarray, tolerance: float
 ) -> np.ndarray:
-    """Return a first guess: the membrane on a grid of half the size, drawn up."""
+    """Return an initial guess: the membrane on a grid of half the size, upsampled."""
     height, width = domain.shape
     if np.count_nonzero(domain & ~fixed) < _SMALL or min(height, width) < 4:
         mean = known.sum(axis=(0, 1)) / np.float32(np.count_nonzero(fixed))
@@ -231,13 +233,13 @@ def _from_half_size(
     size = (2 * half.shape[1], 2 * half.shape[0])
     weight = cv2.resize(half_domain.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     check_cancelled()
-    drawn = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR).reshape(*size[::-1], -1)
+    enlarged = cv2.resize(half, size, interpolation=cv2.INTER_LINEAR).reshape(*size[::-1], -1)
     check_cancelled()
-    return (drawn / np.maximum(weight, 1e-6)[..., None])[:height, :width]
+    return (enlarged / np.maximum(weight, 1e-6)[..., None])[:height, :width]
 
 
 def _blocks(array: np.ndarray) -> np.ndarray:
-    """Return the sums over blocks of two by two."""
+    """Return the sums over 2 x 2 blocks."""
     height, width = array.shape[:2]
     array = np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)))
     return array[::2, ::2] + array[1::2, ::2] + array[::2, 1::2] + array[1::2, 1::2]

@@ -1,7 +1,7 @@
-"""Stopping a completion that nobody waits for any more.
+"""Cancel a completion whose result is no longer needed.
 
-Who starts the work sets a flag with `cancellable`; the loops over tiles, rings and exemplars look
-at it with `check_cancelled`, so that no call in between has to hand it on.
+The caller passes a flag to `cancellable`; the loops over tiles, rings and exemplars check it with
+`check_cancelled`, so that the functions in between need no argument for it.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ _flag: contextvars.ContextVar[threading.Event | None] = contextvars.ContextVar(
 
 
 class Cancelled(Exception):
-    """The work was told to stop."""
+    """The work was cancelled."""
 
 
 @contextlib.contextmanager
 def cancellable(flag: threading.Event) -> Iterator[None]:
-    """Let a flag, set from any thread, stop what this thread computes meanwhile.
+    """Let a flag, set from any thread, cancel what this thread computes inside the context.
 
     Args:
         flag: Once it is set, the next `check_cancelled` raises `Cancelled`.
@@ -33,7 +33,7 @@ def cancellable(flag: threading.Event) -> Iterator[None]:
 
 
 def check_cancelled() -> None:
-    """Raise `Cancelled` where this thread's work was told to stop."""
+    """Raise `Cancelled` if this thread's work was cancelled."""
     flag = _flag.get()
     if flag is not None and flag.is_set():
         raise Cancelled

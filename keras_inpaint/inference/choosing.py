@@ -1,10 +1,10 @@
-"""Which network and which working scale fit a hole, measured on the photo itself.
+"""Choose a network and a working scale for each hole, by their errors on the photo itself.
 
-A completion network is good at what it was trained on: holes of some sizes in photos of some
-size, faces or scenes. A hole in a face is completed by a network for faces, at the scale at which
-the face is as wide as in its training; where there is no face, it has no say. What fits another
-hole, the photo tells: known places beside it (`probes`) are completed too, and what comes nearest
-to what is known there completes the hole. The scale is chosen first, then the network at this
+A completion network works best on data like its training data: faces or scenes, holes and photos
+of certain sizes. A hole in a face is completed by a network for faces, at the scale at which the
+face is as wide as in its training; without a face, this network is not considered. For all other
+holes, known places beside the hole (`probes`) are completed too, and the network and scale with
+the smallest error there complete the hole. The scale is chosen first, then the network at this
 scale. Nothing is random, and only crops around the hole are computed.
 """
 
@@ -28,25 +28,26 @@ from keras_inpaint.inference.tiles import Box, hole_groups
 from keras_inpaint.presets import DEFAULT_PRESET, PRESETS
 from keras_inpaint.presets.cards import ANY_SUBJECT, FACE, TrainedOn, trained_on
 
-#: Working scales that are ever tried: a photo reduced to one part in so many.
+#: The working scales to choose from: factors by which a photo is reduced.
 SCALES = (1, 2, 4, 8, 16, 32)
-#: At most so many scales of one network are tried at a hole.
-_MOST_SCALES = 3
-#: At most so many groups of holes in a photo are measured, the largest; the others take the
-#: choice of the nearest of these.
-_MOST_GROUPS = 4
-#: A hole may be so much wider than the widest that a network was trained on, and so much
-#: narrower than the narrowest; a photo may be reduced to this share of the smallest one.
+#: The largest number of scales per network to try for a hole.
+_MAX_SCALES = 3
+#: The number of groups of holes in a photo for which scales and networks are compared, the largest
+#: ones; the others use the choice of the nearest of these.
+_MAX_GROUPS = 4
+#: The widest and narrowest holes to complete, relative to those of the network's training, and
+#: the smallest photo to reduce to, relative to the smallest of the training.
 _WIDER, _NARROWER, _SMALLER_PHOTO = 1.5, 0.5, 0.75
-#: A specialist's mean square error (0 to 1) in squares on photos of its subject, at most, and
-#: the weight of what it makes beyond that: measured on the photos held out for tuning.
+#: The largest mean squared error (of values from 0 to 1) of a specialist in squares on photos of
+#: its subject, measured on the photos held out for tuning, and the weight in the score of its
+#: error relative to that.
 _USUAL_ERROR, _SURPRISE = 0.011, 0.15
-#: A hole is in a face where this part of it is.
+#: A hole is in a face if at least this share of it lies in the face.
 _IN_FACE = 0.3
-#: A face may be so much wider or narrower than those of the training before the photo is resized;
-#: it is enlarged at most twice.
+#: How much wider or narrower than those of the training a face may be before the photo is resized,
+#: and the smallest scale: the photo is enlarged by at most 2.
 _WIDTH_SLACK, _FINEST = 1.2, 0.5
-#: Errors below this are as good as none.
+#: Added to errors before taking their logarithm.
 _NO_ERROR = 1e-4
 
 
@@ -55,10 +56,10 @@ class Candidate:
     """A network that may complete a hole.
 
     Attributes:
-        name: String, what it is called in messages.
-        runtime: What computes it.
-        trained_on: What it was trained on; None where nobody knows, so that it works at the
-            photo's own scale only.
+        name: String, its name in messages.
+        runtime: The runtime that computes it.
+        trained_on: What it was trained on; None if unknown, then it is used at the photo's own
+            scale only.
     """
 
     name: str
@@ -72,13 +73,13 @@ class Candidate:
 
     @property
     def knows_faces(self) -> bool:
-        """Whether it was trained on faces of a width that is known."""
+        """Whether it was trained on faces of a known width."""
         known = self.trained_on
         return known is not None and known.subject == FACE and known.subject_px is not None
 
     @property
     def texture(self) -> bool:
-        """Whether texture from the photo is known to improve on what it generates."""
+        """Whether texture from the photo is known to improve its results."""
         return self.trained_on is not None and self.trained_on.subject == ANY_SUBJECT
 
 
@@ -89,17 +90,17 @@ def load_candidates(
 
     Args:
         model: None or `"auto"` for the bundled presets, one model, or a list of models, each as
-            `keras_inpaint.inference.runtime.load_runtime` takes it.
-        runtime: String, as `load_runtime` takes it.
-        threads: Int, processor threads to compute with; None leaves it to the runtime.
+            accepted by `keras_inpaint.inference.runtime.load_runtime`.
+        runtime: String, as accepted by `load_runtime`.
+        threads: Int, the number of processor threads; None leaves it to the runtime.
 
     Raises:
-        ValueError: If there is no such model, or the list is empty.
-        TypeError: If a model is nothing that can be loaded.
+        ValueError: If a model does not exist, or the list is empty.
+        TypeError: If a model is of a type that cannot be loaded.
     """
     if model is None or (isinstance(model, str) and model == AUTO):
         models = [name for name, preset in PRESETS.items() if preset.has_weights]
-        models = models or [DEFAULT_PRESET]  # which says what is missing
+        models = models or [DEFAULT_PRESET]  # its error names what is missing
     else:
         models = list(model) if isinstance(model, list | tuple) else [model]
         if not models:
@@ -116,13 +117,13 @@ def load_candidates(
 
 @dataclass(frozen=True)
 class Choice:
-    """What completes a group of holes.
+    """The network and the scale for a group of holes.
 
     Attributes:
         candidate: The network.
-        scale: Float, the photo is reduced to one part in so many; below 1 it is enlarged.
-        places: Int, known places around the hole that were compared; 0 where nothing was.
-        in_face: Bool, whether it was chosen for the face that the hole is in.
+        scale: Float, the factor by which the photo is reduced; below 1 it is enlarged.
+        places: Int, the number of known places around the hole that were compared, or 0.
+        in_face: Bool, whether it was chosen because the hole is in a face.
     """
 
     candidate: Candidate
@@ -136,9 +137,9 @@ class Group:
     """Holes near each other, and what completes them.
 
     Attributes:
-        box: The box tight around them.
+        box: The smallest box around them.
         own: Bool `(box height, box width)`, true in them.
-        choice: What completes them.
+        choice: The network and the scale for them.
     """
 
     box: Box
@@ -148,7 +149,7 @@ class Group:
 
 @dataclass(frozen=True)
 class _Hole:
-    """A group of holes in `box` of a photo, `own`, and all that is not known, `mask`."""
+    """A group of holes, `own`, in `box` of a photo, and all unknown pixels, `mask`."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -159,7 +160,7 @@ class _Hole:
         return plausible_scales(candidate, hole_width(self.own), self.mask.shape, scale)
 
     def distance(self, other: "_Hole") -> int:
-        """Return how far the corners of two groups' boxes lie from each other."""
+        """Return the distance between the corners of two groups' boxes."""
         return sum(abs(a - b) for a, b in zip(self.box, other.box, strict=True))
 
 
@@ -169,17 +170,17 @@ def choose(
     """Choose a network and a working scale for every group of holes in a photo.
 
     Args:
-        candidates: At least one; where two are as good, the earlier is taken.
-        image: Uint8 `(height, width, 3)`; what it holds in the holes does not matter.
+        candidates: At least one; of equally good ones the first is chosen.
+        image: Uint8 `(height, width, 3)`; its values in the holes are ignored.
         mask: Bool `(height, width)`, true in the hole.
-        scale: Int, the one working scale to use; None chooses it too.
+        scale: Int, the working scale to use; None chooses it, too.
 
     Returns:
-        The groups, each hole pixel in exactly one of them.
+        The groups; each hole pixel is in exactly one of them.
     """
     holes = [_Hole(image, mask, *group) for group in hole_groups(mask)]
     by_area = sorted(range(len(holes)), key=lambda number: -np.count_nonzero(holes[number].own))
-    chosen = {n: _choose_one(candidates, holes[n], scale) for n in by_area[:_MOST_GROUPS]}
+    chosen = {n: _choose_one(candidates, holes[n], scale) for n in by_area[:_MAX_GROUPS]}
     groups = []
     for number, hole in enumerate(holes):
         choice = chosen.get(number)
@@ -191,7 +192,7 @@ def choose(
 
 
 def summary(groups: Sequence[Group]) -> list[str]:
-    """Return what was chosen for a photo in one line; no line where nothing was compared."""
+    """Return one line on what was chosen for a photo; no line if nothing was compared."""
     choices = [group.choice for group in groups]
     names = dict.fromkeys(f"{one.candidate.name} at {_words(one.scale)}" for one in choices)
     total = sum(one.places for one in choices)
@@ -204,14 +205,13 @@ def summary(groups: Sequence[Group]) -> list[str]:
 
 
 def _words(scale: float) -> str:
-    """Return a working scale in words."""
     if scale == 1:
         return "the photo's own scale"
     return f"1/{scale:g} of the scale" if scale == int(scale) else f"{1 / scale:.2f} of the scale"
 
 
 def _adapted(choice: Choice, hole: _Hole, scale: int | None) -> Choice:
-    """Return a neighbour's choice, at a scale that is plausible for this hole."""
+    """Return a neighbour's choice at a scale that is plausible for this hole."""
     if choice.in_face:
         return choice
     scales = hole.scales(choice.candidate, scale)
@@ -222,13 +222,13 @@ def _adapted(choice: Choice, hole: _Hole, scale: int | None) -> Choice:
 def plausible_scales(
     candidate: Candidate, width: int, photo: tuple[int, int], scale: int | None = None
 ) -> tuple[int, ...]:
-    """Return the working scales at which a hole and a photo look like those of the training.
+    """Return the working scales at which a hole and a photo are about as large as in training.
 
     Args:
         candidate: The network.
         width: Int, the hole's width in pixels.
         photo: The photo's height and width.
-        scale: Int, the one scale that is asked for; None leaves it open.
+        scale: Int, the requested scale; None if none is requested.
 
     Returns:
         One to three of `SCALES`, the largest photo first.
@@ -244,7 +244,7 @@ def plausible_scales(
     scales = [
         s for s in fits if s == 1 or (min(photo) >= s * photo_side and width >= s * hole_side)
     ]
-    return tuple(scales[:_MOST_SCALES]) or (fits[0],)
+    return tuple(scales[:_MAX_SCALES]) or (fits[0],)
 
 
 def _choose_one(candidates: Sequence[Candidate], hole: _Hole, scale: int | None) -> Choice:
@@ -257,7 +257,7 @@ def _choose_one(candidates: Sequence[Candidate], hole: _Hole, scale: int | None)
         if face is not None and face.share(hole.box, hole.own) >= _IN_FACE:
             best = scale or _scale_of_face(face.width, for_faces.trained_on.subject_px)
             return Choice(for_faces, best, in_face=True)
-        if face is None:  # a network for faces has no say where there is none
+        if face is None:  # networks for faces are not considered
             candidates = [one for one in candidates if not one.knows_faces] or candidates
     best, places = _choose_scale(candidates, hole, scale)
     if len(candidates) == 1:
@@ -276,28 +276,28 @@ def _choose_one(candidates: Sequence[Candidate], hole: _Hole, scale: int | None)
 
 
 def _hidden_face(candidate: Candidate, hole: _Hole) -> Face | None:
-    """Return the face that a hole hides as a whole: the network shows it."""
+    """Return a face that the hole covers entirely, detected in the network's completion."""
     side = max(hole.box.height, hole.box.width)
-    if min(hole.box.height, hole.box.width) * 2 < side:  # long and thin: no face is under it
+    if min(hole.box.height, hole.box.width) * 2 < side:  # too thin to cover a face
         return None
     scale = _scale_of_face(side, candidate.trained_on.subject_px)
     crop = hole.box.expanded(side, hole.mask.shape).slices
-    shown = hole.image.copy()
-    shown[crop] = complete_at(
-        shown[crop], hole.mask[crop], scale, partial(_filled, candidate.runtime)
+    completed = hole.image.copy()
+    completed[crop] = complete_at(
+        completed[crop], hole.mask[crop], scale, partial(_filled, candidate.runtime)
     )
-    return find_face(shown, np.zeros_like(hole.mask), hole.box)
+    return find_face(completed, np.zeros_like(hole.mask), hole.box)
 
 
 def _filled(runtime: Runtime, photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
-    """Return a copy of a photo with what a network generates in its holes."""
+    """Return a copy of a photo whose holes are filled by a network."""
     filled = photo.copy()
     fill(runtime, filled[None], holes[None])
     return filled
 
 
 def _scale_of_face(width: float, trained: tuple[int, int]) -> float:
-    """Return the working scale at which a face is as wide as those of a training."""
+    """Return the working scale at which a face is about as wide as in training."""
     low, high = trained
     if low / _WIDTH_SLACK <= width <= high * _WIDTH_SLACK:
         return 1
@@ -307,9 +307,10 @@ def _scale_of_face(width: float, trained: tuple[int, int]) -> float:
 def _choose_scale(
     candidates: Sequence[Candidate], hole: _Hole, scale: int | None
 ) -> tuple[int, int]:
-    """Return the scale at which the networks come nearest beside the hole, and on how many places.
+    """Return the scale with the smallest error beside the hole, and the number of places compared.
 
-    All of them are asked: one that knows the subject tells its right scale far more clearly.
+    All networks are tried: for one that was trained on the subject, the errors at different scales
+    differ far more.
     """
     plausible = [hole.scales(candidate, scale) for candidate in candidates]
     scales = sorted(set().union(*plausible))
@@ -329,7 +330,7 @@ def _choose_scale(
 def _errors(
     runtime: Runtime, hole: _Hole, crop: Box, passes: Sequence[Sequence[np.ndarray]], scale: int
 ) -> np.ndarray:
-    """Return a network's mean square error (0 to 1) in every place of every pass over a crop."""
+    """Return a network's mean squared error (0 to 1) in every place of every pass over a crop."""
 
     def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
         return blend(photo, _filled(runtime, photo, holes), holes, "poisson")

@@ -1,11 +1,11 @@
-"""Coarse to fine: holes wider than the network can see.
+"""Coarse-to-fine completion of holes wider than the network's receptive field.
 
-Deep inside such a hole the network sees nothing that is known, and what it generates there is
-the same everywhere. So a reduced photo is completed first, in which the hole is as wide as the
-network is used to; drawn up again it tells the colours and the large shapes. At every size on
-the way back to the photo's own, the hole is then completed once more in rings from its rim
-inwards: each ring lies between what is known or done already and the drawn-up guess, and is
-fitted to both by Poisson blending.
+Deep inside such a hole no known pixel is in the receptive field, and the network generates the
+same pixels everywhere. So a reduced photo is completed first, in which the hole is as wide as
+those of the training; enlarged again, it gives the colours and the large shapes. At every size
+between this and the photo's own, the hole is then completed again in rings from its rim
+inwards: each ring lies between known or completed pixels and the enlarged guess, and is fitted to
+both by Poisson blending.
 """
 
 from collections.abc import Callable
@@ -19,28 +19,28 @@ from keras_inpaint.inference.filling import fill
 from keras_inpaint.inference.runtime import Runtime
 from keras_inpaint.inference.tiles import hole_groups, reduced_mask
 
-#: A hole that is this deep, in pixels from its rim to its middle, is completed well at once:
-#: half of the widest holes that the networks are trained on.
+#: The depth of a hole, in pixels from its rim to its middle, that is completed well in one pass:
+#: half the width of the widest holes that the networks are trained on.
 COMFORTABLE_DEPTH = 64
-#: How wide the rings are, in pixels, in which a drawn-up guess is completed again.
+#: Width in pixels of the rings in which an enlarged guess is completed again.
 RING_WIDTH = 48
 
 
 def hole_radius(mask: np.ndarray) -> int:
-    """Return how deep a photo's holes are.
+    """Return the depth of a photo's holes.
 
     Args:
         mask: Bool `(height, width)`, true in the hole.
 
     Returns:
-        The greatest distance in pixels of a hole's pixel from a known one, along the longer of
-        the two axes; 0 without a hole. Where nothing is known, the longer side.
+        The largest Chebyshev distance in pixels from a hole's pixel to the nearest known one; 0
+        without a hole, the longer side if no pixel is known.
     """
     if mask.all():
         return max(mask.shape)
     deepest = 0
     for box, _ in hole_groups(mask):
-        if max(box.height, box.width) > deepest:  # it cannot be deeper than it is large
+        if max(box.height, box.width) > deepest:  # only such a hole can be deeper
             around = box.expanded(1, mask.shape)
             deepest = max(deepest, int(_distances(mask[around.slices]).max()))
     return deepest
@@ -53,16 +53,17 @@ def _distances(mask: np.ndarray) -> np.ndarray:
 
 
 def widest(runtime: Runtime) -> int:
-    """Return the depth of a hole in pixels from which on its middle sees nothing known.
+    """Return the depth in pixels beyond which the middle of a hole sees no known pixels.
 
-    Where the network takes fixed sizes only, a window has to show a quarter around the hole.
+    If the network takes fixed sizes only, a quarter of a window has to lie on each side of the
+    hole.
     """
     reach = min(runtime.reach.before, runtime.reach.after) + 1
     return min([reach, *(min(size) // 4 for size in runtime.fixed_sizes[-1:])])
 
 
 def _reduced_size(size: tuple[int, int], scale: float) -> tuple[int, int]:
-    """Return the height and width of a photo that is reduced to one part in `scale`."""
+    """Return the height and width of a photo reduced by `scale`."""
     return max(1, round(size[0] / scale)), max(1, round(size[1] / scale))
 
 
@@ -77,11 +78,11 @@ def complete_at(
     Args:
         image: Uint8 `(height, width, 3)`.
         mask: Bool `(height, width)`, true in the hole.
-        scale: Float, the photo is reduced to one part in so many; below 1 it is enlarged.
-        complete: Completes a photo, of any size, as it is.
+        scale: Float, the factor by which the photo is reduced; below 1 it is enlarged.
+        complete: Function `(image, mask) -> completed` that completes a photo of any size.
 
     Returns:
-        Uint8 `(height, width, 3)`, a new array, `image` outside the holes.
+        Uint8 `(height, width, 3)`, a new array, identical to `image` outside the holes.
     """
     if scale == 1:
         return complete(image, mask)
@@ -91,23 +92,23 @@ def complete_at(
     resized = cv2.resize(image, size[::-1], interpolation=there)
     filled = complete(resized, reduced_mask(mask, size))
     check_cancelled()
-    drawn = cv2.resize(filled, mask.shape[::-1], interpolation=back)
-    return np.where(mask[..., None], drawn, image)
+    restored = cv2.resize(filled, mask.shape[::-1], interpolation=back)
+    return np.where(mask[..., None], restored, image)
 
 
 def fill_coarse_to_fine(
     runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int
 ) -> np.ndarray:
-    """Fill holes that are too wide for one look, in place.
+    """Fill holes that are too wide for one pass, in place.
 
     Args:
-        runtime: What computes the network.
+        runtime: The runtime of the network.
         image: Uint8 `(height, width, 3)`; only pixels in the holes are written.
         mask: Bool `(height, width)`, true in the hole.
-        max_pixels: Int, pixels computed at once.
+        max_pixels: Int, the largest number of pixels computed at once.
 
     Returns:
-        Bool `(height, width)`, the holes that are left: groups no deeper than `widest`.
+        Bool `(height, width)`, the holes that remain: groups not deeper than `widest`.
     """
     remaining, limit = mask.copy(), widest(runtime)
     for box, own in hole_groups(mask):
@@ -131,7 +132,7 @@ def fill_coarse_to_fine(
 def _completed(
     runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int, comfortable: int
 ) -> np.ndarray:
-    """Complete a region, its holes reduced until they are comfortable; may write into `image`."""
+    """Complete a region, reduced until its holes are narrow enough; may write into `image`."""
     check_cancelled()
     scale = min(2.0, hole_radius(mask) / comfortable)
     if scale <= 1 or _reduced_size(mask.shape, scale) == mask.shape:
@@ -149,8 +150,8 @@ def _completed(
 def _refine(runtime: Runtime, image: np.ndarray, mask: np.ndarray, max_pixels: int) -> None:
     """Complete a hole filled with a guess again, ring by ring from its rim inwards.
 
-    A ring is fitted to what lies on both sides of it. Without that, every ring inherits the
-    colours that the network got wrong in the one before, and the middle drifts away.
+    A ring is fitted to the pixels on both sides of it. Otherwise every ring inherits the colour
+    errors of the one before, and the middle drifts.
     """
     check_cancelled()
     ring = np.ceil(_distances(mask) / RING_WIDTH).astype(int)

@@ -1,4 +1,4 @@
-"""Find the face that a hole lies in, with MediaPipe's BlazeFace.
+"""Find the face around a hole with MediaPipe's BlazeFace.
 
 Source: V. Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on Mobile GPUs",
 https://arxiv.org/abs/1907.05047. `blazeface.tflite` is `face_detection_short_range.tflite` of
@@ -19,10 +19,10 @@ from keras_inpaint.inference.tiles import Box
 _MODEL = Path(__file__).with_name("blazeface.tflite")
 #: Side of the network's input in pixels.
 _INPUT = 128
-#: The network finds faces on grids of 16 and 8 cells a side, with so many boxes a cell.
+#: The cells per side of each grid on which the network detects faces, and the boxes per cell.
 _GRIDS = ((16, 2), (8, 6))
-#: The score from 0 to 1 above which it is a face: of portraits with a hole over an eye, the nose,
-#: the mouth or half the face 99 in 100 have more, of scenes 2 in 100.
+#: The smallest score from 0 to 1 of a face: of portraits with a hole over an eye, the nose, the
+#: mouth or half the face 99 in 100 reach it, of scenes 2 in 100.
 _SURE = 0.72
 #: Windows around a hole: the smallest as a multiple of the hole and in pixels, the growth from
 #: one to the next, and the largest as a multiple of the photo's longer side.
@@ -33,8 +33,8 @@ class Face(NamedTuple):
     """A face in a photo, from the brows to the chin.
 
     Attributes:
-        x, y: Floats, column and row of its middle in pixels.
-        width: Float, its width in pixels, which is its height, too.
+        x, y: Floats, column and row of its centre in pixels.
+        width: Float, its width and height in pixels.
         score: Float from 0 to 1.
     """
 
@@ -44,7 +44,7 @@ class Face(NamedTuple):
     score: float
 
     def share(self, box: Box, own: np.ndarray) -> float:
-        """Return which part of a hole lies in the face: bool `own` inside `box` of the photo."""
+        """Return the share of a hole, bool `own` in `box` of the photo, that lies in the face."""
         half = self.width / 2
         rows = np.abs(np.arange(box.top, box.bottom) + 0.5 - self.y) < half
         columns = np.abs(np.arange(box.left, box.right) + 0.5 - self.x) < half
@@ -52,18 +52,18 @@ class Face(NamedTuple):
 
 
 def find_face(image: np.ndarray, hole: np.ndarray, box: Box) -> Face | None:
-    """Return the clearest face around a place in a photo.
+    """Return the face with the highest score around a box in a photo.
 
-    Windows of growing size around the place are looked at, so that the face may be of any size;
-    holes in them are filled from their rims first.
+    Windows of increasing size around the box are searched, so that the face may be of any size;
+    holes in them are first filled with the colours at their rims.
 
     Args:
         image: Uint8 `(height, width, 3)`, RGB.
-        hole: Bool `(height, width)`, true where nothing is known.
-        box: The place.
+        hole: Bool `(height, width)`, true in the hole.
+        box: The box to search around.
 
     Returns:
-        The face; None where no score is high enough.
+        The face; None if no score is high enough.
     """
     y, x = (box.top + box.bottom) / 2, (box.left + box.right) / 2
     side = max(_TIGHT * max(box.height, box.width), _SMALLEST)
@@ -98,7 +98,7 @@ def _window(image: np.ndarray, hole: np.ndarray, y: float, x: float, side: float
 
 
 def _detect(window: np.ndarray) -> Face:
-    """Return the likeliest face in uint8 `(128, 128, 3)`, in its pixels."""
+    """Return the most likely face in uint8 `(128, 128, 3)`, in pixels of this window."""
     with _lock:
         interpreter, image, outputs = _interpreter()
         interpreter.set_tensor(image, window[None].astype(np.float32) / 127.5 - 1)
@@ -125,7 +125,7 @@ def _interpreter() -> tuple[Any, int, list[int]]:
 
 @cache
 def _anchors() -> np.ndarray:
-    """Return the middle of every box's cell, float `(896, 2)`, x and y from 0 to 1."""
+    """Return the centre of every box's cell, float `(896, 2)`, x and y from 0 to 1."""
     cells = []
     for side, boxes in _GRIDS:
         middles = (np.arange(side) + 0.5) / side

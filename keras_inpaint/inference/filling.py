@@ -1,4 +1,4 @@
-"""From holes to generated pixels: plan, cut, compute in batches, take what the holes need."""
+"""Generate the pixels of holes: plan tiles, compute them in batches, write the hole pixels."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,18 +13,17 @@ from keras_inpaint.inference.tiles import Box, Tile, cut, plan
 
 #: The largest crop computed at once, in pixels.
 MAX_PIXELS = 640 * 640
-#: Crops of one size are computed together up to so many pixels; more is no faster.
+#: The largest batch of crops of one size, in pixels; larger ones are not faster.
 _BATCH_PIXELS = 384 * 384
 
 
 class Patch(NamedTuple):
-    """What the network generated for a part of a photo.
+    """Generated pixels of a part of a photo.
 
     Attributes:
-        number: Int, the photo's place in the batch.
-        box: Where it lies in the photo.
-        generated: Float32 `(box height, box width, 3)` in [0, 1]; it means something in the
-            holes only.
+        number: Int, the photo's index in the batch.
+        box: The part's box in the photo.
+        generated: Float32 `(box height, box width, 3)` in [0, 1]; meaningful in the holes only.
     """
 
     number: int
@@ -39,17 +38,18 @@ def generate_patches(
     max_pixels: int | None = MAX_PIXELS,
     wanted: np.ndarray | None = None,
 ) -> Iterator[Patch]:
-    """Generate what the holes of photos need, exactly as the whole photos would give it.
+    """Generate the pixels of holes in photos, exactly as if whole photos were computed.
 
     Args:
         runtime: A runtime that takes any size.
         images: Uint8 `(batch, height, width, 3)`.
         masks: Bool `(batch, height, width)`, true in the hole.
-        max_pixels: Int, pixels computed at once; None computes whole photos, one at a time.
+        max_pixels: Int, the largest number of pixels computed at once; None computes whole
+            photos, one at a time.
         wanted: Bool like `masks`, the hole pixels to generate; None is all.
 
     Yields:
-        Patches; together they cover every hole pixel that is wanted.
+        Patches; together they cover every wanted hole pixel.
     """
     same: dict[tuple[int, int], list[tuple[int, Tile]]] = defaultdict(list)
     for number, mask in enumerate(masks if wanted is None else wanted):
@@ -59,12 +59,12 @@ def generate_patches(
         at_once = max(1, min(max_pixels or 0, _BATCH_PIXELS) // (height * width))
         for start in range(0, len(jobs), at_once):
             check_cancelled()
-            some = jobs[start : start + at_once]
+            batch = jobs[start : start + at_once]
             generated = runtime.generate(
-                np.stack([cut(images[number], tile.outer) for number, tile in some]),
-                np.stack([cut(masks[number], tile.outer) for number, tile in some]),
+                np.stack([cut(images[number], tile.outer) for number, tile in batch]),
+                np.stack([cut(masks[number], tile.outer) for number, tile in batch]),
             )
-            for (number, tile), pixels in zip(some, generated, strict=True):
+            for (number, tile), pixels in zip(batch, generated, strict=True):
                 yield _patch(number, tile, pixels, masks.shape[1:])
 
 
@@ -84,18 +84,19 @@ def fill(
     """Fill the holes of photos in place.
 
     Args:
-        runtime: What computes the network.
+        runtime: The runtime of the network.
         images: Uint8 `(batch, height, width, 3)`; only pixels in the holes are written.
         masks: Bool `(batch, height, width)`, true in the hole.
-        max_pixels: Int, pixels computed at once; None computes whole photos. A runtime of
-            fixed sizes computes windows of these sizes instead, and fills all holes.
+        max_pixels: Int, the largest number of pixels computed at once; None computes whole
+            photos. A runtime of fixed sizes computes windows of these sizes instead, and fills
+            all holes.
         wanted: Bool like `masks`, the hole pixels to fill; None is all.
     """
     if runtime.fixed_sizes:
         for image, mask in zip(images, masks, strict=True):
             windows.fill(runtime, image, mask)
         return
-    # Patches of other tiles see the same holes as holes, whatever is already written there.
+    # Holes stay masked for every tile, also where another tile's pixels are already written.
     wanted = masks if wanted is None else wanted
     for number, box, generated in generate_patches(runtime, images, masks, max_pixels, wanted):
         hole = wanted[number][box.slices]

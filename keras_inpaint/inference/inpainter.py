@@ -1,4 +1,4 @@
-"""`Inpainter`: photos and holes in, completed photos out."""
+"""`Inpainter`, which fills the holes of photos."""
 
 import json
 import logging
@@ -33,18 +33,18 @@ from keras_inpaint.presets.registry import CARD_FILE, KERAS_FILE
 
 logger = logging.getLogger(__name__)
 
-#: What to do with holes wider than the network can see.
+#: What to do with holes wider than the network's receptive field.
 COARSE = ("auto", "off")
 
 
 class Inpainter:
     """Fills the holes of photos of any size with a completion network.
 
-    Only crops around the holes are computed, with all that the network can see around them:
-    the result is what the network gives for the whole photo, at a cost that follows the holes.
-    Which network and which working scale fit a hole is chosen on known places around it, see
-    `choosing`; texture from the photo goes over what the network gives, see `texture`. The
-    paper's own pipeline is `Inpainter("faces", scale=1, blend="poisson", texture="off")`.
+    Only crops around the holes are computed, each with the network's whole receptive field: the
+    result is that of the network on the whole photo, at a cost proportional to the holes. The
+    network and the working scale for a hole are chosen on known places around it, see `choosing`;
+    texture from the photo is added to the network's result, see `texture`. The paper's own
+    pipeline is `Inpainter("faces", scale=1, blend="poisson", texture="off")`.
 
     Example:
 
@@ -57,28 +57,28 @@ class Inpainter:
             choose from. None or `"auto"` chooses among the bundled presets.
         runtime: String, `"auto"`, `"keras"`, `"saved-model"` or `"litert"`; see
             `keras_inpaint.inference.runtime.load_runtime`.
-        blend: String. `"none"` keeps what the network generates. `"feather"` fades differences
-            of colour at the rim out within 16 pixels, `"poisson"` spreads them over the whole
-            hole, as the paper's post-processing does. All change pixels in the holes only.
-        scale: `"auto"`, or an integer above 0: holes are completed on the photo reduced to one
-            part in so many. `"auto"` chooses it where the model's card tells the sizes that it
-            was trained on, and is 1 elsewhere.
-        texture: String. `"auto"` composes holes of texture from the photo where the network's
-            card says that it was trained on photos in general; `"on"`, `"off"`.
-        coarse: String, what to do with holes so wide that their middle sees nothing known:
-            `"auto"` completes a reduced photo first and refines it, with a warning in the log;
-            `"off"` refuses them.
-        threads: Int, processor threads to compute with; None leaves it to the runtime.
-        max_pixels: Int, the largest crop computed at once, in pixels; it bounds the memory and
-            has no influence on the result. A larger hole is computed in tiles.
+        blend: String. `"none"` keeps the generated pixels. `"feather"` fades differences of
+            colour at the rim out within 16 pixels, `"poisson"` spreads them over the whole hole,
+            as the paper's post-processing does. All change pixels in the holes only.
+        scale: `"auto"`, or an integer above 0, the factor by which the photo is reduced before
+            its holes are completed. `"auto"` chooses it if the model's card gives the sizes that
+            it was trained on, and is 1 otherwise.
+        texture: String. `"auto"` fills holes with texture from the photo if the network's card
+            says that it was trained on photos in general; `"on"` always, `"off"` never.
+        coarse: String, what to do with holes so wide that no known pixel is in the receptive
+            field of their middle: `"auto"` completes a reduced photo first and refines it, with a
+            warning in the log; `"off"` raises an error.
+        threads: Int, the number of processor threads; None leaves it to the runtime.
+        max_pixels: Int, the largest crop computed at once, in pixels; it limits the memory and
+            does not change the result. A larger hole is computed in tiles.
 
     Attributes:
         candidates: The loaded networks, each a `keras_inpaint.inference.choosing.Candidate`.
         runtime: The `keras_inpaint.inference.runtime.Runtime` of the first of these.
 
     Raises:
-        ValueError: If there is no such model, or a setting is out of its range.
-        TypeError: If `model` is nothing that can be loaded.
+        ValueError: If the model does not exist, or a setting is out of its range.
+        TypeError: If `model` is of a type that cannot be loaded.
     """
 
     def __init__(
@@ -112,11 +112,11 @@ class Inpainter:
 
     @classmethod
     def from_preset(cls, preset: str | os.PathLike[str], **settings: Any) -> "Inpainter":
-        """Return an `Inpainter` of a preset: its name, its folder, or its address.
+        """Return an `Inpainter` for a preset, given by its name, its folder or its address.
 
         Args:
             preset: String or path, as `model`.
-            **settings: What else `Inpainter` takes.
+            **settings: The other arguments of `Inpainter`.
         """
         return cls(preset, **settings)
 
@@ -124,21 +124,21 @@ class Inpainter:
         """Write the network and its card to a folder that `from_preset` takes.
 
         Args:
-            folder: Path of the folder; it is made. `completion.keras` and `model_card.json` in
-                it are replaced.
+            folder: Path of the folder, created if missing. `completion.keras` and
+                `model_card.json` in it are replaced.
 
         Returns:
             The path of the folder.
 
         Raises:
-            ValueError: If there are several networks to choose from, or one that is not a Keras
-                network.
+            ValueError: If there are several networks to choose from, or the network is not a
+                Keras model.
         """
         from keras_inpaint.inference.loading import load_model
         from keras_inpaint.networks.weights import write_network
 
         if len(self.candidates) > 1 or self._model is None:
-            raise ValueError("one network is saved: name the one, such as Inpainter('faces')")
+            raise ValueError("only one network can be saved: name it, such as Inpainter('faces')")
         network = load_model(self._model)
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -153,30 +153,30 @@ class Inpainter:
 
         Args:
             image: Uint8 `(height, width, 3)` or `(batch, height, width, 3)`, RGB, of any size.
-                What it holds in the holes does not matter.
+                Its values in the holes are ignored.
             mask: Bool or uint8 `(height, width)` or `(batch, height, width)`, with or without
-                one channel at the end; nonzero is the hole. One mask may serve a whole batch.
+                a last axis of size 1; nonzero in the hole. A single mask is used for the whole
+                batch.
 
         Returns:
-            Uint8, a new array shaped like `image`. Outside the holes it is `image` byte for
-            byte. Neither argument is changed.
+            Uint8, a new array shaped like `image` and identical to it outside the holes. Neither
+            argument is changed.
 
         Raises:
-            TypeError: If a dtype is another one.
-            ValueError: If the shapes do not fit each other, or a hole is too wide and `coarse`
-                is `"off"`.
+            TypeError: If a dtype is wrong.
+            ValueError: If the shapes do not match, or a hole is too wide and `coarse` is `"off"`.
         """
         return self.explained(image, mask)[0]
 
     def explained(self, image: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Fill holes as a call does, and tell what was chosen for them.
+        """Fill holes as a call does, and describe what was chosen for them.
 
         Args:
-            image, mask: As for a call, which raises the same errors.
+            image, mask: As for a call; the same errors are raised.
 
         Returns:
-            What a call returns, and a line that tells what was chosen for each different photo;
-            none where nothing was to be chosen.
+            The result of a call, and the distinct lines that describe the choice for each photo;
+            no lines if there was nothing to choose.
         """
         images, masks = _checked(image, mask)
         chosen = self._choose(images, masks)
@@ -199,7 +199,7 @@ class Inpainter:
         return completed.reshape(image.shape), tuple(lines)
 
     def _choose(self, images: np.ndarray, masks: np.ndarray) -> list[list[Group]] | None:
-        """Return what completes each photo's holes; None where there is nothing to choose."""
+        """Return the groups of each photo's holes; None if there is nothing to choose."""
         only = self.candidates[0] if len(self.candidates) == 1 else None
         if only and (self.scale == 1 or (self.scale is None and only.trained_on is None)):
             return None
@@ -230,9 +230,9 @@ class Inpainter:
         hole: np.ndarray,
         wanted: np.ndarray,
     ) -> tuple[Box, np.ndarray]:
-        """Return a photo completed at a working scale where it is wanted, and which part of it."""
+        """Return the box of a part of a photo, and this part with the wanted holes completed."""
         crop = Box(0, 0, *hole.shape)
-        if scale < 1:  # the photo is enlarged: only what the network sees of it
+        if scale < 1:  # the photo is enlarged: take only the receptive field
             crop = tightened(wanted, crop).expanded(widest(runtime), hole.shape)
 
         def complete(photo: np.ndarray, holes: np.ndarray) -> np.ndarray:
@@ -246,7 +246,7 @@ class Inpainter:
     def _complete(
         self, runtime: Runtime, completed: np.ndarray, masks: np.ndarray, wanted: np.ndarray
     ) -> None:
-        """Fill the holes of photos that are wanted in place, at the photos' own scale."""
+        """Fill the wanted holes of photos in place, at the photos' own scale."""
         remaining = wanted.copy()
         for number, hole in enumerate(masks):
             if self._is_wide(runtime, wanted[number]):
@@ -256,17 +256,17 @@ class Inpainter:
         fill(runtime, completed, masks, self.max_pixels, remaining)
 
     def _is_wide(self, runtime: Runtime, hole: np.ndarray) -> bool:
-        """Return whether a hole's middle sees nothing known, and say so; may refuse it."""
+        """Return whether a hole's middle sees no known pixels, with a warning or an error."""
         depth, limit = hole_radius(hole), widest(runtime)
         if depth <= limit:
             return False
         if self.coarse == "off":
             raise ValueError(
-                f"a hole is too wide to see across: its middle is {depth} px away from what is "
-                f"known, the network sees {limit} px (coarse='auto' completes it coarse to fine)"
+                f"a hole is too wide: its middle is {depth} px away from known pixels, the network "
+                f"sees {limit} px (coarse='auto' completes it coarse to fine)"
             )
         logger.warning(
-            "a hole's middle is %d px away from what is known and the network sees %d px: "
+            "a hole's middle is %d px away from known pixels and the network sees %d px: "
             "completing it coarse to fine",
             depth,
             limit,
@@ -274,7 +274,7 @@ class Inpainter:
         return True
 
     def _textured(self, hole: np.ndarray, groups: list[Group] | None) -> np.ndarray:
-        """Return the holes that are composed of texture from the photo."""
+        """Return the holes to fill with texture from the photo."""
         if self.texture != AUTO or groups is None:
             on = self.texture == "on" or (self.texture == AUTO and self.candidates[0].texture)
             return hole if on else np.zeros_like(hole)
@@ -282,7 +282,7 @@ class Inpainter:
 
 
 def _holes_of(groups: list[Group], shape: tuple[int, ...]) -> np.ndarray:
-    """Return bool of a photo's height and width, true in the holes of groups."""
+    """Return a bool mask of a photo's height and width, true in the holes of groups."""
     holes = np.zeros(shape, bool)
     for group in groups:
         holes[group.box.slices][group.own] = True

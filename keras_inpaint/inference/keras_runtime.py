@@ -21,14 +21,14 @@ logger = logging.getLogger(__name__)
 class KerasRuntime(Runtime):
     """Runs a `.keras` file or a network in memory, in float32.
 
-    One graph serves every size, so that nothing is traced again for a new one.
+    One graph is used for all sizes, so that a new size is not traced again.
 
     Args:
         model: Path of a `.keras` file, or a completion network; it is copied.
-        threads: Int, processor threads within an op; None is TensorFlow's choice.
+        threads: Int, the number of threads within an op; None leaves it to TensorFlow.
 
     Raises:
-        ValueError: If the file cannot be read, or holds no completion network.
+        ValueError: If the file cannot be read, or does not hold a completion network.
     """
 
     name = "keras"
@@ -61,7 +61,7 @@ class KerasRuntime(Runtime):
 
 
 def limit_threads(threads: int | None) -> None:
-    """Limit TensorFlow's threads, which can be done only before it has computed anything."""
+    """Limit TensorFlow's threads, which is possible only before its first computation."""
     if threads is None or tf.config.threading.get_intra_op_parallelism_threads() == threads:
         return
     try:

@@ -1,9 +1,9 @@
-"""Straight edges that enter a hole on two sides, continued across it.
+"""Continue straight edges that enter a hole on two sides across it.
 
-A network blurs where a shelf or the horizon goes on. Straight edges around the hole are found in
-the photo. Where two of them point at each other they are taken for one, and a gentle curve goes
-from one to the other. Along it the colours across the edge pass from those at one end to those at
-the other, as far to both sides as these are alike.
+A network blurs the continuation of a shelf or of the horizon. Straight edges around the hole are
+detected in the photo. Two of them that point at each other are treated as one edge and connected
+by a smooth curve. Along it the colour profiles across the edge are interpolated from one end to
+the other, as far to both sides as they are similar.
 
 References:
     R. Grompone von Gioi et al., "LSD: a line segment detector", Image Processing On Line 2, 2012,
@@ -17,19 +17,21 @@ import numpy as np
 
 from keras_inpaint.inference.cancelling import check_cancelled
 
-#: Photos with a longer side are left as they are: finding edges would take seconds.
-_MOST_SIDE = 3000
-#: The known part of an edge is so long in pixels and as a share of the way across the hole, at
-#: least; it ends no farther than this from the hole.
+#: The longest side of a photo in pixels; in larger ones detecting edges would take seconds.
+_MAX_SIDE = 3000
+#: The smallest length of the known part of an edge, in pixels and as a share of the distance across
+#: the hole, and the largest distance of its end from the hole in pixels.
 _SHORTEST, _SHARE, _NEAR = 8, 0.1, 6
-#: Slope of an edge against the way across, at most; sum of the slopes of both ends, which is 0
-#: for a circle's arc.
+#: The largest slope of an edge relative to the line across the hole, and the largest sum of the
+#: slopes at both ends, which is 0 for an arc of a circle.
 _SLOPE, _SLOPES = 0.25, 0.25
-#: How far to both sides colours are carried: pixels, and shares of the way across.
-_LEAST_REACH, _REACH = 5.0, 0.25
-#: How much the colours at both ends may differ (0 to 255) before they are carried less.
+#: How far to both sides colours are propagated: at least in pixels, and as a share of the distance
+#: across the hole.
+_MIN_REACH, _REACH = 5.0, 0.25
+#: The difference between the colours at both ends (0 to 255) from which their weight falls off.
 _DIFFERENT = 40.0
-#: At an end colours are averaged over so many pixels along the edge, in such steps across it.
+#: The number of pixels along the edge over which colours at an end are averaged, and the step
+#: between samples across it.
 _ALONG, _STEP = 8, 0.5
 
 
@@ -37,14 +39,14 @@ def continue_edges(photo: np.ndarray, hole: np.ndarray, own: np.ndarray) -> np.n
     """Continue straight edges across holes that they enter on two sides.
 
     Args:
-        photo: Uint8 `(height, width, 3)`, completed. Colours are carried from known pixels only.
-        hole: Bool `(height, width)`, all that is not known.
+        photo: Uint8 `(height, width, 3)`, completed. Only known colours are propagated.
+        hole: Bool `(height, width)`, all unknown pixels.
         own: Bool `(height, width)`, the part of the hole to write.
 
     Returns:
-        Uint8 `(height, width, 3)`; `photo` itself where no edge has two ends.
+        Uint8 `(height, width, 3)`; `photo` itself if no edge enters on two sides.
     """
-    if max(hole.shape) > _MOST_SIDE:
+    if max(hole.shape) > _MAX_SIDE:
         return photo
     into, out = _ends(photo, hole)
     total = np.zeros((np.count_nonzero(own), 4))
@@ -63,10 +65,10 @@ def continue_edges(photo: np.ndarray, hole: np.ndarray, own: np.ndarray) -> np.n
 
 
 def _ends(photo: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where edges run into the hole, and where they come out of it.
+    """Return where edges enter the hole, and where they leave it.
 
     Two float64 arrays `(edges, 5)`: x and y of the last known pixel, the edge's unit direction,
-    its known length in pixels. All edges have the same hand on their darker side.
+    its known length in pixels. All edges have their darker side on the same hand.
     """
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     segments = cv2.createLineSegmentDetector().detect(grey)[0]
@@ -80,7 +82,7 @@ def _ends(photo: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points = start + way[:, None] * along
         column, row = np.rint(points).astype(int).T
         inside = (column >= 0) & (column < hole.shape[1]) & (row >= 0) & (row < hole.shape[0])
-        # Runs of one kind: 0 is known, 1 the hole, 2 outside of the photo.
+        # Runs of one kind: 0 is known, 1 the hole, 2 outside the photo.
         kind = np.full(len(way), 2)
         kind[inside] = hole[row[inside], column[inside]]
         firsts = np.flatnonzero(np.diff(kind, prepend=-1))
@@ -99,7 +101,7 @@ def _ends(photo: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _pairs(
     into: np.ndarray, out: np.ndarray, hole: np.ndarray
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return which ends are one edge's, each end in one pair at most, the straightest first."""
+    """Return pairs of ends of the same edge, the straightest first; no end is in two pairs."""
     way = out[None, :, :2] - into[:, None, :2]
     length = np.hypot(way[..., 0], way[..., 1])
     first, second = _slopes(into[:, None], way), _slopes(out[None], way)
@@ -123,7 +125,7 @@ def _pairs(
 
 
 def _slopes(ends: np.ndarray, way: np.ndarray) -> np.ndarray:
-    """Return the slopes of ends against ways across the hole; infinite if they run backwards."""
+    """Return the slopes of ends relative to lines across the hole; infinite for opposite ones."""
     along = (ends[..., 2:4] * way).sum(axis=-1)
     across = ends[..., 3] * way[..., 0] - ends[..., 2] * way[..., 1]
     return np.divide(across, along, out=np.full(along.shape, np.inf), where=along > 0)
@@ -138,7 +140,7 @@ def _carried(
     """
     way = second[:2] - first[:2]
     length = np.hypot(*way)
-    reach = max(_LEAST_REACH, _REACH * length)
+    reach = max(_MIN_REACH, _REACH * length)
     offsets = np.arange(-reach, reach + _STEP, _STEP)
     one, known_one = _colours_across(photo, hole, first, -1, offsets)
     other, known_other = _colours_across(photo, hole, second, 1, offsets)
@@ -148,7 +150,7 @@ def _carried(
     weight[middle:] = np.minimum.accumulate(weight[middle:])
     weight[middle::-1] = np.minimum.accumulate(weight[middle::-1])
 
-    # The curve is a cubic over the way across, with the ends' slopes; beyond them it is straight.
+    # The curve is a cubic with the slopes of both ends; beyond the ends it is straight.
     a, b = _slopes(first, way), _slopes(second, way)
     x, y = ((places - first[:2]) @ (np.array([way, [-way[1], way[0]]]) / length).T).T
     t = np.clip(x / length, 0, 1)
@@ -171,7 +173,7 @@ def _carried(
 def _colours_across(
     photo: np.ndarray, hole: np.ndarray, end: np.ndarray, away: int, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean known colours across an edge near its end, and where there are any."""
+    """Return the mean known colours across an edge near its end, and where any are known."""
     x, y, along, down, length = end
     steps = away * np.arange(1, min(length, _ALONG) + 1)[:, None]
     columns = (x + along * steps - down * offsets).astype(np.float32)

@@ -1,8 +1,8 @@
-"""A TFLite network cut in two, so that its second half computes the holes only.
+"""Split a TFLite network in two, so that the second half is computed in the holes only.
 
-What a completion network sees of the distance, its dilated convolutions gather. The layers after
-the last of these see a few pixels around a hole, so that computing them on the whole crop, as far
-as the first ones have to look, would spend a third of the time on pixels that nobody takes.
+A completion network's large receptive field comes from its dilated convolutions. The layers after
+the last of these see only a few pixels around a hole; computing them on the whole crop would spend
+a third of the time on pixels that are not used.
 """
 
 from typing import Any, NamedTuple
@@ -23,8 +23,8 @@ class Parts(NamedTuple):
     """The two halves of a network, each a TFLite file with the signature `SIGNATURE`.
 
     Attributes:
-        head: Bytes; takes `image` and `mask`, gives `features`, a quarter as high and as wide.
-        tail: Bytes; takes `features`, gives `generated`.
+        head: Bytes; maps `image` and `mask` to `features`, a quarter as high and as wide.
+        tail: Bytes; maps `features` to `generated`.
         margin: Int, how far in pixels the tail sees around a pixel, a multiple of 4.
     """
 
@@ -34,13 +34,13 @@ class Parts(NamedTuple):
 
 
 def cut_in_two(model: bytes) -> Parts | None:
-    """Cut a completion network after its last dilated convolution.
+    """Split a completion network after its last dilated convolution.
 
     Args:
         model: Contents of a `.tflite` file.
 
     Returns:
-        The parts; None where the file has several signatures, takes fixed sizes only, computes in
+        The parts; None if the file has several signatures, takes fixed sizes only, computes in
         integers or has no dilated convolution.
     """
     tree = _tree(model)
@@ -83,7 +83,7 @@ def _margin(tree: Any, ops: list[Any]) -> int:
 
 
 def _part(model: bytes, inputs: dict[str, int], outputs: dict[str, int]) -> bytes:
-    """Return a file with what lies between some tensors of another one."""
+    """Return a file with the operators of `model` between some tensors."""
     tree = _tree(model)
     (graph,) = tree.subgraphs
     needed, kept = set(outputs.values()), []
@@ -120,7 +120,7 @@ def _tree(model: bytes) -> Any:
 
 
 def _code(tree: Any, op: Any) -> int:
-    # Old files keep small codes in a field of their own; the larger of both is meant.
+    # Old files store small codes in a field of their own; the larger of both is valid.
     code = tree.operatorCodes[op.opcodeIndex]
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 

@@ -1,4 +1,4 @@
-"""An exported TFLite file run by LiteRT, without TensorFlow."""
+"""Run an exported TFLite file with LiteRT, without TensorFlow."""
 
 import logging
 import threading
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from keras_inpaint.files import first_line
 from keras_inpaint.inference.litert_parts import SIGNATURE, Parts, cut_in_two
 from keras_inpaint.inference.runtime import Runtime, as_float
 from keras_inpaint.inference.tiles import Box, tightened
@@ -22,16 +23,17 @@ logger = logging.getLogger(__name__)
 class LiteRTRuntime(Runtime):
     """Runs the signatures of a `.tflite` file, one for any size or one for each fixed size.
 
-    A file for any size is run in two parts, of which the second computes the holes and what it
-    sees around them only, see `litert_parts`; the result is the same.
+    A file for any size is run in two parts, the second of which is computed only in the holes and
+    its receptive field around them, see `litert_parts`; the result is the same.
 
     Args:
-        model: Path of the file. What it is comes from the metadata that exporting wrote into it;
-            without them, sizes and names are read off its signatures.
-        threads: Int, processor threads; None takes all that this process may use.
+        model: Path of the file. It is described by the metadata written on export; without
+            metadata, sizes and names are read from its signatures.
+        threads: Int, the number of processor threads; None uses all that are available to this
+            process.
 
     Raises:
-        ValueError: If the file cannot be read, or holds no completion network.
+        ValueError: If the file cannot be read, or does not hold a completion network.
     """
 
     name = "litert"
@@ -42,12 +44,11 @@ class LiteRTRuntime(Runtime):
         threads = threads or processors()
         try:
             interpreter = Interpreter(model_path=str(self._path), num_threads=threads)
-            interpreter.allocate_tensors()  # what cannot run shows here, not at a photo
+            interpreter.allocate_tensors()  # fails here, not at the first photo
             signatures = interpreter.get_signature_list()
         except (ValueError, RuntimeError) as error:
-            reason = str(error).strip().splitlines()[0]
             raise ValueError(
-                f"{self._path} is not a TFLite file that can be read: {reason}"
+                f"{self._path} is not a TFLite file that can be read: {first_line(error)}"
             ) from error
         runners = [
             interpreter.get_signature_runner(name)
@@ -58,12 +59,12 @@ class LiteRTRuntime(Runtime):
         if not self._runners:
             raise ValueError(
                 f"{self._path} is not a completion network: none of its signatures "
-                f"{list(signatures)} takes image and mask and gives one picture"
+                f"{list(signatures)} takes image and mask and returns one image"
             )
         if parts := cut_in_two(self._path.read_bytes()):
             self._runners = {None: _Parts(parts, threads)}
         self._lock = threading.Lock()
-        # A file with a signature for any size takes any size, whatever else it holds.
+        # A file with a signature for any size takes any size, besides its fixed sizes.
         self.fixed_sizes = () if None in self._runners else tuple(sorted(self._runners))
         self.card = {**metadata, **card_beside(self._path)}
         self.reach = ReceptiveField.of_card(metadata)
@@ -75,7 +76,7 @@ class LiteRTRuntime(Runtime):
         runner = self._runners.get(size) or self._runners.get(None)
         if runner is None:
             raise ValueError(f"{self._path} takes sizes {self.fixed_sizes} only, got {size}")
-        with self._lock:  # an interpreter computes one picture at a time
+        with self._lock:  # an interpreter computes one image at a time
             return np.concatenate(
                 [self._one(runner, image[i : i + 1], mask[i : i + 1]) for i in range(len(image))]
             )
@@ -90,15 +91,15 @@ class LiteRTRuntime(Runtime):
         ).values()
         if completed.shape != image.shape:
             raise RuntimeError(
-                f"{self._path} answered {completed.shape} to a picture of {image.shape}: it was "
-                f"exported for one size without saying so"
+                f"{self._path} returned {completed.shape} for an image of {image.shape}: it was "
+                f"exported for a fixed size, but its signature says any size"
             )
         (detail,) = runner.get_output_details().values()
         return _decoded(completed, detail)
 
 
 class _Parts:
-    """Runs a network that was cut in two.
+    """Runs a network that was split in two.
 
     Args:
         parts: See `cut_in_two`.
@@ -116,7 +117,7 @@ class _Parts:
         self._margin = parts.margin
 
     def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return what `Runtime.generate` does, for a batch of one; zeros away from the holes."""
+        """Return the result of `Runtime.generate` for a batch of one; 0 far from the holes."""
         generated = np.zeros(image.shape, np.float32)
         size = mask.shape[1:]
         holes = tightened(mask[0], Box(0, 0, *size))
@@ -132,7 +133,7 @@ class _Parts:
 
 
 def _size(runner: Any) -> tuple[int, int] | None:
-    """Return the height and width that a signature takes; None where it takes any."""
+    """Return the height and width that a signature takes; None if it takes any."""
     image = runner.get_input_details()["image"]
     _, height, width, _ = image.get("shape_signature", image["shape"])
     return None if height < 0 or width < 0 else (int(height), int(width))
@@ -146,12 +147,12 @@ def _metadata(path: Path) -> dict[str, Any]:
     except ValueError as error:
         if "carries no" not in str(error):
             raise
-        logger.warning("%s: taking the paper's network's reach", error)
+        logger.warning("%s: assuming the receptive field of the paper's network", error)
         return {}
 
 
 def _encoded(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    """Return floats in [0, 1] in the dtype of an input, quantised as it says."""
+    """Return floats in [0, 1] in the dtype and quantisation of an input."""
     dtype = detail["dtype"]
     if np.issubdtype(dtype, np.floating):
         return values.astype(dtype)

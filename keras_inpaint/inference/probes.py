@@ -1,7 +1,7 @@
 """Known places around a hole on which networks and working scales are compared.
 
-Places of the hole's own shape, beside it, tell the scale; a lattice of squares around it, in a
-window as large as the photos of the training, tells the network. All of them are masked at once.
+The scale is chosen on places of the hole's own shape beside it; the network on a lattice of squares
+around it, in a window as large as the photos of the training. All of them are masked at once.
 """
 
 import cv2
@@ -9,18 +9,18 @@ import numpy as np
 
 from keras_inpaint.inference.tiles import Box
 
-#: A probe counts where this share of the hole's shape falls on known pixels.
+#: A probe is used if at least this share of the hole's shape falls on known pixels.
 _KNOWN_SHARE = 0.5
-#: The longest side of a hole at the finest scale that is tried, and the margin around the places
-#: beside it, in pixels at that scale; what is longer is measured on a part of it.
+#: The longest side of a hole, and the margin around the places beside it, in pixels at the finest
+#: scale that is tried; for longer holes a part is used.
 _LONGEST, _MARGIN = 96, 32
-#: The squares by which networks are compared and the distance from one to the next, in pixels at
-#: the working scale, and how far they reach from the hole's middle.
+#: The side of the squares on which networks are compared, the distance from one to the next, and
+#: how far they reach from the hole's middle, in pixels at the working scale.
 _SQUARE, _STEP, _REACH = 32, 64, 112
 
 
 def hole_width(own: np.ndarray) -> int:
-    """Return how wide a hole is in pixels at its widest place: twice its depth."""
+    """Return the width of a hole in pixels at its widest place: twice its depth."""
     padded = np.pad(own.astype(np.uint8), 1)
     return int(2 * cv2.distanceTransform(padded, cv2.DIST_C, cv2.DIST_MASK_3).max())
 
@@ -30,7 +30,7 @@ def probe_squares(mask: np.ndarray, box: Box, scale: int) -> tuple[Box, list[lis
 
     Args:
         mask: Bool `(height, width)`, true in all holes of the photo.
-        box: Where the hole is.
+        box: The box of the hole.
         scale: Int, the working scale.
 
     Returns:
@@ -57,23 +57,23 @@ def probe_squares(mask: np.ndarray, box: Box, scale: int) -> tuple[Box, list[lis
 def probe_shapes(
     mask: np.ndarray, box: Box, own: np.ndarray, scale: int
 ) -> tuple[Box, list[np.ndarray]]:
-    """Return a crop around a group of holes, and known places in it that are shaped like them.
+    """Return a crop around a group of holes, and known places in it of the same shape.
 
     Args:
         mask: Bool `(height, width)`, true in all holes of the photo.
-        box: The box tight around the group.
+        box: The smallest box around the group.
         own: Bool `(box height, box width)`, true in the group.
         scale: Int, the finest working scale that is tried.
 
     Returns:
-        The crop, and bool masks of its size, true in one place: above, below, left, right.
+        The crop, and bool masks of its size, each true in one place: above, below, left, right.
     """
     width = hole_width(own)
     box, own = _most_of(box, own, _LONGEST * scale)
     gap = max(4, width // 4)
     if np.count_nonzero(own) * 3 >= own.size:
         down, right = box.height + gap, box.width + gap
-    else:  # long and thin: beside it is nearer than behind its ends
+    else:  # long and thin: places beside it are nearer than beyond its ends
         down = min(box.height, 2 * width) + gap
         right = min(box.width, 2 * width) + gap
     margin = _MARGIN * scale
@@ -95,7 +95,7 @@ def probe_shapes(
 
 
 def _most_of(box: Box, own: np.ndarray, side: int) -> tuple[Box, np.ndarray]:
-    """Return the part of a group of holes in the square window that holds most of it."""
+    """Return the part of a group of holes in the square window with most of its pixels."""
     if max(own.shape) <= side:
         return box, own
     height, width = min(side, own.shape[0]), min(side, own.shape[1])
@@ -109,7 +109,7 @@ def _most_of(box: Box, own: np.ndarray, side: int) -> tuple[Box, np.ndarray]:
 
 
 def _moved(own: np.ndarray, place: Box, dy: int, dx: int, shape: tuple[int, int]) -> np.ndarray:
-    """Return a shape moved away from its place; what leaves the picture is cut off."""
+    """Return a shape moved away from its place, cut off at the image's border."""
     moved = np.zeros(shape, bool)
     target = Box(place.top + dy, place.left + dx, place.bottom + dy, place.right + dx)
     inside = target.expanded(0, shape)

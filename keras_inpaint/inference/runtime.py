@@ -1,9 +1,9 @@
-"""Keras, SavedModel or TFLite behind one call.
+"""One interface for Keras, SavedModel and TFLite models.
 
     >>> runtime = load_runtime("faces")
     >>> generated = runtime.generate(image, mask)
 
-Choosing and loading a TFLite file imports no TensorFlow.
+Choosing and loading a TFLite file does not import TensorFlow.
 """
 
 import abc
@@ -22,7 +22,7 @@ from keras_inpaint.networks.receptive_field import ReceptiveField
 
 logger = logging.getLogger(__name__)
 
-#: What may be asked for; `auto` is TFLite where the model has a file for any size, else Keras.
+#: The valid runtimes; `auto` is TFLite if the model has a TFLite file for any size, else Keras.
 RUNTIMES = ("auto", "keras", "saved-model", "litert")
 
 _CLASSES = {
@@ -30,21 +30,21 @@ _CLASSES = {
     "saved-model": ("saved_model_runtime", "SavedModelRuntime"),
     "litert": ("litert_runtime", "LiteRTRuntime"),
 }
-#: A TFLite file may be this much older than the network beside it: both came in one
-#: installation. An older one was exported before the network was trained further.
+#: How much older a TFLite file may be than the network beside it if both were installed together.
+#: An older one was exported before the network was trained further.
 _SECONDS_OLDER = 60.0
 
 
 class Runtime(abc.ABC):
-    """What computes a completion network.
+    """Base class of the runtimes that compute a completion network.
 
     Attributes:
-        name: String, one of `RUNTIMES` but `auto`.
-        reach: How far the network sees.
+        name: String, one of `RUNTIMES` except `auto`.
+        reach: The network's receptive field.
         mean_pixel: Three floats in [0, 1] that the network fills holes with; None if unknown.
-        fixed_sizes: `(height, width)` pairs, the only sizes that `generate` takes; empty where
-            it takes all multiples of 4.
-        card: What the model's card, or the configuration of its run, tells; empty if unknown.
+        fixed_sizes: `(height, width)` pairs, the only sizes that `generate` takes; empty if it
+            takes all multiples of 4.
+        card: Contents of the model's card, or of the configuration of its run; empty if unknown.
     """
 
     name: str
@@ -55,15 +55,15 @@ class Runtime(abc.ABC):
 
     @abc.abstractmethod
     def generate(self, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """Return what the network generates.
+        """Return the network's output.
 
         Args:
-            image: Uint8 `(batch, height, width, 3)`, sides multiples of 4, of a fixed size where
-                there are any. What it holds inside the holes does not matter.
+            image: Uint8 `(batch, height, width, 3)`, sides multiples of 4, of a fixed size if
+                there are any. Its values in the holes are ignored.
             mask: Bool `(batch, height, width)`, true in the hole.
 
         Returns:
-            Float32 `(batch, height, width, 3)` in [0, 1]; it means something in the holes only.
+            Float32 `(batch, height, width, 3)` in [0, 1]; meaningful in the holes only.
         """
 
 
@@ -73,17 +73,17 @@ def load_runtime(model: Any = None, runtime: str = "auto", threads: int | None =
     Args:
         model: A preset's name, the path of a `.keras` or `.tflite` file, of a SavedModel folder
             or of a run's folder, or a `keras.Model`. None is the default preset.
-        runtime: String, one of `RUNTIMES`. `auto` takes LiteRT for a `.tflite` file, and for a
-            preset or folder that holds one for any size beside its network and no older; Keras
-            or SavedModel otherwise.
-        threads: Int, processor threads to compute with; None leaves it to the runtime.
+        runtime: String, one of `RUNTIMES`. `auto` is LiteRT for a `.tflite` file, and for a
+            preset or folder that holds one for any size that is not older than its network;
+            otherwise Keras or SavedModel.
+        threads: Int, the number of processor threads; None leaves it to the runtime.
 
     Returns:
         A `Runtime`.
 
     Raises:
-        ValueError: If there is no such model, or it has no form for the runtime asked for.
-        TypeError: If `model` is neither.
+        ValueError: If the model does not exist, or has no file for the requested runtime.
+        TypeError: If `model` is of another type.
     """
     if runtime not in RUNTIMES:
         raise ValueError(f"runtime must be one of {RUNTIMES}, got {runtime!r}")
@@ -93,7 +93,9 @@ def load_runtime(model: Any = None, runtime: str = "auto", threads: int | None =
         return model
     if model is not None and not isinstance(model, str | os.PathLike):
         if not hasattr(model, "get_layer"):
-            raise TypeError(f"a model is a preset's name, a path or a keras.Model, got {model!r}")
+            raise TypeError(
+                f"model must be a preset's name, a path or a keras.Model, got {model!r}"
+            )
         if runtime not in ("auto", "keras"):
             raise ValueError(f"a network in memory runs on keras, not on {runtime}")
         return _loaded("keras", model, threads)
@@ -120,7 +122,7 @@ def _automatic(model: Any, threads: int | None) -> Runtime:
 def _is_older(lite: Path, path: Path) -> bool:
     older = path.stat().st_mtime - lite.stat().st_mtime > _SECONDS_OLDER
     if older:
-        logger.warning("%s is older than %s and is left aside; export it again", lite, path)
+        logger.warning("%s is older than %s and is not used; export it again", lite, path)
     return older
 
 
@@ -138,10 +140,10 @@ def _loaded(kind: str, model: Any, threads: int | None) -> Runtime:
 
 
 def as_float(image: np.ndarray) -> np.ndarray:
-    """Return bytes as float32 in [0, 1], the same in every runtime."""
+    """Return uint8 values as float32 in [0, 1], the same in every runtime."""
     return np.divide(image, np.float32(255), dtype=np.float32)
 
 
 def as_bytes(values: np.ndarray) -> np.ndarray:
-    """Return floats in [0, 1] as bytes, rounded half to even."""
+    """Return floats in [0, 1] as uint8, rounded half to even."""
     return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)

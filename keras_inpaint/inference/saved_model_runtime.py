@@ -1,20 +1,20 @@
-"""An exported SavedModel run by TensorFlow, without Keras."""
+"""Run an exported SavedModel with TensorFlow, without Keras."""
 
-import json
 import logging
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from keras_inpaint.files import first_line, read_json_object
 from keras_inpaint.inference.runtime import Runtime, as_float
 from keras_inpaint.networks.receptive_field import ReceptiveField
+from keras_inpaint.presets.registry import CARD_FILE
 
 logger = logging.getLogger(__name__)
 
-#: The signature that takes and gives floats.
+#: The signature with float inputs and outputs.
 SIGNATURE = "complete_float"
-_CARD = "model_card.json"
 
 
 class SavedModelRuntime(Runtime):
@@ -22,7 +22,7 @@ class SavedModelRuntime(Runtime):
 
     Args:
         model: Path of the folder that holds `saved_model.pb`.
-        threads: Int, processor threads within an op; None is TensorFlow's choice.
+        threads: Int, the number of threads within an op; None leaves it to TensorFlow.
 
     Raises:
         ValueError: If the folder cannot be read, or lacks the signature.
@@ -37,8 +37,9 @@ class SavedModelRuntime(Runtime):
         try:
             self._loaded = tf.saved_model.load(str(model))
         except (OSError, ValueError, tf.errors.OpError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ValueError(f"{model} is not a SavedModel that can be read: {reason}") from error
+            raise ValueError(
+                f"{model} is not a SavedModel that can be read: {first_line(error)}"
+            ) from error
         if SIGNATURE not in self._loaded.signatures:
             names = ", ".join(self._loaded.signatures) or "none"
             raise ValueError(f"{model} has no signature {SIGNATURE!r}: it has {names}")
@@ -57,8 +58,10 @@ class SavedModelRuntime(Runtime):
 
 
 def _card(folder: Path) -> dict:
-    for path in (folder / _CARD, folder / "assets.extra" / _CARD):
+    for path in (folder / CARD_FILE, folder / "assets.extra" / CARD_FILE):
         if path.is_file():
-            return json.loads(path.read_text("utf-8"))
-    logger.info("%s has no %s: taking the paper's network's reach", folder, _CARD)
+            return read_json_object(path)
+    logger.info(
+        "%s has no %s: assuming the receptive field of the paper's network", folder, CARD_FILE
+    )
     return {}

@@ -1,12 +1,12 @@
-"""Real texture from the known part of the photo over what a network generates.
+"""Add texture from the known part of the photo to a network's completion.
 
-A completion network gives the right colours and shapes, and a blur. Here every small patch that
-touches the hole is matched with a patch of the known photo that looks like it, and the hole is
-composed of these exemplars; both steps are repeated, from a reduced photo to the photo's own
-size. The network's completion, with straight edges continued, is where it starts and stays the
-guide: matches are sought by what the patches look like, by the blurred colours of the completion,
-and by how much texture there is along the hole's rim. The exemplars give the detail that the
-network lacks; its low frequencies stay, unless all around is one texture.
+A completion network generates the right colours and shapes, but blurred. Here every small patch
+that touches the hole is matched with a similar patch of the known photo, and the hole is composed
+of these exemplars; both steps are repeated, from a reduced photo to the photo's own size. The
+network's completion, with straight edges continued, is the initial result and the guide: matches
+are searched by the appearance of the patches, by the blurred colours of the completion, and by the
+strength of the texture along the hole's rim. The exemplars provide the detail that the network
+lacks; its low frequencies are kept, unless the surroundings are a single texture.
 
 References:
     Y. Wexler, E. Shechtman, M. Irani, "Space-time completion of video", IEEE Trans. Pattern
@@ -27,34 +27,37 @@ from keras_inpaint.inference.cancelling import check_cancelled
 from keras_inpaint.inference.lines import continue_edges
 from keras_inpaint.inference.tiles import Box, reduced_mask, tightened
 
-#: Side of a patch in pixels, and how far it reaches from its middle.
+#: Side and half-width of a patch in pixels.
 _PATCH = 7
 _R = _PATCH // 2
-#: Holes nearer than this to each other share a crop; at most so many groups are worked on, the
-#: largest; holes up to this deep keep what the network generates.
-_JOIN, _MOST_GROUPS, _THIN = 12, 32, 2.0
-#: A crop reaches this far around its holes: pixels, and shares of their longer side.
-_LEAST_AROUND, _AROUND = 40, 1.25
-#: Limits that bound the time: the longer side of a crop and the patches to match in it; the
-#: hole's pixels that are composed at the photo's own size.
-_MOST_SIDE, _MOST_TARGETS, _MOST_COMPOSED = 384, 24_000, 400_000
-#: Weights of the guide (where all around is one texture too) and of the texture's strength.
+#: The distance in pixels below which holes share a crop; the number of groups to process, the
+#: largest first; the depth in pixels up to which holes keep the network's completion.
+_JOIN, _MAX_GROUPS, _THIN = 12, 32, 2.0
+#: The margin of a crop around its holes: at least in pixels, and as a share of their longer side.
+_MIN_AROUND, _AROUND = 40, 1.25
+#: Limits on the time: the longer side of a crop, the number of patches to match in it, and the
+#: number of hole pixels that are composed at the photo's own size.
+_MAX_SIDE, _MAX_TARGETS, _MAX_COMPOSED = 384, 24_000, 400_000
+#: Weights of the guide (for varied surroundings and for a single texture) and of the texture's
+#: strength.
 _GUIDE, _WEAK_GUIDE, _STRENGTH = 1.5, 0.3, 1.0
-#: Colours in the surroundings differ by less than so many times the texture: one texture.
+#: The surroundings are a single texture if the standard deviation of their blurred colours is at
+#: most this multiple of the texture's mean absolute detail.
 _ONE_TEXTURE = 0.8
-#: Principal components of a patch that are compared, patches they are found from, iterations.
+#: The principal components of a patch to compare, the patches they are computed from, iterations.
 _COMPONENTS, _SAMPLE, _ITERATIONS = 24, 4000, 8
-#: Below so many pairs of patches all are compared, with so many of the known ones at most.
-_EXHAUSTIVE, _MOST_SOURCES = 4e7, 20_000
+#: The number of pairs of patches below which all are compared, and the largest number of known
+#: patches among them.
+_EXHAUSTIVE, _MAX_SOURCES = 4e7, 20_000
 #: Rounds of matching and composing at the coarsest scale, at the next, at all others.
 _ROUNDS = (6, 4, 3)
-#: An exemplar's colour is shifted towards the guide by this much at most (0 to 1).
+#: The largest shift of an exemplar's colour towards the guide (0 to 1).
 _SHIFT = 0.03
-#: The network's detail, as a share of what is expected, from which on less of the exemplars' is
-#: added, and none; the sigma in pixels over which it is averaged; the most that is added.
+#: The network's detail, relative to the expected, from which less and no detail of the exemplars
+#: is added; the sigma in pixels of its average; the largest share that is added.
 _ENOUGH, _WITHIN, _TAKEN = (0.75, 1.0), 3.0, 0.9
-#: Multiplications of one product of matrices: BLAS starts no threads below it. On a machine that
-#: is busy with other things, threads that wait for each other cost more than they bring.
+#: The multiplications of a matrix product below which BLAS starts no threads. On a busy machine,
+#: threads that wait for each other cost more than they save.
 _ONE_THREAD = 200_000
 _BLUR = _PATCH / 2.5
 _SQUARE = np.ones((_PATCH, _PATCH), np.uint8)
@@ -67,15 +70,14 @@ def add_texture(
     """Compose holes of exemplars from the known photo, guided by a network's completion.
 
     Args:
-        image: Uint8 `(height, width, 3)`, the photo; what it holds in the holes does not matter.
+        image: Uint8 `(height, width, 3)`, the photo; its values in the holes are ignored.
         mask: Bool `(height, width)`, true in the hole.
         completed: Uint8 `(height, width, 3)`, the photo with its holes completed.
-        where: Bool `(height, width)`, the holes to work on; None is all.
+        where: Bool `(height, width)`, the holes to process; None is all.
 
     Returns:
-        Uint8 `(height, width, 3)`, a new array; the same arguments give the same. It differs from
-        `completed` in the holes only, and in none that is no more than 2 pixels deep or has too
-        little known around it.
+        Uint8 `(height, width, 3)`, a new array, deterministic. It differs from `completed` only in
+        holes that are more than 2 pixels deep and have enough known pixels around them.
     """
     result = np.where(mask[..., None], completed, image)
     where = mask if where is None else where & mask
@@ -90,18 +92,18 @@ def add_texture(
 
 
 def _groups(holes: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
-    """Yield a box around each group of holes, with what is near, and the group's pixels in it."""
+    """Yield a box with a margin around each group of holes, and the group's pixels in it."""
     side = 2 * _JOIN + 1
     near = cv2.dilate(holes.astype(np.uint8), np.ones((side, side), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(near, connectivity=8)
     order = sorted(range(1, count), key=lambda label: -stats[label, cv2.CC_STAT_AREA])
-    for label in order[:_MOST_GROUPS]:
+    for label in order[:_MAX_GROUPS]:
         left, top, width, height = stats[label, :4].tolist()
         around = Box(top, left, top + height, left + width)
         own = holes[around.slices] & (labels[around.slices] == label)
-        photo = Box(-top, -left, 0, 0)  # as seen from the box around
+        photo = Box(-top, -left, 0, 0)  # in coordinates of `around`
         tight = tightened(own, Box(0, 0, *own.shape)).shifted(photo)
-        margin = int(max(_LEAST_AROUND, _AROUND * max(tight.height, tight.width)))
+        margin = int(max(_MIN_AROUND, _AROUND * max(tight.height, tight.width)))
         box = tight.expanded(margin, holes.shape)
         yield box, holes[box.slices] & (labels[box.slices] == label)
 
@@ -110,7 +112,7 @@ def _composed(
     photo: np.ndarray, hole: np.ndarray, own: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     """Return a crop in which one group of holes is composed of exemplars."""
-    # A hole may go on beyond the photo's border: only its distance from known pixels counts.
+    # At the photo's border a hole is open: its depth is the distance from known pixels.
     depth = float(_depth(own).max())
     if depth <= _THIN:
         return photo
@@ -119,7 +121,7 @@ def _composed(
     crop = photo.astype(np.float32) / 255
     grey = not np.ptp(photo[~hole].astype(np.int16), axis=-1).any()
     touched = np.count_nonzero(cv2.dilate(own.astype(np.uint8), _SQUARE))
-    scales = [min(1.0, _MOST_SIDE / max(own.shape), (_MOST_TARGETS / touched) ** 0.5)]
+    scales = [min(1.0, _MAX_SIDE / max(own.shape), (_MAX_TARGETS / touched) ** 0.5)]
     while depth * scales[-1] > 0.75 * _PATCH and min(own.shape) * scales[-1] / 2 > 4 * _PATCH:
         scales.append(scales[-1] / 2)
     previous: _Level | None = None
@@ -150,7 +152,7 @@ def _composed(
         previous = level
     if previous is None:
         return photo
-    full = min(1.0, (_MOST_COMPOSED / touched) ** 0.5)
+    full = min(1.0, (_MAX_COMPOSED / touched) ** 0.5)
     if full > scales[0]:
         level = _Level(crop, hole, own, full, shift=0 if grey else _SHIFT)
         if len(level.sources):
@@ -165,16 +167,16 @@ def _composed(
 
 
 class _Level:
-    """A crop at one scale: the patches to fill, the known ones, and which belongs to which.
+    """A crop at one scale: the patches to fill, the known patches, and their matches.
 
     Attributes:
         photo: Float32 `(height, width, 3)` in [0, 1], the completed crop.
-        hole: Bool, all that is not known.
-        own: Bool, what is to be filled.
-        targets: Rows and columns of the middles of patches that touch `own`.
-        sources: Places of the middles of patches that are wholly known, in the padded crop.
-        matches: For each target the place of its match, in the padded crop.
-        distances: For each target how far off the match is, a squared distance.
+        hole: Bool, all unknown pixels.
+        own: Bool, the pixels to fill.
+        targets: Rows and columns of the centres of patches that touch `own`.
+        sources: Flat indices in the padded crop of the centres of entirely known patches.
+        matches: For each target the flat index of its match in the padded crop.
+        distances: For each target the squared distance to its match.
     """
 
     def __init__(
@@ -206,7 +208,7 @@ class _Level:
         self.colours = np.where(weight > 0.05, known_colours / np.maximum(weight, 1e-3), self.guide)
 
     def describe_sources(self, generator: np.random.Generator) -> None:
-        """Prepare matching: what every known patch looks like, as a row of numbers."""
+        """Prepare matching: compute the features of every known patch."""
         self.strength = self._strength()
         sample = self.sources
         if len(sample) > _SAMPLE:
@@ -221,7 +223,7 @@ class _Level:
         self.described[self.sources] = self._rows(self.photo, self.sources, self.colours)
 
     def _strength(self) -> np.ndarray:
-        """Return how strong the texture is; in the hole what goes on from its rim."""
+        """Return the strength of the texture, extended from the hole's rim into the hole."""
         inner = cv2.erode(1 - self.hole.astype(np.uint8), np.ones((5, 5), np.uint8))
         inner = inner.astype(np.float32)
         weight = _blurred(inner)
@@ -234,14 +236,14 @@ class _Level:
         return np.where(known, strength, np.maximum(spread, 0))
 
     def _is_varied(self) -> bool:
-        """Return whether the surroundings are more than one texture."""
+        """Return whether the surroundings are more than a single texture."""
         known = ~self.hole
         wide = cv2.GaussianBlur(self.colours, (0, 0), 2 * _BLUR)
         texture = np.abs(self.photo - self.guide).mean(axis=-1)[known].mean()
         return float(wide[known].std(axis=0).mean()) > _ONE_TEXTURE * float(texture)
 
     def _rows(self, photo: np.ndarray, places: np.ndarray, colours: np.ndarray) -> np.ndarray:
-        """Return what the patches at places look like, and the colours and strength there."""
+        """Return the features of the patches at places, and the colours and strength there."""
         features = _features(_padded(photo))
         rows = np.empty((len(places), self.basis.shape[1] + 4), np.float32)
         for start in range(0, len(places), 8192):
@@ -254,20 +256,20 @@ class _Level:
         return rows
 
     def match_all(self, generator: np.random.Generator) -> None:
-        """Match every patch with the nearest of all known ones, or of a part of them."""
+        """Match every patch with the nearest known one, or the nearest of a random part of them."""
         rows, sources = self._rows(self.current, self.places, self.guide), self.sources
-        if len(sources) > _MOST_SOURCES:
-            sources = np.sort(generator.choice(sources, _MOST_SOURCES, replace=False))
+        if len(sources) > _MAX_SOURCES:
+            sources = np.sort(generator.choice(sources, _MAX_SOURCES, replace=False))
         self.matches = sources[_nearest(rows, self.described[sources])]
         self.distances = self._distance(rows, self.matches)
 
     def match(self, generator: np.random.Generator) -> None:
-        """Improve the matches: by all pairs where these are few, by PatchMatch otherwise.
+        """Improve the matches: by comparing all pairs if they are few, by PatchMatch otherwise.
 
         All targets try the matches of their neighbours at distances of 8, 4, 2 and 1 at once,
-        then random places within smaller and smaller radii.
+        then random places within decreasing radii.
         """
-        if len(self.places) * min(len(self.sources), _MOST_SOURCES) < _EXHAUSTIVE:
+        if len(self.places) * min(len(self.sources), _MAX_SOURCES) < _EXHAUSTIVE:
             self.match_all(generator)
             return
         rows = self._rows(self.current, self.places, self.guide)
@@ -304,7 +306,7 @@ class _Level:
         return ((rows - self.described[places]) ** 2).sum(axis=1)
 
     def take_matches(self, other: "_Level") -> None:
-        """Take the matches of another scale over: the way from a patch to its match, scaled."""
+        """Initialise the matches from another scale: scale the offsets from patch to match."""
         height, width = self.own.shape
         down, across = height / other.own.shape[0], width / other.own.shape[1]
         rows, columns = self.targets
@@ -323,11 +325,11 @@ class _Level:
         self.matches, self.distances = place, other.distances[which]
 
     def compose(self, *, centred: bool = False, sharp: bool = False) -> None:
-        """Compose the hole: every pixel is a mean of what the patches over it propose.
+        """Compose the hole: every pixel is a weighted mean over the patches that contain it.
 
         Args:
-            centred: Bool, whether a patch's middle counts far more than its rim.
-            sharp: Bool, whether the best matches count far more than the others.
+            centred: Bool, whether a patch's centre has a much larger weight than its rim.
+            sharp: Bool, whether the best matches have a much larger weight than the others.
         """
         spread = max(float(np.quantile(self.distances, 0.75)), 1e-6) * (0.1 if sharp else 1.0)
         weight = np.exp(-np.minimum(self.distances / (2 * spread), 30)) * self.trust + 1e-12
@@ -352,7 +354,7 @@ class _Level:
         self.current = np.where(self.own[..., None], self.result, self.photo)
 
     def need(self) -> np.ndarray:
-        """Return how much of the exemplars' detail each pixel is to get, float32 in [0, 1]."""
+        """Return the share of the exemplars' detail to add to each pixel, float32 in [0, 1]."""
         detail = np.abs(self.photo - self.guide).mean(axis=-1)
         detail = np.where(self.own, detail, self.strength**2)
         detail = np.sqrt(cv2.GaussianBlur(detail, (0, 0), _WITHIN))
@@ -361,22 +363,22 @@ class _Level:
         return _TAKEN * np.clip((high - detail / expected) / (high - low), 0, 1) * self.own
 
     def finished(self, share: np.ndarray, *, whole: bool) -> np.ndarray:
-        """Return the completed crop with what the exemplars give, float32 `(height, width, 3)`.
+        """Return the completed crop with the exemplars added, float32 `(height, width, 3)`.
 
         Args:
-            share: Float32, how much of it each pixel is to get, at this scale or a smaller one.
-            whole: Bool, whether that is colours and detail, or detail only.
+            share: Float32, their share in each pixel, at this scale or a smaller one.
+            whole: Bool, whether to add their colours and detail, or their detail only.
         """
-        given = self.result.astype(np.float32) - self.photo
+        change = self.result.astype(np.float32) - self.photo
         if not whole:
             smaller = max(share.shape) / max(self.own.shape)
-            given -= cv2.GaussianBlur(given, (0, 0), _BLUR / smaller)
+            change -= cv2.GaussianBlur(change, (0, 0), _BLUR / smaller)
         share = cv2.resize(share, self.own.shape[::-1]) * self.own
-        return self.photo + given * share[..., None]
+        return self.photo + change * share[..., None]
 
 
 def _depth(holes: np.ndarray) -> np.ndarray:
-    """Return the distance of every pixel of holes from the nearest other one, float32."""
+    """Return the distance of every hole pixel from the nearest known one, float32."""
     return cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
 
 
@@ -416,7 +418,7 @@ def _principal(rows: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the product of two matrices, in parts so small that BLAS starts no threads."""
+    """Return the product of two matrices, in parts small enough that BLAS starts no threads."""
     rows = max(1, _ONE_THREAD // b.size)
     whole = len(a) // rows * rows
     parts = np.matmul(a[:whole].reshape(-1, rows, a.shape[1]), b)
@@ -424,7 +426,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _nearest(rows: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """Return the number of the source that is nearest to each row."""
+    """Return the index of the nearest source of each row."""
     height, width = 48, 128
     block = np.pad(sources, ((0, -len(sources) % width), (0, 0)))
     half = (block**2).sum(axis=1) / 2
@@ -441,7 +443,7 @@ def _nearest(rows: np.ndarray, sources: np.ndarray) -> np.ndarray:
 
 
 def _filled(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return integers with the nearest known one where none is known."""
+    """Return integers, the unknown ones replaced by the nearest known one."""
     if known.all():
         return values
     _, label = cv2.distanceTransformWithLabels(

@@ -1,12 +1,12 @@
-"""Which parts of a photo have to be computed to fill its holes: crops around them, and tiles.
+"""Plan which parts of a photo to compute to fill its holes: crops around them, and tiles.
 
-A completion network sees a limited distance. A crop gives exactly the whole photo's result where
-it reaches that far beyond what is taken from it (the halo), starts and ends at multiples of 4 as
-the network's strides do, and begins at the photo's real border where that is nearer: the zeros
-that a convolution finds beyond the border are part of the result.
+A completion network has a limited receptive field. A crop gives exactly the whole photo's result
+in its inner box if it has a margin of the receptive field around it (the halo), starts and ends at
+multiples of 4 as the network's strides do, and ends at the photo's border if that is nearer: the
+zero padding of convolutions at the border is part of the result.
 
-Everything here is planned on the mask alone. Coordinates are pixels of the photo after it was
-padded to a multiple of 4 at the bottom and at the right.
+The plan depends on the mask only. Coordinates are pixels of the photo padded to a multiple of 4
+at the bottom and at the right.
 """
 
 import math
@@ -19,10 +19,10 @@ import numpy as np
 
 from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE, round_up
 
-#: Side in pixels of the squares in which holes are first looked for.
+#: Side in pixels of the squares into which holes are grouped.
 _CELL = 32
-#: The least that is taken from one tile, in pixels along an axis.
-_LEAST_INNER = 16
+#: The smallest side of a tile's inner box in pixels.
+_MIN_INNER = 16
 
 
 class Box(NamedTuple):
@@ -54,7 +54,7 @@ class Box(NamedTuple):
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def aligned(self) -> "Box":
-        """Return the smallest box around this one whose sides lie on multiples of 4."""
+        """Return the smallest box around this one with multiples of 4 as coordinates."""
         return Box(
             self.top // SIZE_MULTIPLE * SIZE_MULTIPLE,
             self.left // SIZE_MULTIPLE * SIZE_MULTIPLE,
@@ -63,7 +63,7 @@ class Box(NamedTuple):
         )
 
     def expanded(self, margin: int, size: tuple[int, int]) -> "Box":
-        """Return the box with a margin around it, inside a photo of a size."""
+        """Return the box with a margin around it, clipped to a photo of a size."""
         return Box(
             max(0, self.top - margin),
             max(0, self.left - margin),
@@ -72,7 +72,7 @@ class Box(NamedTuple):
         )
 
     def shifted(self, other: "Box") -> "Box":
-        """Return this box in coordinates that start at another one's top left corner."""
+        """Return this box in coordinates relative to another one's top left corner."""
         return Box(
             self.top - other.top,
             self.left - other.left,
@@ -86,8 +86,8 @@ class Tile:
     """One call of the network.
 
     Attributes:
-        outer: The box that the network is given.
-        inner: The box inside it whose result is exact and taken.
+        outer: The network's input box.
+        inner: The box inside it whose result is exact and used.
     """
 
     outer: Box
@@ -107,8 +107,8 @@ def cut(array: np.ndarray, box: Box) -> np.ndarray:
         box: A box that starts inside the array.
 
     Returns:
-        The box; a view where it lies inside. The border pixel is not repeated (`reflect` in
-        NumPy's words), so that at most the padding to a multiple of 4 is mirrored.
+        The box's part of the array, a view if it lies inside. The border pixel is not repeated
+        (NumPy's `reflect`).
     """
     rows = min(box.bottom, array.shape[0])
     columns = min(box.right, array.shape[1])
@@ -119,19 +119,19 @@ def cut(array: np.ndarray, box: Box) -> np.ndarray:
     return np.pad(inside, missing + [(0, 0)] * (array.ndim - 2), mode="reflect")
 
 
-def reduced_mask(mask: np.ndarray, size: tuple[int, int], least: float = 0.0) -> np.ndarray:
+def reduced_mask(mask: np.ndarray, size: tuple[int, int], threshold: float = 0.0) -> np.ndarray:
     """Return a mask at a smaller size.
 
     Args:
         mask: Bool `(height, width)`, true in the hole.
-        size: Height and width, no larger than the mask's.
-        least: Float, a pixel of which more than this part is hole is one; 0 takes any part.
+        size: Height and width, at most the mask's.
+        threshold: Float, the share of a pixel above which it belongs to the hole.
 
     Returns:
         Bool of that size.
     """
     share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-    return share > least
+    return share > threshold
 
 
 def hole_groups(mask: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
@@ -141,7 +141,7 @@ def hole_groups(mask: np.ndarray) -> Iterator[tuple[Box, np.ndarray]]:
         mask: Bool `(height, width)`, true in the hole.
 
     Yields:
-        A box, tight around the group, and bool `(box height, box width)`, true in the group's
+        The smallest box around the group, and bool `(box height, box width)`, true in the group's
         holes. Boxes may overlap; pixels of different groups are more than 32 pixels apart.
     """
     if 0 in mask.shape:
@@ -178,7 +178,7 @@ def hole_boxes(mask: np.ndarray) -> list[Box]:
 
 
 def tightened(mask: np.ndarray, box: Box) -> Box | None:
-    """Return the smallest box around the holes inside a box; None where there is none."""
+    """Return the smallest box around the holes inside a box; None if there are no holes."""
     part = mask[box.slices]
     rows = np.flatnonzero(part.any(axis=1))
     if not rows.size:
@@ -193,7 +193,7 @@ def tightened(mask: np.ndarray, box: Box) -> Box | None:
 
 
 def merged(boxes: list[Box], margin: int, size: tuple[int, int], max_pixels: int) -> list[Box]:
-    """Merge boxes wherever one crop around both is no more work than two.
+    """Merge boxes if one crop around both has at most as many pixels as two crops.
 
     Args:
         boxes: Boxes of holes.
@@ -243,20 +243,20 @@ def plan(mask: np.ndarray, halo: int, max_pixels: int | None = None) -> list[Til
             that the whole photo is one tile.
 
     Returns:
-        Tiles; every hole pixel lies in at least one tile's inner box. None without a hole.
+        Tiles; every hole pixel lies in at least one tile's inner box. Empty without a hole.
 
     Raises:
-        ValueError: If `max_pixels` leaves nothing inside the halo.
+        ValueError: If `max_pixels` is too small for the halo.
     """
     size = padded_size(mask.shape)
     if max_pixels is None:
         whole = Box(0, 0, *size)
         return [Tile(whole, whole)] if mask.any() else []
-    least = (2 * halo + _LEAST_INNER) ** 2
-    if max_pixels < least:
+    minimum = (2 * halo + _MIN_INNER) ** 2
+    if max_pixels < minimum:
         raise ValueError(
-            f"tiles of {max_pixels} pixels are too small: this network needs at least {least} "
-            f"({math.isqrt(least)} a side)"
+            f"tiles of {max_pixels} pixels are too small: this network needs at least {minimum} "
+            f"({math.isqrt(minimum)} per side)"
         )
     tiles = []
     for box in merged(hole_boxes(mask), halo, size, max_pixels):
@@ -269,19 +269,19 @@ def plan(mask: np.ndarray, halo: int, max_pixels: int | None = None) -> list[Til
 
 
 def split(box: Box, halo: int, size: tuple[int, int], max_pixels: int) -> Iterator[Box]:
-    """Split an aligned box so that each part with its halo has at most so many pixels.
+    """Split an aligned box into parts that have at most `max_pixels` with their halo.
 
     Yields:
-        Aligned boxes that cover it, in the grid that costs the fewest pixels in all.
+        Aligned boxes that cover it, in the grid with the smallest total number of pixels.
     """
     best = None
-    for rows in range(1, -(-box.height // _LEAST_INNER) + 1):
+    for rows in range(1, -(-box.height // _MIN_INNER) + 1):
         inner_height = round_up(-(-box.height // rows))
         outer_height = min(inner_height + 2 * halo, size[0])
         widest = max_pixels // outer_height
         if widest >= size[1]:
             columns = 1
-        elif widest - 2 * halo >= _LEAST_INNER:
+        elif widest - 2 * halo >= _MIN_INNER:
             columns = -(-box.width // ((widest - 2 * halo) // SIZE_MULTIPLE * SIZE_MULTIPLE))
         else:
             continue
@@ -290,7 +290,7 @@ def split(box: Box, halo: int, size: tuple[int, int], max_pixels: int) -> Iterat
         if best is None or cost < best[0]:
             best = (cost, inner_height, inner_width)
     if best is None:
-        raise ValueError(f"no tile of {max_pixels} pixels holds a halo of {halo}")
+        raise ValueError(f"a tile of {max_pixels} pixels is too small for a halo of {halo}")
     _, inner_height, inner_width = best
     for top in range(box.top, box.bottom, inner_height):
         for left in range(box.left, box.right, inner_width):

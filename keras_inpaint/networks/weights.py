@@ -17,7 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_inpaint.files import replacing
+from keras_inpaint.files import first_line, replacing
 from keras_inpaint.networks.layers import with_fast_layers, with_stock_layers
 
 
@@ -34,8 +34,9 @@ def read_network(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"{path} is not a Keras model or cannot be read: {reason}") from error
+        raise ValueError(
+            f"{path} is not a Keras model or cannot be read: {first_line(error)}"
+        ) from error
     network = getattr(model, "completion_network", model)
     return with_fast_layers(require_completion_network(network, path))
 

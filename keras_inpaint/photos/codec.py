@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from keras_inpaint.files import printable
+from keras_inpaint.files import one_line, printable
 from keras_inpaint.photos.formats import FORMATS, SUFFIXES, format_by_suffix
 from keras_inpaint.photos.metadata import metadata_of
 from keras_inpaint.photos.photo import Photo, as_stored, fit
@@ -53,10 +53,10 @@ def decode_photo(data: bytes, name: str | Path = "photo") -> Photo:
                 f"{printable(path)}: is not a {_formats()}, or its header is damaged"
             ) from error
         except Exception as error:  # decoding a damaged file can raise almost anything
-            raise ValueError(f"{printable(path)}: cannot be read ({_line(error)})") from error
+            raise ValueError(f"{printable(path)}: cannot be read ({one_line(error)})") from error
     ignored = (Image.DecompressionBombWarning, ResourceWarning)
     notes = [
-        f"while reading: {_line(warning.message)}"
+        f"while reading: {one_line(warning.message)}"
         for warning in caught
         if not issubclass(warning.category, ignored)
     ]
@@ -84,7 +84,7 @@ def encode_photo(
         fitted, notes = fit(photo, format)
         data, more = FORMATS[format].encode(fitted.raster, fitted.metadata)
     except Exception as error:  # encoding unusual metadata can raise almost anything
-        raise ValueError(f"{printable(name)}: cannot be written ({_line(error)})") from error
+        raise ValueError(f"{printable(name)}: cannot be written ({one_line(error)})") from error
     return data, tuple(notes + more)
 
 
@@ -208,8 +208,3 @@ def _palette(image: Image.Image, used: np.ndarray, transparency: Transparency) -
     elif isinstance(transparency, int) and transparency < len(alpha):
         alpha[transparency] = 0
     return np.column_stack([colours, alpha])
-
-
-def _line(error: object) -> str:
-    """Return an error's message as one line."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,13 +1,15 @@
 """Model cards: what a preset's weights are, where they come from, how good they are."""
 
 import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from keras_inpaint.files import read_json_object
+from keras_inpaint.presets.registry import CARD_FILE
 
 CARD_FORMAT = "keras-inpaint-model-card/1"
 
@@ -169,42 +171,45 @@ def read_card(file: str | os.PathLike[str]) -> dict[str, Any]:
         The card.
 
     Raises:
-        ValueError: If it is no JSON object, or something is missing or of another type.
+        ValueError: If it is not a JSON object, or something is missing or of another type.
         FileNotFoundError: If there is no such file.
     """
-    try:
-        card = json.loads(Path(file).read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{file} holds no JSON: {error}") from error
+    card = read_json_object(file)
     check_card(card, str(file))
     return card
 
 
-def card_beside(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Return what the files beside a network's file tell about it.
+def card_beside(path: str | os.PathLike[str], strict: bool = False) -> dict[str, Any]:
+    """Return what the files beside a network's file say about it.
 
     Args:
         path: A network's file.
+        strict: Whether a file that is not a JSON object is an error instead of being ignored.
 
     Returns:
         The contents of `model_card.json`, or else `training` with those of a run's
-        `config.json`; empty where there is neither, or what is there holds no JSON object.
+        `config.json`; empty if there is neither.
+
+    Raises:
+        ValueError: If such a file does not hold a JSON object, and `strict` is set.
     """
-    folder = Path(path).parent
-    for name, key in (("model_card.json", None), ("config.json", "training")):
+    for name, key in ((CARD_FILE, None), ("config.json", "training")):
         try:
-            content = json.loads((folder / name).read_text("utf-8"))
-        except (OSError, ValueError):
+            content = read_json_object(Path(path).parent / name)
+        except FileNotFoundError:
             continue
-        if isinstance(content, dict):
-            return content if key is None else {key: content}
+        except (OSError, ValueError):
+            if strict:
+                raise
+            continue
+        return content if key is None else {key: content}
     return {}
 
 
 def check_card(card: Any, where: str = "the model card") -> None:
     """Raise a ValueError that names what a card lacks."""
     if not isinstance(card, dict):
-        raise ValueError(f"{where} is no JSON object")
+        raise ValueError(f"{where} is not a JSON object")
     for key, kind in REQUIRED.items():
         if not isinstance(card.get(key), kind) or not card[key]:
             raise ValueError(f"{where}: {key!r} must be a {kind.__name__}, got {card.get(key)!r}")

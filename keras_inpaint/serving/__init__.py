@@ -1,1 +1,1 @@
-"""The photo server: HTTP and a page."""
+"""The photo server: an HTTP API and a page."""

@@ -1,4 +1,4 @@
-"""The HTTP application: routes, their parameters and answers, and their description."""
+"""The HTTP application: routes, their parameters and responses, and the OpenAPI description."""
 
 import asyncio
 import functools
@@ -36,31 +36,30 @@ from keras_inpaint.serving.models import Models
 from keras_inpaint.serving.settings import Settings
 
 _DESCRIPTION = """
-Completes the holes of photos: `POST /complete` takes a photo and a mask as files and answers with
-the completed file, in the photo's size, format and mode, its metadata kept. White in a mask is
-the hole.
+Completes the holes of photos: `POST /complete` takes a photo and a mask as files and returns the
+completed file, with the photo's size, format, mode and metadata. White in a mask is the hole.
 """
 _PAGE = pathlib.Path(keras_inpaint.__file__).parent / "page"
-#: Portraits that the page offers to try.
+#: The number of example portraits on the page.
 _PORTRAITS = 3
 _ASSETS = pathlib.Path(fastapi_offline.__file__).parent / "static"
 _MEANINGS = {
     400: "The form cannot be read",
     401: "The API key is missing or wrong",
-    403: "Pages of this origin may not ask",
-    404: "No such model",
-    408: "The body did not arrive in time",
+    403: "Requests from pages of this origin are not allowed",
+    404: "The model does not exist",
+    408: "The body was not received in time",
     413: "Too many bytes, pixels, or pixels in the hole",
-    421: "The server does not answer to this host name",
-    422: "A parameter, the photo or the mask cannot be worked with; the message says why",
-    429: "Too many requests; Retry-After says when to come again",
+    421: "The host name is not one of the server's",
+    422: "A parameter, the photo or the mask is invalid; the message gives the reason",
+    429: "Too many requests; retry after the seconds in Retry-After",
     503: "The server is starting or stopping",
-    504: "Not done in time; the work was stopped",
+    504: "The request timed out and was cancelled",
 }
 
 
 class Error(BaseModel):
-    """What was wrong, in a sentence."""
+    """The error in one sentence."""
 
     error: str
 
@@ -69,9 +68,9 @@ class Model(BaseModel):
     """A model that completes photos.
 
     Attributes:
-        name: What the parameter `model` calls it.
-        default: Whether it completes photos where no model is named.
-        card: What is known about it: data, licence, limits, figures.
+        name: Its value of the parameter `model`.
+        default: Whether it is used if the parameter `model` is not given.
+        card: Its model card: data, licence, limits, figures.
     """
 
     name: str
@@ -80,53 +79,56 @@ class Model(BaseModel):
 
 
 class ModelList(BaseModel):
-    """The models that are served."""
+    """The served models."""
 
     models: list[Model]
 
 
 class Health(BaseModel):
-    """Whether photos are taken."""
+    """Whether the server accepts photos."""
 
     status: Literal["live", "ready", "loading", "stopping"]
 
 
 class CompleteForm(BaseModel):
-    """What a photo is completed with."""
+    """The form of a request to complete a photo."""
 
     model_config = ConfigDict(extra="forbid")
 
     photo: UploadFile = Field(description="JPEG, PNG, WebP, TIFF, BMP, GIF, AVIF or HEIC")
     mask: UploadFile | None = Field(
         None,
-        description="A file as large as the photo is shown, white in the hole; left out, the hole "
+        description="A file of the displayed photo's size, white in the hole; by default the hole "
         "is the photo's transparent part",
     )
-    model: str = Field("", max_length=100, description="A name of /models; by default the default")
+    model: str = Field(
+        "", max_length=100, description="A name from /models; by default the default model"
+    )
     blend: Literal["none", "feather", "poisson"] = Field(
         USUAL, description="How the hole's rim is matched to the photo"
     )
     scale: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = Field(
-        AUTO, description="Complete on the photo reduced to one part in so many"
+        AUTO, description="Factor by which the photo is reduced before it is completed"
     )
     texture: Literal["auto", "on", "off"] = Field(
-        AUTO, description="Compose holes of texture from the photo"
+        AUTO, description="Whether to fill holes with texture from the photo"
     )
     coarse: Literal["auto", "off"] = Field(
-        "auto", description="Complete holes wider than the network sees coarsely first, or refuse"
+        "auto",
+        description="Complete holes wider than the network sees coarse to fine, or return an error",
     )
-    polarity: Literal["white", "black"] = Field("white", description="What marks the hole")
-    grow: int = Field(0, ge=0, le=1000, description="Pixels to widen the hole by")
-    resize_mask: bool = Field(False, description="Take a mask of another size")
+    polarity: Literal["white", "black"] = Field("white", description="The colour of the hole")
+    grow: int = Field(0, ge=0, le=1000, description="Pixels by which to widen the hole")
+    resize_mask: bool = Field(False, description="Resize a mask of another size")
 
 
 class State:
-    """What the routes work with.
+    """The state shared by the routes.
 
     Attributes:
         settings: `Settings`.
         limiter: `Limiter`.
-        models: `Models`, or None while they are loaded.
+        models: `Models`, or None until they are loaded.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -135,7 +137,7 @@ class State:
         self.models: Models | None = None
 
     def loaded(self) -> Models:
-        """Return the models; raise a 503 while there are none."""
+        """Return the models; raise a 503 until they are loaded."""
         if self.models is None:
             raise ServingError(503, "the models are being loaded", retry_after=5)
         return self.models
@@ -145,10 +147,10 @@ def build(state: State) -> Any:
     """Return the ASGI application.
 
     Args:
-        state: What the routes work with.
+        state: The state shared by the routes.
     """
     settings = state.settings
-    # Uploads stay in memory: the middleware bounds how much of a request there is.
+    # Uploads stay in memory: the middleware limits the size of a request.
     MultiPartParser.spool_max_size = settings.max_body
     app = FastAPI(
         title="keras-inpaint",
@@ -156,7 +158,7 @@ def build(state: State) -> Any:
         description=_DESCRIPTION.strip(),
         docs_url=None,
         redoc_url=None,
-        # A redirect would make clients send a photo twice.
+        # After a redirect clients would send the photo twice.
         redirect_slashes=False,
     )
     _add_photos(app, state)
@@ -194,8 +196,8 @@ def _add_photos(app: FastAPI, state: State) -> None:
         "/complete",
         tags=["Photos"],
         summary="Complete a photo",
-        description="What should be known about the result is in the header "
-        "`x-keras-inpaint-notes`, a JSON array of sentences.",
+        description="The header `x-keras-inpaint-notes` has warnings and notes about the result, "
+        "a JSON array of sentences.",
         response_class=Response,
         responses={200: {"description": "The completed file", "content": files}, **_errors()},
     )
@@ -205,7 +207,7 @@ def _add_photos(app: FastAPI, state: State) -> None:
         models = state.loaded()
         model = form.model or models.default
         if not models.has(model):
-            raise ServingError(404, f"no model {model!r}; there are {', '.join(models.names)}")
+            raise ServingError(404, f"no model {model!r}; models: {', '.join(models.names)}")
         photo = await form.photo.read()
         mask = None if form.mask is None else await form.mask.read()
         for what, data in (("photo", photo), ("mask", mask)):
@@ -241,7 +243,7 @@ def _add_photos(app: FastAPI, state: State) -> None:
     async def models() -> ModelList:
         loaded = state.loaded()
         names = list(loaded.names) if len(loaded.names) == 1 else [AUTO, *loaded.names]
-        about = "Chosen among the others, hole by hole, by what is known around it."
+        about = "Chooses one of the other models for each hole, on known places around it."
         cards = {AUTO: {"description": about}, **loaded.cards}
         return ModelList(
             models=[
@@ -288,12 +290,12 @@ def _add_operation(app: FastAPI, state: State) -> None:
             swagger_favicon_url="/docs/assets/favicon.png",
         )
 
-    # The page is that of export/web, told that a server completes the photos.
+    # The page is that of export/web; the attribute makes it send photos to the server.
     text = (_PAGE / "index.html").read_text("utf-8")
     page = text.replace('<html lang="en">', '<html lang="en" data-server>')
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
-    async def start() -> HTMLResponse:
+    async def index() -> HTMLResponse:
         return HTMLResponse(page, headers={"x-frame-options": "DENY"})
 
     @app.get("/examples/portrait-{index}.jpg", include_in_schema=False)
@@ -302,7 +304,7 @@ def _add_operation(app: FastAPI, state: State) -> None:
 
     for name in ("icon.svg", "example.png"):
         file = functools.partial(FileResponse, _PAGE / name)
-        app.add_api_route(f"/{name}", _answering(file), include_in_schema=False)
+        app.add_api_route(f"/{name}", _responding(file), include_in_schema=False)
     for name in ("js", "css"):
         app.mount(f"/{name}", StaticFiles(directory=_PAGE / name), name=name)
     app.mount("/docs/assets", StaticFiles(directory=_ASSETS), name="assets")
@@ -317,9 +319,9 @@ def _add_errors(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = str(first.get("loc", ("", "body"))[1]) if len(first.get("loc", ())) > 1 else "body"
-        given = first.get("input")
-        value = f", got {given[:60]!r}" if isinstance(given, str) else ""
-        return error_answer(ServingError(422, f"{where}: {first['msg']}{value}"))
+        value = first.get("input")
+        received = f", got {value[:60]!r}" if isinstance(value, str) else ""
+        return error_answer(ServingError(422, f"{where}: {first['msg']}{received}"))
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -327,11 +329,11 @@ def _add_errors(app: FastAPI) -> None:
 
 
 class Admission:
-    """Lets a request for work in before its body is read, and out when it was answered.
+    """Admits requests to complete a photo before their body is read.
 
     Args:
         app: The application.
-        state: Its state.
+        state: The state shared by the routes.
     """
 
     def __init__(self, app: Any, state: State) -> None:
@@ -348,15 +350,15 @@ class Admission:
             self._limiter.leave()
 
 
-def _answering(make: Callable[[], Response]) -> Callable[[], Awaitable[Response]]:
-    async def answer() -> Response:
+def _responding(make: Callable[[], Response]) -> Callable[[], Awaitable[Response]]:
+    async def respond() -> Response:
         return make()
 
-    return answer
+    return respond
 
 
 async def _gone(request: Request) -> None:
-    """Return when the client has gone."""
+    """Return when the client has disconnected."""
     while (await request.receive())["type"] != "http.disconnect":
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""One upload: checks on its pixels, and the completed file."""
+"""Complete one upload, with limits on its pixels."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from keras_inpaint.photos.photo import Photo
 from keras_inpaint.serving.errors import ServingError
 from keras_inpaint.serving.models import Models
 
-#: What each format is called in `content-type`.
+#: The `content-type` of each format.
 MEDIA_TYPES = {
     "JPEG": "image/jpeg",
     "PNG": "image/png",
@@ -28,25 +28,25 @@ MEDIA_TYPES = {
 }
 _OPENED = [name for kind in FORMATS.values() for name in kind.pillow if name != "MPO"]
 
-# Reading a photo collects its decoder's warnings, which Python does for the whole process: two
-# at a time would leave the collector in place.
+# Reading a photo collects its decoder's warnings, which changes the state of the whole process: two
+# threads at a time might not restore it.
 _reading = threading.Lock()
 
 
 def check_size(data: bytes, what: str, max_pixels: int) -> None:
-    """Raise a 413 where a file declares too many pixels; nothing is decoded.
+    """Raise a 413 if a file declares too many pixels, without decoding it.
 
     Args:
         data: The file's bytes.
-        what: String, what the sender calls it.
-        max_pixels: Int, most pixels.
+        what: String, the file's name in messages.
+        max_pixels: Int, the largest number of pixels.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_OPENED) as picture:
             width, height = picture.size
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ServingError(413, f"{what} has more than the {max_pixels} pixels allowed") from None
-    except Exception:  # Pillow's parsers raise many kinds for broken files; reading says it better
+    except Exception:  # any kind for a broken file; decoding it will give a better message
         return
     if width * height > max_pixels:
         raise ServingError(
@@ -67,25 +67,25 @@ def complete_upload(
 
     Args:
         photo: The bytes of its file.
-        mask: The bytes of the mask's file; None takes the photo's transparency.
+        mask: The bytes of the mask's file; None uses the photo's transparency.
         models: The server's models.
-        model: String, which of them.
+        model: String, the name of one of them, or `auto`.
         options: How the mask is read.
-        max_hole: Int, most pixels of holes.
-        **how: What `Inpainter` takes beside the model.
+        max_hole: Int, the largest number of hole pixels.
+        **how: The other arguments of `Inpainter`.
 
     Returns:
-        The bytes of the completed file, in the photo's format, and what was done.
+        The bytes of the completed file, in the photo's format, and the result.
 
     Raises:
-        ServingError: 413 or 422, where photo or mask cannot be worked with.
-        Cancelled: If the work was told to stop.
+        ServingError: 413 or 422, if the photo or the mask is invalid.
+        Cancelled: If the work was cancelled.
     """
 
     def check(decoded: Photo, hole: np.ndarray, holes: Holes) -> None:
         check_cancelled()
         if holes.share == 1:
-            raise ServingError(422, "mask: all of it is hole, so nothing of the photo is known")
+            raise ServingError(422, "mask: all pixels are in the hole, so that none are known")
         if holes.pixels > max_hole:
             raise ServingError(
                 413, f"the hole has {holes.pixels} pixels, more than the {max_hole} allowed"
@@ -111,5 +111,5 @@ def complete_upload(
 
 
 def notes_of(done: Completion) -> str:
-    """Return what should be known about a result as JSON in ASCII, for a header."""
+    """Return the warnings and notes of a result as JSON in ASCII, for a header."""
     return json.dumps(done.warnings + done.notes)

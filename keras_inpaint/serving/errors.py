@@ -1,15 +1,15 @@
-"""What can be wrong with a request, and the HTTP status that says so."""
+"""Errors of requests, with their HTTP status."""
 
 from fastapi import HTTPException
 
 
 class ServingError(HTTPException):
-    """A request that is not answered as asked, told to its sender in one sentence.
+    """A request that failed.
 
     Args:
-        status: Int, HTTP status of the answer.
-        message: String that says what is wrong, with the value that came; it is sent.
-        retry_after: Int, seconds after which trying again makes sense, or None.
+        status: Int, HTTP status of the response.
+        message: String, one sentence that names the wrong value; it is sent to the client.
+        retry_after: Int, seconds after which to retry, or None.
     """
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
@@ -21,7 +21,7 @@ class ServingError(HTTPException):
 
 
 class ClientGone(ServingError):
-    """Who asked is not there any more; nobody reads an answer, and the log says 499."""
+    """The client has disconnected; nothing is sent, and the log has the status 499."""
 
     def __init__(self) -> None:
-        super().__init__(499, "the client has gone")
+        super().__init__(499, "the client has disconnected")

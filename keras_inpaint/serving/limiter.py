@@ -1,7 +1,7 @@
-"""How many photos are in work, how many wait, and how work is stopped.
+"""Limit the number of photos that are completed and that wait, and cancel work.
 
-A place is given back by the thread that did the work, when it has ended: a request that timed out
-or whose client has gone keeps its place until its thread has seen the flag and stopped.
+A place is released by the worker thread at its end: a request that timed out or whose client has
+disconnected occupies its place until its thread has seen the flag and stopped.
 """
 
 import asyncio
@@ -19,18 +19,18 @@ from keras_inpaint.serving.errors import ClientGone, ServingError
 
 T = TypeVar("T")
 
-_WORKING = Gauge("keras_inpaint_working_requests", "Photos that are being completed")
-_WAITING = Gauge("keras_inpaint_waiting_requests", "Requests that wait for their turn")
-_STOPPED = Counter("keras_inpaint_stopped_requests", "Work stopped before its end", ["reason"])
+_WORKING = Gauge("keras_inpaint_working_requests", "Photos being completed")
+_WAITING = Gauge("keras_inpaint_waiting_requests", "Requests waiting to be processed")
+_STOPPED = Counter("keras_inpaint_stopped_requests", "Requests cancelled", ["reason"])
 
 
 class Limiter:
     """Admits requests and runs their work in threads.
 
     Args:
-        workers: Int, requests in work at a time.
-        queue: Int, further requests that are let in.
-        timeout: Float, longest time in seconds of a request, waiting included.
+        workers: Int, the number of requests processed at a time.
+        queue: Int, the number of further requests that may wait.
+        timeout: Float, the longest time of a request in seconds, including waiting.
     """
 
     def __init__(self, workers: int, queue: int, timeout: float) -> None:
@@ -40,47 +40,47 @@ class Limiter:
         self._flags: set[threading.Event] = set()
         self._inside = 0
         self._mean_seconds = 1.0
-        #: Set when the server stops: nobody is let in any more.
+        #: Set when the server stops: no more requests are admitted.
         self.draining = False
 
     def enter(self) -> None:
-        """Let a request in, before its body is read; `leave` must follow.
+        """Admit a request, before its body is read; `leave` must follow.
 
         Raises:
-            ServingError: 503 where the server stops, 429 where the queue is full.
+            ServingError: 503 if the server is stopping, 429 if the queue is full.
         """
         if self.draining:
             raise ServingError(503, "the server is stopping", retry_after=5)
         if self._inside >= self._workers + self._queue:
             raise ServingError(
                 429,
-                f"{self._workers} photos are in work and {self._queue} wait, which is all that may",
+                f"too many requests: {self._workers} are processed and {self._queue} waiting",
                 retry_after=self.wait_seconds(),
             )
         self._inside += 1
 
     def leave(self) -> None:
-        """Count a request out that `enter` let in."""
+        """Release a request that `enter` admitted."""
         self._inside -= 1
 
     def wait_seconds(self) -> int:
-        """Return about how many seconds a new request would wait, at least 1."""
+        """Return an estimate of the seconds that a new request would wait, at least 1."""
         return max(1, math.ceil(self._inside * self._mean_seconds / self._workers))
 
     async def run(self, work: Callable[[], T], gone: Awaitable[None]) -> T:
-        """Run work in a thread when its turn has come; stop it where nobody waits any more.
+        """Run work in a thread once a place is free; cancel it when its result is not needed.
 
         Args:
-            work: What to do; it looks at `cancelling.check_cancelled` now and then.
-            gone: Ends when the client has gone.
+            work: The work; it regularly calls `cancelling.check_cancelled`.
+            gone: Completes when the client has disconnected.
 
         Returns:
-            What `work` returns.
+            The result of `work`.
 
         Raises:
-            ServingError: 504 where it took too long.
-            ClientGone: If the client has gone.
-            Exception: What `work` raises.
+            ServingError: 504 after the timeout, 503 if the server is stopping.
+            ClientGone: If the client has disconnected.
+            Exception: Any error of `work`.
         """
         flag = threading.Event()
         leaving = asyncio.ensure_future(gone)
@@ -98,7 +98,7 @@ class Limiter:
             if not task.done():
                 flag.set()
                 task.add_done_callback(_forget)
-                if flag not in self._flags:  # it waits for its turn
+                if flag not in self._flags:  # still waiting for a place
                     task.cancel()
         if leaving.done() and not leaving.cancelled():
             _STOPPED.labels("client").inc()
@@ -130,7 +130,7 @@ class Limiter:
         self._mean_seconds += 0.1 * (seconds - self._mean_seconds)
 
     async def close(self, grace: float) -> int:
-        """Let nobody in, wait for what is in work, then stop it; return how much was stopped."""
+        """Admit no more requests, wait for running ones, then cancel them; return their number."""
         self.draining = True
         deadline = time.monotonic() + grace
         while self._inside and time.monotonic() < deadline:
@@ -146,6 +146,6 @@ class Limiter:
 
 
 def _forget(task: "asyncio.Task") -> None:
-    """Look at a result that nobody waits for, so that asyncio does not warn of it."""
+    """Retrieve an unused result, so that asyncio does not warn about it."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, never anything of a photo."""
+"""Structured logs: one JSON object per line, without any contents of photos."""
 
 import contextvars
 import datetime
@@ -7,7 +7,7 @@ import logging
 import sys
 from typing import Any, TextIO
 
-#: What the request that is being answered adds to its line in the log.
+#: Additional fields of the current request's log line.
 request_fields: contextvars.ContextVar[dict[str, Any] | None] = contextvars.ContextVar(
     "request_fields", default=None
 )
@@ -16,7 +16,7 @@ _OTHERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 def note(**fields: Any) -> None:
-    """Add fields to the log line of the request that is being answered.
+    """Add fields to the log line of the current request.
 
     Args:
         **fields: Names and values: sizes, names, counts.
@@ -49,7 +49,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record as one line for eyes: the message and its fields."""
+    """Formats a record as one readable line: the message and its fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record.
@@ -68,8 +68,8 @@ def configure(style: str = "json", level: int = logging.INFO, stream: TextIO | N
 
     Args:
         style: String, `"json"` or `"text"`.
-        level: Int, least level of this package's records; others' are kept from WARNING on.
-        stream: Text stream, by default standard output, where nothing else goes.
+        level: Int, the lowest level of this package's records; for others it is WARNING.
+        stream: Text stream, by default standard output.
     """
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(JsonFormatter() if style == "json" else TextFormatter())
@@ -82,6 +82,6 @@ def configure(style: str = "json", level: int = logging.INFO, stream: TextIO | N
         other.handlers.clear()
         other.propagate = True
         other.setLevel(logging.WARNING)
-    # Uvicorn tells of every malformed request; the answer's own line is enough.
+    # Uvicorn warns about every malformed request; the request's own line is enough.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.captureWarnings(True)

@@ -1,4 +1,4 @@
-"""Before a request reaches its route: access control, limits and logging."""
+"""Access control, limits and logging of requests."""
 
 import asyncio
 import hmac
@@ -20,15 +20,15 @@ from keras_inpaint.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Answered without the key: they tell nothing of photos, and probes and browsers have none.
+#: Paths that need no key: they reveal nothing about photos, and probes and browsers send no key.
 OPEN_PATHS = (
     *("/health", "/docs", "/openapi.json"),
     *("/js", "/css", "/icon.svg", "/example.png", "/examples"),
 )
-_REQUESTS = Counter("keras_inpaint_requests", "Requests answered", ["route", "code"])
+_REQUESTS = Counter("keras_inpaint_requests", "Requests processed", ["route", "code"])
 _SECONDS = Histogram(
     "keras_inpaint_request_seconds",
-    "Time from a request's headers to the end of its answer",
+    "Time from a request's headers to the end of its response",
     ["route"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
@@ -36,7 +36,7 @@ _ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
 class RequestMiddleware:
-    """Checks host, origin, key and size; names, times, counts and logs each request.
+    """Checks host, origin, key and size, and identifies, times, counts and logs each request.
 
     Args:
         app: The application.
@@ -51,14 +51,14 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        name = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        requested = headers.get("x-request-id", "")
+        name = requested if _ID.fullmatch(requested) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = name
         started, status, sent = time.monotonic(), 0, 0
         fields: dict[str, Any] = {}
         token = request_fields.set(fields)
 
-        async def answer(message: Message) -> None:
+        async def respond(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -71,15 +71,15 @@ class RequestMiddleware:
         body = _Body(receive, self._settings)
         try:
             self._check(scope, headers)
-            await self._app(scope, body.receive, answer)
+            await self._app(scope, body.receive, respond)
         except ServingError as error:
-            await error_answer(error)(scope, receive, answer)
+            await error_answer(error)(scope, receive, respond)
         except Exception:
             logger.exception("internal error", extra={"fields": {"request_id": name}})
             if status:
                 raise
             failed = ServingError(500, f"internal error, request {name}")
-            await error_answer(failed)(scope, receive, answer)
+            await error_answer(failed)(scope, receive, respond)
         finally:
             request_fields.reset(token)
             seconds = time.monotonic() - started
@@ -103,14 +103,14 @@ class RequestMiddleware:
         settings = self._settings
         host = headers.get("host", "")
         if not settings.answers_to(_without_port(host)):
-            raise ServingError(421, f"this server does not answer to the host name {host[:100]!r}")
+            raise ServingError(421, f"the host name {host[:100]!r} is not one of this server's")
         origin = headers.get("origin")
         if origin is not None and origin not in settings.origins:
-            # Browsers send forms and plain text to other origins without asking first.
+            # Browsers send forms and plain text to other origins without a preflight request.
             if urlsplit(origin).netloc.lower() != host.lower():
-                raise ServingError(403, f"pages of {origin[:100]!r} may not ask this server")
+                raise ServingError(403, f"requests from pages of {origin[:100]!r} are not allowed")
         elif origin is None and headers.get("sec-fetch-site") == "cross-site":
-            raise ServingError(403, "pages of other sites may not ask this server")
+            raise ServingError(403, "requests from pages of other sites are not allowed")
         path = scope["path"]
         is_open = path == "/" or any(
             path == prefix or path.startswith(f"{prefix}/") for prefix in OPEN_PATHS
@@ -123,13 +123,13 @@ class RequestMiddleware:
 
     def _check_key(self, headers: Headers, key: str) -> None:
         kind, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
-        if not hmac.compare_digest(given.encode(), key.encode()):
+        received = token.strip() if kind.lower() == "bearer" else headers.get("x-api-key", "")
+        if not hmac.compare_digest(received.encode(), key.encode()):
             raise ServingError(401, "the API key is missing or wrong")
 
 
 class _Body:
-    """Receives a request's body within limits of size and time."""
+    """Receives a request's body within limits on size and time."""
 
     def __init__(self, receive: Receive, settings: Settings) -> None:
         self._receive, self._settings = receive, settings
@@ -141,11 +141,11 @@ class _Body:
         if self._whole:
             return await self._receive()
         try:
-            left = max(0.0, self._deadline - time.monotonic())
-            message = await asyncio.wait_for(self._receive(), left)
+            remaining = max(0.0, self._deadline - time.monotonic())
+            message = await asyncio.wait_for(self._receive(), remaining)
         except TimeoutError:
             raise ServingError(
-                408, f"the body did not arrive within {self._settings.body_timeout:g} seconds"
+                408, f"the body was not received within {self._settings.body_timeout:g} seconds"
             ) from None
         if message["type"] == "http.disconnect":
             raise ClientGone
@@ -158,19 +158,21 @@ class _Body:
 
 
 def error_answer(error: ServingError) -> JSONResponse:
-    """Return the answer that tells an error: `{"error": "..."}`."""
+    """Return the response of an error: `{"error": "..."}`."""
     headers = {}
     if error.retry_after is not None:
         headers["retry-after"] = str(error.retry_after)
     if error.status_code == 401:
         headers["www-authenticate"] = "Bearer"
-    if error.status_code == 408:  # elsewhere the rest of the body is received and forgotten: a
-        headers["connection"] = "close"  # closed connection would take the answer with it
+    # After other errors the rest of the body is received and discarded: closing the connection
+    # could lose the response.
+    if error.status_code == 408:
+        headers["connection"] = "close"
     return JSONResponse({"error": str(error)}, error.status_code, headers)
 
 
-def _too_large(most: int) -> ServingError:
-    return ServingError(413, f"the request has more than the {most} bytes allowed")
+def _too_large(limit: int) -> ServingError:
+    return ServingError(413, f"the request has more than the {limit} bytes allowed")
 
 
 def _without_port(host: str) -> str:

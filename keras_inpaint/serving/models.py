@@ -1,4 +1,4 @@
-"""The models that a server completes photos with, loaded once and lent to one photo at a time."""
+"""The models of a server, loaded once and used for one photo at a time."""
 
 import contextlib
 import queue
@@ -16,52 +16,51 @@ from keras_inpaint.processors import processors
 
 
 class Models:
-    """Named completion networks, each in as many copies as photos are completed at a time.
+    """Named completion networks, with one copy for each photo completed at a time.
 
     Args:
-        references: What `--model` takes, a name each; none is all bundled presets.
-        copies: Int.
+        references: Presets' names, paths or addresses; empty for all bundled presets.
+        copies: Int, the number of copies of each network.
 
     Raises:
-        ValueError: If there is no such model, none at all, or two have one name.
+        ValueError: If a model does not exist, there are none, or two have the same name.
     """
 
     def __init__(self, references: Sequence[str], copies: int) -> None:
-        found = references or [name for name, preset in PRESETS.items() if preset.has_weights]
-        if not found:
+        references = references or [name for name, each in PRESETS.items() if each.has_weights]
+        if not references:
             raise ValueError(
-                "no preset has its weights here: name a model, or train one with "
-                "keras-inpaint train"
+                "no preset has bundled weights: name a model, or train one with keras-inpaint train"
             )
-        self.names = tuple(_name_of(reference) for reference in found)
+        self.names = tuple(_name_of(reference) for reference in references)
         for name in self.names:
             if self.names.count(name) > 1 or name == AUTO:
-                raise ValueError(f"two models are called {name!r}: {', '.join(found)}")
+                raise ValueError(f"two models are called {name!r}: {', '.join(references)}")
         self._idle: queue.SimpleQueue[dict[str, Runtime]] = queue.SimpleQueue()
-        # Photos that are completed side by side share the processors.
+        # Photos that are completed in parallel share the processors.
         threads = max(1, processors() // copies)
         for _ in range(copies):
-            pairs = zip(self.names, found, strict=True)
+            pairs = zip(self.names, references, strict=True)
             runtimes = {name: load_runtime(reference, threads=threads) for name, reference in pairs}
             self._idle.put(runtimes)
         self.cards = {name: runtime.card for name, runtime in runtimes.items()}
 
     @property
     def default(self) -> str:
-        """What completes a photo where no model is named: the only one, else `auto`."""
+        """The name of the default model: the only one, or `auto`."""
         return self.names[0] if len(self.names) == 1 else AUTO
 
     def has(self, name: str) -> bool:
-        """Return whether a model of this name is served; `auto` is where there are several."""
+        """Return whether a model of this name is served; `auto` requires several models."""
         return name in self.names or (name == AUTO and len(self.names) > 1)
 
     @contextlib.contextmanager
     def lent(self, name: str, **options: Any) -> Iterator[Inpainter]:
-        """Lend what completes a photo, for one photo.
+        """Provide an `Inpainter` for one photo.
 
         Args:
-            name: String, for which `has` holds.
-            **options: `blend`, `scale`, `texture` and `coarse`, as `Inpainter` takes them.
+            name: String, the name of a served model.
+            **options: `blend`, `scale`, `texture` and `coarse`, as for `Inpainter`.
         """
         runtimes = self._idle.get()
         try:
@@ -71,7 +70,7 @@ class Models:
             self._idle.put(runtimes)
 
     def warm_up(self) -> None:
-        """Complete a small photo with each model, so that the first request does not wait."""
+        """Complete a small photo with each model, so that the first request is fast."""
         photo = np.full((64, 64, 3), 127, np.uint8)
         hole = np.zeros((64, 64), bool)
         hole[24:40, 24:40] = True

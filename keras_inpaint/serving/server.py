@@ -1,4 +1,4 @@
-"""Starts and stops a server: models loaded in the background, a graceful end."""
+"""Run the server: load models in the background, shut down gracefully."""
 
 import asyncio
 import contextlib
@@ -20,25 +20,25 @@ from keras_inpaint.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-#: Connections at a time, beyond which new ones are told 503 at once.
+#: The largest number of connections; further ones receive a 503.
 _MAX_CONNECTIONS = 1000
 
 
 def serve(
     references: Sequence[str], settings: Settings, on_ready: Callable[[str], None] | None = None
 ) -> None:
-    """Serve models until the process is told to stop by SIGTERM or SIGINT.
+    """Serve models until the process receives SIGTERM or SIGINT.
 
     Args:
-        references: What `--model` takes; none is all bundled presets.
+        references: As for `Models`.
         settings: Address and limits.
-        on_ready: Called with the server's address when it takes photos.
+        on_ready: Called with the server's address when it accepts photos.
 
     Raises:
         OSError: If the address cannot be bound.
         ValueError: If a model cannot be loaded.
     """
-    # Sizes are checked against the server's own limits; Pillow's warning would only fill the log.
+    # Sizes are checked against the server's limits; Pillow's warning would only fill the log.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     asyncio.run(_serve(references, settings, on_ready or (lambda address: None)))
 
@@ -69,7 +69,7 @@ async def _serve(
     address = _url(settings.host, listener.getsockname()[1])
     logger.info("listening", extra={"fields": {"url": address}})
     if not settings.on_loopback and settings.api_key is None:
-        logger.warning("anyone who reaches %s can use this server: no API key", settings.host)
+        logger.warning("no API key: anyone who reaches %s can use this server", settings.host)
     loading = asyncio.create_task(asyncio.to_thread(_load, references, settings.workers))
     try:
         await asyncio.wait([loading, stopping, serving], return_when=asyncio.FIRST_COMPLETED)
@@ -94,7 +94,7 @@ def _load(references: Sequence[str], workers: int) -> Models:
 
 
 class _Http(uvicorn.Server):
-    """Uvicorn, which leaves the signals to us."""
+    """Uvicorn without its signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,7 +102,7 @@ class _Http(uvicorn.Server):
 
 
 def _protocol(seconds: float) -> type[H11Protocol]:
-    """Return uvicorn's protocol, which closes connections whose headers do not arrive in time."""
+    """Return uvicorn's protocol, closing connections whose headers are not received in time."""
 
     class Protocol(H11Protocol):
         def connection_made(self, transport: Any) -> None:
@@ -119,18 +119,18 @@ def _protocol(seconds: float) -> type[H11Protocol]:
 def _catch_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
 
-    def told(number: int) -> None:
+    def handle(number: int) -> None:
         if stop.is_set():
-            logger.error("told to stop twice: stopping at once")
+            logger.error("second signal: stopping immediately")
             os._exit(1)
         logger.info("stopping", extra={"fields": {"signal": signal.Signals(number).name}})
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         try:
-            loop.add_signal_handler(number, told, number)
+            loop.add_signal_handler(number, handle, number)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda n, _: loop.call_soon_threadsafe(told, n))
+            signal.signal(number, lambda n, _: loop.call_soon_threadsafe(handle, n))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,24 +10,25 @@ API_KEY_VARIABLE = "KERAS_INPAINT_API_KEY"
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Everything about a server but its models.
+    """The settings of a server, except its models.
 
     Attributes:
         host: String, address to listen on.
-        port: Int; 0 takes a free one.
-        workers: Int, photos completed at a time.
-        queue: Int, further requests that may wait.
-        timeout: Float, longest time in seconds that a request may wait and be worked on.
-        body_timeout: Float, longest time in seconds that its headers, and then its body, may take
-            to arrive.
-        grace: Float, how long in seconds a stopping server waits for what is in work.
-        max_body: Int, largest request body in bytes.
-        max_pixels: Int, most pixels of a photo or mask.
-        max_hole: Int, most pixels of a photo's holes.
-        origins: Tuple of strings, web origins beside the server's own whose pages may ask.
-        hosts: Tuple of strings, names in the `Host` header that are answered beside loopback's
-            where the server listens on loopback; elsewhere all are.
-        api_key: String that requests must carry, or None.
+        port: Int, port to listen on; 0 chooses a free one.
+        workers: Int, the number of photos completed at a time.
+        queue: Int, the number of further requests that may wait.
+        timeout: Float, the longest time of a request in seconds, including waiting.
+        body_timeout: Float, the longest time in seconds to receive its headers, and then its
+            body.
+        grace: Float, the time in seconds that a stopping server waits for running requests.
+        max_body: Int, the largest request body in bytes.
+        max_pixels: Int, the largest number of pixels of a photo or mask.
+        max_hole: Int, the largest number of hole pixels.
+        origins: Tuple of strings, web origins, besides the server's own, whose pages may send
+            requests.
+        hosts: Tuple of strings, names allowed in the `Host` header besides those of loopback if
+            the server listens on loopback; otherwise all names are allowed.
+        api_key: String, the key that requests must contain, or None.
     """
 
     host: str = "127.0.0.1"
@@ -49,8 +50,8 @@ class Settings:
             value = getattr(self, field.name)
             if field.type not in (int, float) or field.name == "port":
                 continue
-            least = 0 if field.name == "queue" else 1e-9
-            if not math.isfinite(value) or value < least:
+            minimum = 0 if field.name == "queue" else 1e-9
+            if not math.isfinite(value) or value < minimum:
                 bound = "0 or more" if field.name == "queue" else "above 0"
                 raise ValueError(f"{field.name} must be {bound}, got {value}")
         if not 0 <= self.port <= 65535:
@@ -64,19 +65,19 @@ class Settings:
         return is_loopback(self.host)
 
     def answers_to(self, host: str) -> bool:
-        """Return whether a request for this host name, without a port, is answered.
+        """Return whether requests for this host name, without a port, are allowed.
 
-        A server on loopback that answered to any name could be read by a web page through a name
-        that its owner points at 127.0.0.1 (DNS rebinding).
+        If a server on loopback allowed any name, a web page could access it by a name that its
+        owner resolves to 127.0.0.1 (DNS rebinding).
         """
         return not self.on_loopback or is_loopback(host) or host.lower() in self.hosts
 
 
 def is_loopback(name: str) -> bool:
-    """Return whether a host name or address is reached from this computer only.
+    """Return whether a host name or address is reachable only from this computer.
 
     Args:
-        name: A name or an address, without a port; an IPv6 address perhaps in brackets.
+        name: A name or an address, without a port; an IPv6 address may be in brackets.
     """
     name = name.strip().lower().removeprefix("[").removesuffix("]")
     if name == "localhost":

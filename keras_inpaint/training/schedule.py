@@ -20,6 +20,7 @@ from keras_inpaint.data.pipeline import make_dataset
 from keras_inpaint.data.sources import load_images
 from keras_inpaint.networks.completion import build_completion_network
 from keras_inpaint.networks.discriminators import build_context_discriminator
+from keras_inpaint.networks.features import read_features_network
 from keras_inpaint.networks.weights import read_network, write_network
 from keras_inpaint.training.callbacks import CollapseGuard, StopOnNaN, TrainingFailed
 from keras_inpaint.training.config import TrainingConfig, require_same
@@ -34,6 +35,7 @@ from keras_inpaint.training.devices import (
 )
 from keras_inpaint.training.evaluator import Checkpointer, Evaluator
 from keras_inpaint.training.phases import build_trainer, optimizer_parts, optimizers_of, start_from
+from keras_inpaint.training.regularization import PerceptualLoss
 from keras_inpaint.training.run_folder import RunFolder
 from keras_inpaint.training.trainer import Trainer, require_tensorflow
 
@@ -211,6 +213,8 @@ class Schedule:
     ) -> None:
         self.config, self.folder, self.images = config, folder, images
         self.options = options
+        if config.perceptual:  # a network that does not fit fails now, not in phase 3
+            PerceptualLoss(read_features_network(config.perceptual_network))
         keras.utils.set_random_seed(config.seed)
         network = build_completion_network(
             config.width,

@@ -74,7 +74,7 @@ def test_keywords_change_fields_of_the_options(folder):
     assert done.holes == expected.holes and done.holes.pixels == 24 * 34 - 4 * 3
     report = complete_folder([photo], mask, folder / "out", fill, options=options, grow=0)
     assert report.files[0].hole_share == round(600 / (96 * 120), 6)
-    with pytest.raises(TypeError, match="blend: settings are the Inpainter's own"):
+    with pytest.raises(TypeError, match="takes no settings, got blend"):
         complete_photo(photo, mask, folder / "c.png", fill, blend="none")
 
 
@@ -152,7 +152,7 @@ def test_pages_are_not_lost_in_place(folder, photo):
     pages = [Image.fromarray(photo), Image.fromarray(255 - photo)]
     path = folder / "pages.tif"
     pages[0].save(path, save_all=True, append_images=pages[1:])
-    with pytest.raises(ValueError, match="only the first would be left"):
+    with pytest.raises(ValueError, match="only the first of which would be kept"):
         complete_file(path, folder / "mask.png", path, MeanColour(), overwrite=True)
     done = complete_file(path, folder / "mask.png", folder / "one.tif", MeanColour())
     assert any("only the first" in note for note in done.notes)

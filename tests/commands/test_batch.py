@@ -130,7 +130,7 @@ class TestWithBeam:
 def test_photos_or_a_manifest(folder, arguments):
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "Name photos, --mask and --out, or a --manifest alone." in result.output
+    assert "Give photos, --mask and --out, or only --manifest." in result.output
 
 
 def test_without_beam_it_says_what_to_install(folder):

@@ -126,7 +126,7 @@ def test_warnings_are_told(folder, fake):
 def test_resume_of_one_photo(folder, fake):
     arguments = ("photo.png", "--mask", "mask.png", "-o", "out.png", "--resume")
     assert "filled" in run(folder, *arguments).stdout
-    assert "out.png: done before, skipped" in run(folder, *arguments).stdout
+    assert "out.png: up to date, skipped" in run(folder, *arguments).stdout
     assert len(fake.made) == 1
 
 
@@ -321,7 +321,7 @@ def test_the_standard_output(folder, fake, photo, out):
     result = run(folder, "missing.png", "--mask", "mask.png", "-o", out)
     assert "missing.png" in failed(result) and not result.stdout_bytes
     result = run(folder, "photo.png", "photo.png", "--mask", "mask.png", "-o", out)
-    assert result.exit_code == 2 and "only one photo" in result.stderr
+    assert result.exit_code == 2 and "several photos cannot" in result.stderr
 
 
 def test_several_photos(many, fake):

@@ -128,10 +128,10 @@ def test_failures_are_one_line_and_exit_1(folder, tmp_path, capsys):
         ((tmp_path / "nowhere", *baselines), "No such folder of photos"),
         ((empty, *baselines), "no photo in"),
         ((folder, *baselines, "--masks", "circle"), "masks must be rectangles"),
-        ((folder, *baselines, "--masks", "center:200"), "leaves nothing of 160 px"),
+        ((folder, *baselines, "--masks", "center:200"), "must be smaller than 160 px"),
         ((folder, *baselines, "--json", tmp_path / "no" / "f.json"), "does not exist"),
         ((folder, *baselines, "--html", empty), "is a folder"),
-        ((folder, "--model", "none"), "nothing to measure"),
+        ((folder, "--model", "none"), "nothing to evaluate"),
         ((folder, "--model", tmp_path / "no.keras"), "no such file or folder, and no preset"),
         ((folder, "--model", empty), "no model in folder"),
     ):

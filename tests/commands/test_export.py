@@ -75,13 +75,13 @@ def test_an_export_that_is_not_good_enough_fails_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     (
-        (("--format", "saved-model", "--quantize", "int8"), "--quantize belongs to"),
-        (("--format", "saved-model", "--size", "8", "8"), "--size belongs to"),
+        (("--format", "saved-model", "--quantize", "int8"), "--quantize requires"),
+        (("--format", "saved-model", "--size", "8", "8"), "--size requires"),
         (("--format", "tflite", "--dynamic", "--size", "8", "8"), "either --size or --dynamic"),
         (("--format", "tflite", "--dynamic", "--quantize", "int8"), "--dynamic takes"),
         (("--format", "tflite", "--size", "30", "32"), "multiples of 4, got 30 32"),
-        (("--format", "tflite", "--calibrate", "."), "--calibrate belongs to --quantize int8"),
-        (("--format", "tflite", "--float-layer", "conv_1"), "--float-layer belongs to"),
+        (("--format", "tflite", "--calibrate", "."), "--calibrate requires --quantize int8"),
+        (("--format", "tflite", "--float-layer", "conv_1"), "--float-layer requires"),
         (("--format", "pytorch"), "'pytorch' is not one of"),
         ((), "Missing option '--format'"),
     ),

@@ -163,8 +163,11 @@ def test_sigkill_in_each_phase_loses_nothing(tmp_path):
     ("arguments", "words"),
     [
         (["--size", "32", "--out", "b"], "takes size from its run"),
-        ([], "needs --out"),
-        (["--strategy", "multi-worker", "--out", "b"], "--branch is for one process"),
+        ([], "requires --out"),
+        (
+            ["--strategy", "multi-worker", "--out", "b"],
+            "--strategy none or mirrored, got",
+        ),
     ],
 )
 def test_a_branch_takes_its_settings_from_its_run(arguments, words, tmp_path, monkeypatch, capsys):

@@ -120,5 +120,5 @@ def test_a_training_on_them_says_once_what_is_broken(folder, tmp_path_factory, c
     assert end.value.code in (0, None)
     said = "".join(capfd.readouterr()) + caplog.text
     assert said.count("cannot be read") == 1 and "3 of 300 images" in said
-    assert "297 images of" in said and "decoded as they are seen" in said
+    assert "297 images of" in said and "decoded on the fly" in said
     assert (run / "completion.keras").exists()

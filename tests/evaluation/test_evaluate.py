@@ -121,7 +121,7 @@ def test_several_networks_get_several_names(photos, network):
 
 
 def test_wrong_arguments(photos, network):
-    with pytest.raises(ValueError, match="nothing to measure"):
+    with pytest.raises(ValueError, match="nothing to evaluate"):
         evaluate(photos, "none")
     with pytest.raises(ValueError, match="unknown baseline 'magic'; baselines: mean-pixel"):
         evaluate(photos, network, baselines=["magic"])

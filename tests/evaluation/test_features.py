@@ -69,7 +69,7 @@ def test_kernel_distance_has_no_bias():
 def test_sets_that_cannot_be_compared(distance):
     with pytest.raises(ValueError, match="two photos or more, got 1 and 3"):
         distance(np.zeros((1, 4)), np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="as many features"):
+    with pytest.raises(ValueError, match="the same number of features"):
         distance(np.zeros((3, 4)), np.zeros((3, 5)))
 
 

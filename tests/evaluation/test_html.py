@@ -64,7 +64,7 @@ def test_page_needs_nothing_else(report):
     text = " ".join(reader.text)
     for method in report.methods:
         assert method in text
-    for name in ("Worst photos", "Photos in the middle", "Best photos", "How it was measured"):
+    for name in ("Worst photos", "Median photos", "Best photos", "How it was measured"):
         assert name in text
     assert report.to_dict()["protocol"]["masks_sha256"] in text
 

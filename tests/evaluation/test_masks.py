@@ -135,7 +135,7 @@ def test_folder_masks_are_resized_without_mixing_and_cropped_like_photos(mask_fo
 def test_mask_files_that_cannot_be_used(tmp_path):
     with pytest.raises(ValueError, match="no mask in"):
         FixedMasks(tmp_path, 1, 64)
-    for value, what in ((0, "no hole"), (255, "nothing but a hole")):
+    for value, what in ((0, "no hole"), (255, "only a hole")):
         Image.new("L", (64, 64), value).save(tmp_path / "m.png")
         with pytest.raises(ValueError, match=rf"m\.png has {what}"):
             FixedMasks(tmp_path, 1, 64)[0]

@@ -56,7 +56,7 @@ def test_areas(report, photos, network):
 
 def test_headline(report, photos, network):
     (line,) = headline(report)
-    assert line.startswith("blurred: ") and "against" in line and "the best baseline" in line
+    assert line.startswith("blurred: ") and " over " in line and "the best baseline" in line
     alone = evaluate(photos, network, masks="box", size=48, cases=0)
     assert headline(alone)[0].endswith("dB in the hole")
     assert distances(alone) is None and len(tables(alone)) == 1

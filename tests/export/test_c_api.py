@@ -77,7 +77,7 @@ def test_it_says_what_is_wrong(program, model, tmp_path):
     junk = tmp_path / "junk.jpg"
     junk.write_bytes(b"no image")
     done = run(program, path, output, junk, junk, tmp_path / "out.png")
-    assert done.returncode == 1 and "index 0 of the batch: the image is no JPEG" in done.stderr
+    assert done.returncode == 1 and "index 0 of the batch: the image is not a JPEG" in done.stderr
     done = run(program, path, "nothing", junk, junk, tmp_path / "out.png")
     assert done.returncode == 1 and "no signature complete_bytes" in done.stderr
     done = run(program, path, output, tmp_path / "nowhere", junk, tmp_path / "out.png")

@@ -10,12 +10,12 @@ from keras_inpaint.exporting.network import (
     card_of,
     load_network,
     network_size,
-    read_card,
     resolve_network_path,
     weights_sha256,
 )
 from keras_inpaint.networks.inference_graph import NativeConv2D
 from keras_inpaint.networks.layers import with_dtype_policy, with_stock_layers
+from keras_inpaint.presets.cards import card_beside
 
 
 def test_the_copy_has_the_same_weights_and_computes_in_float32(tiny_network, tiny_model_path):
@@ -108,9 +108,12 @@ def test_the_files_beside_a_network_tell(tiny_network, tmp_path):
     assert card_of(tmp_path / "completion.keras") == {"licence": "CC-BY-4.0"}
 
 
-@pytest.mark.parametrize(("text", "message"), (("{", "holds no JSON:"), ("[]", "no JSON object")))
-def test_a_card_that_cannot_be_read(tmp_path, text, message):
-    path = tmp_path / "card.json"
-    path.write_text(text)
+@pytest.mark.parametrize(
+    ("text", "message"), (("{", "is not valid JSON:"), ("[]", "does not hold a JSON object"))
+)
+def test_a_card_that_cannot_be_read(tmp_path, tiny_network, text, message):
+    tiny_network.save(tmp_path / "completion.keras")
+    (tmp_path / "model_card.json").write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_card(path)
+        card_of(tmp_path)
+    assert card_beside(tmp_path / "completion.keras") == {}

@@ -238,7 +238,7 @@ def test_an_op_that_is_not_allowed_is_named(monkeypatch, float_path):
     monkeypatch.setattr(
         "keras_inpaint.exporting.tflite.ALLOWED_OPS", ALLOWED_OPS - {"TRANSPOSE_CONV"}
     )
-    with pytest.raises(RuntimeError, match="complete_64x64 holds TRANSPOSE_CONV"):
+    with pytest.raises(RuntimeError, match="complete_64x64 has the ops TRANSPOSE_CONV"):
         check_ops(float_path.read_bytes())
 
 

@@ -207,7 +207,7 @@ def test_wrong_settings_are_refused_with_what_came(setting):
 
 
 def test_tiles_too_small_for_the_network_are_refused():
-    with pytest.raises(ValueError, match="320 a side"):
+    with pytest.raises(ValueError, match="320 per side"):
         ki.Inpainter(_Counting(), max_pixels=1000)(
             np.zeros((400, 400, 3), np.uint8), np.ones((400, 400), bool)
         )

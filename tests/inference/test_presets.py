@@ -30,7 +30,7 @@ def test_a_network_in_memory_is_saved(tiny_network, tmp_path):
 
 
 def test_several_networks_are_no_preset(tmp_path):
-    with pytest.raises(ValueError, match="one network is saved"):
+    with pytest.raises(ValueError, match="only one network can be saved"):
         ki.Inpainter().save_to_preset(tmp_path / "both")
     assert list(tmp_path.iterdir()) == []
 

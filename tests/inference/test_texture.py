@@ -102,9 +102,9 @@ def test_thin_holes_keep_what_the_network_gave(stripes):
 
 def test_a_large_hole_costs_no_more_than_its_share(monkeypatch):
     # Half of the side, a quarter of the areas: the limits then bound a smaller hole, too.
-    monkeypatch.setattr(texture, "_MOST_SIDE", texture._MOST_SIDE // 2)
-    monkeypatch.setattr(texture, "_MOST_TARGETS", texture._MOST_TARGETS // 4)
-    monkeypatch.setattr(texture, "_MOST_COMPOSED", texture._MOST_COMPOSED // 4)
+    monkeypatch.setattr(texture, "_MAX_SIDE", texture._MAX_SIDE // 2)
+    monkeypatch.setattr(texture, "_MAX_TARGETS", texture._MAX_TARGETS // 4)
+    monkeypatch.setattr(texture, "_MAX_COMPOSED", texture._MAX_COMPOSED // 4)
     image = striped(450, 500)
     mask = np.zeros(image.shape[:2], bool)
     mask[50:400, 50:450] = True

@@ -104,7 +104,7 @@ def test_split_covers_a_box_without_overlap():
 
 
 def test_tiles_without_room_for_the_halo_are_refused():
-    with pytest.raises(ValueError, match="320 a side"):
+    with pytest.raises(ValueError, match="320 per side"):
         plan(np.ones((9, 9), bool), HALO, 300 * 300)
 
 

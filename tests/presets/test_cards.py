@@ -112,10 +112,10 @@ def test_a_card_must_name_licences_and_command(card, tmp_path):
     with pytest.raises(ValueError, match="format must be"):
         check_card({**card, "format": "other/1"})
     (tmp_path / "a.json").write_text("[]")
-    with pytest.raises(ValueError, match="is no JSON object"):
+    with pytest.raises(ValueError, match="does not hold a JSON object"):
         read_card(tmp_path / "a.json")
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(ValueError, match="holds no JSON"):
+    with pytest.raises(ValueError, match="is not valid JSON"):
         read_card(tmp_path / "a.json")
 
 

@@ -98,7 +98,7 @@ def test_exports_are_as_documented(model_folders):
 
 def test_what_is_wrong_is_found(model_folders, tmp_path):
     check = program("check").check
-    assert "no folder whose name" in check(tmp_path)[0]
+    assert "no folder of a numbered version" in check(tmp_path)[0]
     (tmp_path / "1").mkdir()
     assert "no saved_model.pb" in check(tmp_path)[0]
     shutil.rmtree(tmp_path / "1")

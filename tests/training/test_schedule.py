@@ -277,6 +277,10 @@ def test_an_unknown_augmentation_is_named():
         TrainingConfig(augment="blur")
 
 
-def test_a_perceptual_loss_needs_its_network():
+def test_a_perceptual_loss_needs_its_network_from_the_start(images, tmp_path):
     with pytest.raises(ValueError, match="needs a perceptual_network"):
         TrainingConfig(perceptual=0.5)
+    config = dataclasses.replace(CONFIG, perceptual=0.5, perceptual_network="none.keras")
+    with pytest.raises(ValueError, match=r"'none.keras': no such file"):
+        train(config, tmp_path, images=images)
+    assert not (tmp_path / "config.json").exists()

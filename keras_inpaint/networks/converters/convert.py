@@ -1,7 +1,6 @@
 """Convert another project's weights to a completion network of stock Keras layers."""
 
 import hashlib
-import json
 import math
 import os
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 import keras_inpaint
 from keras_inpaint.fetching import Progress
+from keras_inpaint.files import read_json_object
 from keras_inpaint.networks.completion import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
 from keras_inpaint.networks.converters.projects import (
     CONVOLUTIONS,
@@ -126,11 +126,7 @@ def _read(path: Path, source: str) -> Any:
 
 
 def _mean_pixel(path: Path) -> tuple[float, float, float]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    pixel = content.get("mpv") if isinstance(content, dict) else None
+    pixel = read_json_object(path).get("mpv")
     if not (
         isinstance(pixel, list)
         and len(pixel) == 3

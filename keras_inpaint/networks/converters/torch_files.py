@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from keras_inpaint.files import first_line
+
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _PYTORCH_DTYPES = {
@@ -142,7 +144,7 @@ def read_pytorch(path: Path) -> Any:
     except OSError:
         raise
     except Exception as error:  # unpickling a damaged file can raise anything
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = first_line(error)
         raise ValueError(f"{path} is not a PyTorch file or cannot be read: {reason}") from error
 
 
@@ -279,7 +281,7 @@ def read_torch7(path: Path) -> Any:
     try:
         return _Reader(data).value()
     except (ValueError, struct.error, TypeError, OverflowError, RecursionError) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = first_line(error)
         raise ValueError(f"{path} is not a Torch7 file or cannot be read: {reason}") from error
 
 

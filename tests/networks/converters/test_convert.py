@@ -150,7 +150,7 @@ def test_nothing_is_replaced_unasked(tmp_path):
 def test_another_suffix_is_wrong_usage(tmp_path, out):
     write_mmagic(tmp_path / "gl.pth")
     result = CliRunner().invoke(command, [str(tmp_path / "gl.pth"), "-o", str(tmp_path / out)])
-    assert result.exit_code == 2 and "name a .keras file" in result.output
+    assert result.exit_code == 2 and "the file must be .keras" in result.output
 
 
 def test_a_failure_leaves_nothing(tmp_path):

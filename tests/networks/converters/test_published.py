@@ -80,9 +80,9 @@ def test_the_authors_licence_stays_in_the_card(hosts):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--from", "mmagic:celeba", "FILE"), "leave .*gl.pth out"),
-        (("--from", "mmagic:celeba", "--config", "CONFIG"), "leave --config out"),
-        ((), "name a FILE, or weights to fetch: --from glcic-pytorch:celeba"),
+        (("--from", "mmagic:celeba", "FILE"), "omit .*gl.pth"),
+        (("--from", "mmagic:celeba", "--config", "CONFIG"), "omit --config"),
+        ((), "give FILE, or weights to download: --from glcic-pytorch:celeba"),
         (("--from", "mmagic:moon"), "is not one of"),
     ],
 )
