@@ -1,6 +1,6 @@
 """GLCIC image completion on Keras 3.
 
-Names are resolved when first used (PEP 562), so that importing the package costs neither
+Names are resolved on first use (PEP 562), so that importing the package imports neither
 TensorFlow nor Keras.
 """
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, JSON files, printable paths and errors."""
+"""Atomic file writing, JSON files, and printable paths and errors."""
 
 import contextlib
 import itertools
@@ -11,11 +11,11 @@ from typing import Any
 
 _COUNTER = itertools.count()
 PREFIX = ".keras-inpaint"
-"""What the names of temporary files begin with."""
+"""The prefix of temporary files' names."""
 
 
 def printable(path: str | os.PathLike) -> str:
-    """Return a path as one printable line: control and undecodable characters are escaped."""
+    """Return a path as one printable line, with control and undecodable characters escaped."""
     text = os.fsdecode(path)
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
@@ -31,11 +31,11 @@ def one_line(error: Exception) -> str:
 
 
 def read_json_object(file: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a JSON file that holds one object.
+    """Read a JSON file that contains an object.
 
     Raises:
-        ValueError: If it holds something else.
-        FileNotFoundError: If there is no such file.
+        ValueError: If it contains anything else.
+        FileNotFoundError: If the file does not exist.
     """
     try:
         content = json.loads(Path(file).read_text("utf-8"))
@@ -50,23 +50,23 @@ def check_name(path: str | os.PathLike) -> Path:
     """Return `path` as a `Path`.
 
     Raises:
-        ValueError: If the name is empty or holds a NUL byte, which no file system can store.
+        ValueError: If the name is empty or contains a NUL byte, which no file system can store.
     """
     if not os.fsdecode(path):
         raise ValueError("A file name is empty.")
     if "\0" in os.fsdecode(path):
-        raise ValueError(f"{printable(path)}: the name holds a NUL byte")
+        raise ValueError(f"{printable(path)}: the name contains a NUL byte")
     return Path(path)
 
 
 def check_regular_file(path: str | os.PathLike) -> Path:
-    """Return `path` as a `Path` if it is a regular file with something in it.
+    """Return `path` as a `Path` if it is a regular file that is not empty.
 
-    Pipes and devices are refused before they are opened, since reading them may never end.
+    Pipes and devices are rejected before they are opened, since reading them may never end.
 
     Raises:
         OSError: If the file cannot be reached (missing, a loop of links, no permission).
-        ValueError: If it is a folder, a device or a pipe, or holds no byte.
+        ValueError: If it is a folder, a device, a pipe or an empty file.
     """
     path = check_name(path)
     status = path.stat()
@@ -82,17 +82,17 @@ def check_regular_file(path: str | os.PathLike) -> Path:
 def check_target(
     path: str | os.PathLike, *, overwrite: bool = False, inputs: Iterable[Path] = ()
 ) -> Path:
-    """Return where to write, after every check that can be made before the work is done.
+    """Return the path to write to, after all checks that are possible before the work starts.
 
     Args:
-        path: The file to write. A link is followed, so that the link itself stays.
-        overwrite: Whether a file that exists may be replaced.
-        inputs: Files that are read for this output; named in the message if one is the target.
+        path: The file to write. A symbolic link is followed, so that the link itself is kept.
+        overwrite: Whether an existing file may be replaced.
+        inputs: Files that are read for this output; the message says if one is the target.
 
     Raises:
         FileNotFoundError: If the folder to write to does not exist.
         FileExistsError: If the file exists and `overwrite` is not set.
-        ValueError: If the target is a folder or no regular file.
+        ValueError: If the target is not a regular file.
     """
     target = check_name(path)
     if target.is_symlink():
@@ -119,21 +119,21 @@ def check_target(
 def write_atomically(
     path: str | os.PathLike, data: bytes | memoryview, *, overwrite: bool = False
 ) -> Path:
-    """Write `data` to a temporary file beside `path`, then move it there in one step.
+    """Write `data` to a temporary file beside `path`, then rename it.
 
-    Whoever reads `path` sees the old file or the whole new one; a failure (a full disk, an
-    interruption) leaves neither a part nor the temporary file.
+    Readers of `path` see either the old file or the complete new one; a failure (a full disk,
+    an interruption) leaves neither a partial nor a temporary file.
 
     Args:
         path: The file to write; its folder must exist.
         data: The whole content.
-        overwrite: Whether a file that exists may be replaced.
+        overwrite: Whether an existing file may be replaced.
 
     Returns:
-        The path that was written.
+        The path that was written, with links resolved.
 
     Raises:
-        OSError: If it cannot be written, with the file's name in the message.
+        OSError: If it cannot be written; the message names the file.
     """
     target = check_target(path, overwrite=overwrite)
     try:
@@ -151,10 +151,10 @@ def write_atomically(
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to, and move it there when all went well.
+    """Yield a temporary path beside `path`, and rename it to `path` on success.
 
-    Whoever reads `path` sees the old file or the whole new one. The temporary file has the
-    suffix of `path`, since libraries choose formats by it; a failure removes it.
+    Readers of `path` see either the old file or the complete new one. The temporary file has
+    the suffix of `path`, since libraries choose formats by it; it is removed on failure.
     """
     name = f"{PREFIX}-{os.getpid()}-{next(_COUNTER)}.part{path.suffix}"
     temporary = path.with_name(name)
@@ -162,7 +162,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename is None and error.errno is not None:  # a full disk: say which file
+        if error.filename is None and error.errno is not None:  # a full disk: name the file
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
     finally:
@@ -170,6 +170,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, pid: int) -> None:
-    """Remove the temporary files of a process that was killed while it wrote to `folder`."""
+    """Remove the temporary files of a process that was killed while writing to `folder`."""
     for part in folder.glob(f"{PREFIX}-{pid}-*.part*"):
         part.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What there is to compute with: how many processors, what they can, and oneDNN."""
+"""The number of processors, their instruction sets, and oneDNN."""
 
 import functools
 import os
@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-#: TensorFlow turns oneDNN on by itself where a processor has one of these.
+#: TensorFlow enables oneDNN by default on processors with one of these flags.
 _ONEDNN_FLAGS = frozenset(
     ("avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16")
 )
@@ -15,7 +15,7 @@ _ONEDNN_FLAGS = frozenset(
 def processors() -> int:
     """Return the number of processors that this process may use, at least 1.
 
-    Less than the machine has where an affinity mask or a container's set of processors says so;
+    An affinity mask or a container's CPU set can make it smaller than the machine's, as in
     `os.process_cpu_count` of Python 3.13.
     """
     if hasattr(os, "sched_getaffinity"):
@@ -25,7 +25,7 @@ def processors() -> int:
 
 @functools.cache
 def processor_flags() -> frozenset[str]:
-    """Return the instruction sets that Linux reports; none elsewhere."""
+    """Return the CPU flags that Linux reports; an empty set on other systems."""
     if platform.system() != "Linux":
         return frozenset()
     try:
@@ -40,14 +40,14 @@ def processor_flags() -> frozenset[str]:
 
 
 def switch_onednn_on() -> str | None:
-    """Switch oneDNN on for TensorFlow where it is faster and TensorFlow would leave it off.
+    """Enable oneDNN on processors where it is faster but TensorFlow leaves it off.
 
-    That is on processors with AVX2 and without AVX-512's or AMX's instructions for networks,
-    where a training step was measured to take half of the time with it. It must be called
-    before TensorFlow is imported, and never overrules `TF_ENABLE_ONEDNN_OPTS`.
+    These are processors with AVX2 that lack the neural network instructions of AVX-512 and AMX:
+    there, oneDNN was measured to halve the time of a training step. Call it before TensorFlow is
+    imported. It never overrides `TF_ENABLE_ONEDNN_OPTS`.
 
     Returns:
-        A sentence for the user, or None where nothing was changed.
+        A message for the user, or None if nothing was changed.
     """
     flags = processor_flags()
     if (
@@ -58,7 +58,7 @@ def switch_onednn_on() -> str | None:
     ):
         return None
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
-    return "oneDNN is switched on: it trains faster here (TF_ENABLE_ONEDNN_OPTS=0 leaves it off)."
+    return "oneDNN is enabled: training is faster here (TF_ENABLE_ONEDNN_OPTS=0 disables it)."
 
 
 def onednn_state() -> str:

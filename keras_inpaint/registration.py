@@ -1,8 +1,8 @@
-"""Keras finds this package's classes in saved models once `keras_inpaint` was imported.
+"""Let Keras find this package's classes in saved models once `keras_inpaint` is imported.
 
-Keras opens a saved object of another package only if its class was registered, which importing
-the class's module does. Importing all of them would cost TensorFlow, so that a stand-in is
-registered for each: it imports the module when a saved model asks for the class.
+Keras loads a custom object only if its class is registered, which happens when the class's
+module is imported. Importing all of these modules would import TensorFlow. Therefore a stand-in
+is registered for each class; it imports the module when a saved model needs the class.
 """
 
 import importlib
@@ -22,7 +22,7 @@ HOMES = {
     "MaskedLoss": "training.losses",
     "DiscriminatorLoss": "training.losses",
     "GeneratorLoss": "training.losses",
-    "FoolingLoss": "training.losses",  # its name before
+    "FoolingLoss": "training.losses",  # the former name of GeneratorLoss
     "Adadelta": "training.optimizers",
     "Adam": "training.optimizers",
     "Muon": "training.optimizers",
@@ -30,7 +30,7 @@ HOMES = {
 
 
 def register() -> None:
-    """Register the stand-ins, as soon as Keras is imported and not before."""
+    """Register the stand-ins as soon as Keras is imported, and not earlier."""
     wrapt.register_post_import_hook(_register, "keras")
 
 

@@ -113,7 +113,7 @@ def test_a_damaged_file_is_fetched_anew(server, tmp_path):
 
 
 def test_what_does_not_answer_is_one_line(server, tmp_path):
-    with pytest.raises(OSError, match=r"/nothing: the server answers 404 Not Found$"):
+    with pytest.raises(OSError, match=r"/nothing: the server returned 404 Not Found$"):
         fetch(server.url.replace("weights", "nothing"), "a", folder=tmp_path)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,1 +1,1 @@
-"""Training data: images, holes and the tf.data pipeline that joins them."""
+"""Training data: images, holes and the tf.data pipeline that combines them."""

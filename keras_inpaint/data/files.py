@@ -1,6 +1,6 @@
-"""Sets of photos: what words for them mean, which files are photos, which belong together.
+"""Sets of photos: their sources, which files are photos, and how photos are grouped.
 
-One rule for training, completing, measuring and calibrating; nothing here imports TensorFlow.
+Training, completion, evaluation and calibration share these rules. TensorFlow is not imported.
 """
 
 import hashlib
@@ -21,23 +21,23 @@ from keras_inpaint.files import first_line
 
 logger = logging.getLogger(__name__)
 
-#: Endings of photos in lower case, of what Pillow reads everywhere.
+#: File extensions, in lower case, of the formats that every Pillow installation reads.
 _ALWAYS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"
 )  # fmt: skip
-#: Endings that TensorFlow's own decoders know; others go through Pillow.
+#: Extensions of the formats that TensorFlow decodes; other files are decoded by Pillow.
 _TENSORFLOW = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif"))
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a word for photos means.
+    """A source of photos.
 
     Attributes:
         kind: `"folder"`, `"tfds"` or `"sample"`.
         name: String, the folder's path or the name of the TFDS data set.
-        split: String, the data set's split; None where none is named.
-        count: Int, the first so many of the sample; None is all.
+        split: String, the data set's split; None if not given.
+        count: Int, the number of portraits to use from the start of the sample; None is all.
     """
 
     kind: str
@@ -47,15 +47,15 @@ class Source:
 
 
 def parse_source(source: str | os.PathLike[str]) -> Source:
-    """Return what a word for photos means, in training and in measuring alike.
+    """Parse a source of photos, for training and for evaluation.
 
     Args:
         source: `sample` or `sample:COUNT`, the built-in portraits; `tfds:NAME` or
-            `tfds:NAME@SPLIT`; everything else is the path of a folder. A folder of the name
-            `sample` is `./sample`.
+            `tfds:NAME@SPLIT`; anything else is the path of a folder. Write `./sample` for a
+            folder named `sample`.
 
     Raises:
-        ValueError: If the count is not a number above 0, or a data set has no name.
+        ValueError: If the count is not an integer above 0, or the data set's name is missing.
     """
     text = os.fspath(source)
     if text == "sample" or (text.startswith("sample:") and not Path(text).exists()):
@@ -72,9 +72,9 @@ def parse_source(source: str | os.PathLike[str]) -> Source:
 
 
 def photo_suffixes() -> frozenset[str]:
-    """Return the endings of photos that can be read here, in lower case, with their dots.
+    """Return the extensions of readable photo formats, in lower case, with their dots.
 
-    AVIF where this Pillow has it, HEIC where the package `pillow-heif` is installed.
+    They include AVIF if the installed Pillow supports it, and HEIC if `pillow-heif` is installed.
     """
     suffixes = set(_ALWAYS)
     if features.check("avif"):
@@ -95,37 +95,39 @@ def find_photos(
     suffixes: Iterable[str] | None = None,
     what: str = "photo",
 ) -> list[Path]:
-    """Return the photos of a folder in the order of their names; others are counted and logged.
+    """Return the photos of a folder, sorted by path; other files are counted and logged.
 
     Args:
-        folder: The folder. Hidden files and folders, whose names begin with a dot, are left out.
-        recursive: Whether folders inside it are searched.
-        apart: Folders that are left out.
-        suffixes: The endings of photos, in lower case; None is `photo_suffixes`.
-        what: What messages call the files.
+        folder: The folder. Hidden files and folders, whose names begin with a dot, are ignored.
+        recursive: Whether to search its subfolders.
+        apart: Subfolders to exclude.
+        suffixes: The extensions of photos, in lower case; None is `photo_suffixes()`.
+        what: The word for a file in messages.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no photo; the message says what it holds instead.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it contains no photo; the message lists what it contains instead.
     """
     root = Path(folder)
     if not root.is_dir():
         raise FileNotFoundError(2, f"No such folder of {what}s", str(root))
     suffixes = photo_suffixes() if suffixes is None else frozenset(suffixes)
-    found, others = [], Counter()
+    photos, others = [], Counter()
     for path in _files(root, recursive, {os.path.realpath(other) for other in apart}):
         if path.suffix.lower() in suffixes:
-            found.append(path)
+            photos.append(path)
         else:
-            others[path.suffix.lower() or "no ending"] += 1
+            others[path.suffix.lower() or "no extension"] += 1
     rest = ", ".join(f"{count} with {name}" for name, count in sorted(others.items()))
-    if not found:
+    if not photos:
         known = " ".join(sorted(suffixes))
-        held = rest or "no other file"
-        raise ValueError(f"no {what} in {root}: known endings are {known}; it holds {held}")
+        content = rest or "no other file"
+        raise ValueError(
+            f"no {what} in {root}: known extensions are {known}; the folder contains {content}"
+        )
     if others:
-        logger.info("%s: files passed over: %s", root, rest)
-    return sorted(found)
+        logger.info("%s: files ignored: %s", root, rest)
+    return sorted(photos)
 
 
 def _files(root: Path, recursive: bool, apart: set[str]) -> Iterator[Path]:
@@ -143,19 +145,21 @@ def _files(root: Path, recursive: bool, apart: set[str]) -> Iterator[Path]:
 
 
 def decodes_in_graph(path: Path) -> bool:
-    """Return whether TensorFlow's own decoders know the ending of a photo."""
+    """Return whether TensorFlow can decode a photo, judging by its extension."""
     return path.suffix.lower() in _TENSORFLOW
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a photo's bytes as TensorFlow decodes them: other kinds as PNG, upright, RGB.
+    """Return a photo's bytes in a format that TensorFlow decodes.
+
+    Other formats are converted to PNG, upright, RGB.
 
     Raises:
         OSError: If the file cannot be read.
     """
     if decodes_in_graph(path):
         return path.read_bytes()
-    photo_suffixes()  # registers what reads HEIC
+    photo_suffixes()  # registers the HEIC reader
     with Image.open(path) as image:
         stream = io.BytesIO()
         ImageOps.exif_transpose(image).convert("RGB").save(stream, "PNG", compress_level=1)
@@ -163,32 +167,32 @@ def read_bytes(path: Path) -> bytes:
 
 
 def group_of(name: str) -> str:
-    """Return what stands before `__` in the last part of a name, with its folder."""
+    """Return the group of an image: its folder and the part of its file name before `__`."""
     folder, _, last = name.rpartition("/")
     return f"{folder}/{PurePosixPath(last).stem.partition('__')[0]}"
 
 
 def portable_bytes(name: str) -> bytes:
-    """Return a name's bytes in UTF-8, where it was no UTF-8 as it is on the disk."""
+    """Return a name encoded as UTF-8; bytes on disk that are not UTF-8 are kept unchanged."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def split_names(
     names: Sequence[str], held_out: float, seed: int = 0
 ) -> tuple[list[int], list[int]]:
-    """Split images by group, the same way on every machine.
+    """Split images by group, identically on every machine.
 
     Args:
-        names: A name an image.
-        held_out: Float in [0, 1), the part of the groups to hold out.
+        names: The images' names.
+        held_out: Float in [0, 1), the fraction of the groups to hold out.
         seed: Int.
 
     Returns:
-        The numbers of the images to train on, in order, and of those held out. With `held_out`
-        above 0 both have at least one group.
+        The indices of the training images, in ascending order, and of the held-out images. With
+        `held_out` above 0, both have at least one group.
 
     Raises:
-        ValueError: If `held_out` is out of its range, or there is but one group to split.
+        ValueError: If `held_out` is out of its range, or there is only one group to split.
     """
     if not 0 <= held_out < 1:
         raise ValueError(f"held_out must be at least 0 and below 1, got {held_out!r}")
@@ -199,30 +203,30 @@ def split_names(
         groups.setdefault(group_of(name), []).append(number)
     if len(groups) < 2:
         raise ValueError(
-            "all images are of one group: nothing can be held out; hold out 0 to train on them all"
+            "all images are of one group, so that none can be held out; hold out 0 to train on all"
         )
     order = sorted(groups, key=lambda g: hashlib.sha256(portable_bytes(f"{seed}\0{g}")).digest())
     count = min(max(1, round(held_out * len(groups))), len(groups) - 1)
-    out = [i for g in order[:count] for i in groups[g]]
-    return sorted(i for g in order[count:] for i in groups[g]), out
+    out = [index for group in order[:count] for index in groups[group]]
+    return sorted(index for group in order[count:] for index in groups[group]), out
 
 
 def tfds_builder(name: str, data_dir: str | os.PathLike[str] | None = None) -> Any:
-    """Return the builder of a data set that is ready to be read.
+    """Return the builder of a TFDS data set, after downloading and preparing it.
 
     Args:
-        name: What TFDS calls it.
-        data_dir: Where TFDS keeps its data; None is its default.
+        name: The data set's name in TFDS.
+        data_dir: The data folder of TFDS; None is its default.
 
     Raises:
-        ValueError: If TFDS has none of this name.
+        ValueError: If TFDS has no data set of this name.
     """
     import tensorflow_datasets as tfds
 
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
-        raise ValueError(f"TFDS has no data set {name!r} here: {first_line(error)}") from error
+        raise ValueError(f"TFDS has no data set {name!r}: {first_line(error)}") from error
     builder.download_and_prepare()
     return builder
 
@@ -231,24 +235,29 @@ def tfds_images(builder: Any, split: str) -> tuple[list[str], list[bytes | np.nd
     """Read the images of a split in the order in which they are stored.
 
     Args:
-        builder: What `tfds_builder` returns.
+        builder: A TFDS builder, such as from `tfds_builder`.
         split: The split's name.
 
     Returns:
-        A name an image, and the encoded files; uint8 arrays where the data set decodes itself.
+        The images' names and their encoded files, or uint8 arrays if the data set returns decoded
+        images only.
 
     Raises:
-        ValueError: If the data set has no image, or no such split.
+        ValueError: If the data set has no image feature, or no such split.
     """
     import tensorflow_datasets as tfds
 
     features = builder.info.features
     keys = [key for key, kind in features.items() if isinstance(kind, tfds.features.Image)]
     if not keys:
-        raise ValueError(f"the TFDS data set {builder.name!r} has no image: {list(features)}")
+        raise ValueError(
+            f"the TFDS data set {builder.name!r} has no image feature, only {list(features)}"
+        )
     if builder.info.splits and split not in builder.info.splits:
-        have = ", ".join(builder.info.splits)
-        raise ValueError(f"the TFDS data set {builder.name!r} has no split {split!r}: {have}")
+        splits = ", ".join(builder.info.splits)
+        raise ValueError(
+            f"the TFDS data set {builder.name!r} has no split {split!r}; splits: {splits}"
+        )
     skip = {keys[0]: tfds.decode.SkipDecoding()}
     rows = builder.as_dataset(split=split, decoders=skip, shuffle_files=False)
     images = [row[keys[0]] for row in rows.as_numpy_iterator()]

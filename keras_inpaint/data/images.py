@@ -1,4 +1,4 @@
-"""Photos decoded in TensorFlow's graph, and sets of them that a graph can look up by number."""
+"""Decoding of photos in a TensorFlow graph, and sets of images that a graph can index."""
 
 import hashlib
 import io
@@ -13,17 +13,17 @@ from keras_inpaint.files import printable
 
 
 def exif_orientation(data: bytes) -> int:
-    """Return the EXIF orientation of an encoded photo, 1 to 8; 1 where it says none.
+    """Return the EXIF orientation of an encoded photo, 1 to 8; 1 if it has none.
 
     Raises:
-        OSError: If the bytes are no image.
-        ValueError: If they are a JPEG without an end, which TensorFlow would complain about in
-            a line of its own a file.
+        OSError: If the bytes are not an image.
+        ValueError: If they are a truncated JPEG, for each of which TensorFlow would log a line of
+            its own.
     """
     from PIL import Image
 
     if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < 0:
-        raise ValueError("the JPEG is cut off")
+        raise ValueError("the JPEG is truncated")
     with Image.open(io.BytesIO(data)) as photo:
         orientation = photo.getexif().get(0x0112, 1)
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
@@ -43,43 +43,41 @@ def decode_photo(data: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def decode_stored(data: tf.Tensor) -> tf.Tensor:
-    """Decode as `decode_photo` does, but lying as it is stored."""
+    """Decode a photo as `decode_photo` does, but without applying its orientation."""
     pixels = tf.io.decode_image(data, channels=3, expand_animations=False)
     return tf.ensure_shape(pixels, (None, None, 3))
 
 
 def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Turn and mirror an image `(height, width, channels)` as its EXIF orientation says."""
-    flip, mirror = tf.reverse, tf.image.flip_left_right
-    turned = [
+    """Rotate and flip an image `(height, width, channels)` according to its EXIF orientation."""
+    cases = [
         lambda: image,
-        lambda: mirror(image),
-        lambda: flip(image, [0, 1]),
-        lambda: flip(image, [0]),
+        lambda: tf.reverse(image, [1]),
+        lambda: tf.reverse(image, [0, 1]),
+        lambda: tf.reverse(image, [0]),
         lambda: tf.transpose(image, [1, 0, 2]),
         lambda: tf.reverse(tf.transpose(image, [1, 0, 2]), [1]),
         lambda: tf.reverse(tf.transpose(image, [1, 0, 2]), [0, 1]),
         lambda: tf.reverse(tf.transpose(image, [1, 0, 2]), [0]),
     ]
-    return tf.switch_case(orientation - 1, turned)
+    return tf.switch_case(orientation - 1, cases)
 
 
 @dataclass(frozen=True)
 class Images:
-    """A set of images that a graph can look up by number.
+    """A set of images that a graph can look up by index.
 
     Attributes:
-        fetch: Function from an int64 scalar tensor, the number of an image, to a uint8 tensor
+        fetch: Function from an int64 scalar tensor, the index of an image, to a uint8 tensor
             `(height, width, 3)`.
-        names: A name an image; what stands before `__` in it names its group (a person, a
-            scene).
+        names: The images' names; the part before `__` is the group (a person, a scene).
         sides: Int array `(count, 2)`, height and width in pixels.
-        sums: Float64 array `(count, 3)`, red, green and blue in [0, 1], summed over an image;
-            where it is reduced, its own mean before times its pixels.
-        digests: A sha256 hex digest an image.
-        source: What the images were loaded from.
-        skipped: Printable file name to reason, for the files that could not be read.
-        cached: Whether all images are held in memory once they were decoded.
+        sums: Float64 array `(count, 3)`, red, green and blue in [0, 1], summed over each image;
+            for a downscaled image, the mean of the original times its number of pixels.
+        digests: The images' SHA-256 digests in hexadecimal.
+        source: String, the source of the images.
+        skipped: Dict from the printable names of unreadable files to the reasons.
+        cached: Whether all images stay in memory once decoded.
     """
 
     fetch: Callable[[tf.Tensor], tf.Tensor]
@@ -102,12 +100,12 @@ class Images:
 
     @property
     def fingerprint(self) -> str:
-        """A sha256 hex digest over the names and the contents, whatever their order on disk."""
+        """The SHA-256 hex digest of all names and contents, independent of their order."""
         lines = sorted(f"{n}\0{d}" for n, d in zip(self.names, self.digests, strict=True))
         return hashlib.sha256(portable_bytes("\n".join(lines))).hexdigest()
 
     def subset(self, numbers: Sequence[int]) -> "Images":
-        """Return the images of these numbers, in this order."""
+        """Return the images with these indices, in this order."""
         chosen = np.asarray(numbers, "int64")
         table = tf.constant(chosen)
         return Images(
@@ -122,18 +120,18 @@ class Images:
         )
 
     def split(self, held_out: float, seed: int = 0) -> tuple["Images", "Images"]:
-        """Split by group, so that no person or scene stands on both sides.
+        """Split by group, so that no person or scene is in both parts.
 
         Args:
-            held_out: Float in [0, 1), the part of the groups to hold out.
+            held_out: Float in [0, 1), the fraction of the groups to hold out.
             seed: Int.
 
         Returns:
-            The training images and the held-out ones. With two groups or more and `held_out`
-            above 0 both have at least one group.
+            The training images and the held-out images. With `held_out` above 0, both have at
+            least one group.
 
         Raises:
-            ValueError: If `held_out` is out of its range, or there is but one group to split.
+            ValueError: If `held_out` is out of its range, or there is only one group to split.
         """
         try:
             kept, out = split_names(self.names, held_out, seed)
@@ -142,7 +140,11 @@ class Images:
         return (self if not out else self.subset(kept)), self.subset(out)
 
     def require_side(self, size: int) -> None:
-        """Raise a ValueError that names the images with a side below `size` pixels."""
+        """Check that no side is below `size` pixels.
+
+        Raises:
+            ValueError: If one is; the message names the images.
+        """
         small = np.flatnonzero(self.sides.min(axis=1) < size)
         if len(small):
             shown = ", ".join(
@@ -152,5 +154,5 @@ class Images:
             more = f" and {len(small) - 3} more" if len(small) > 3 else ""
             raise ValueError(
                 f"smaller than the crop of {size} px: {shown}{more}; choose a smaller size or "
-                f"take these out"
+                "remove these images"
             )

@@ -1,7 +1,7 @@
-"""Samplers of holes, inside TensorFlow's graph.
+"""Samplers of random holes, built of TensorFlow ops.
 
-A sampler is a function `(seed, size) -> mask`: `seed` an int32 tensor `(2,)` for the stateless
-generators, `size` the side of the square image in pixels, `mask` a float32 tensor
+A sampler is a function `(seed, size) -> mask`: `seed` is an int32 tensor `(2,)` for stateless
+random ops, `size` the side of the square image in pixels, and `mask` a float32 tensor
 `(size, size, 1)`, 1 in the hole and 0 elsewhere. The same seed always gives the same hole, and
 no hole is empty.
 """
@@ -31,14 +31,14 @@ MaskSampler = Callable[[tf.Tensor, int], tf.Tensor]
 
 
 def mask_sampler(spec: str | os.PathLike[str] | MaskSampler) -> MaskSampler:
-    """Return the sampler that a word on the command line names.
+    """Return the sampler for a `--masks` option.
 
     Args:
-        spec: What `mask_specs.parse_mask_spec` takes, or a sampler, which is returned as it is.
+        spec: See `mask_specs.parse_mask_spec`; a sampler is returned unchanged.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If the word names none, or a folder holds no usable mask.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If the spec is invalid, or the folder contains no usable mask.
     """
     if callable(spec):
         return spec
@@ -59,20 +59,21 @@ def _sampler_of(kind: MaskKind) -> MaskSampler:
 
 
 def rectangles(sides: tuple[int, int] | None = None, most: int = 1) -> MaskSampler:
-    """Return a sampler of rectangles at random places inside the image.
+    """Return a sampler of rectangles at random positions inside the image.
 
-    The paper has one. Several holes teach more at the price of one step, where each is small
-    beside the image; they may overlap.
+    The paper uses one rectangle. If the holes are small relative to the image, several of them
+    give more training signal at the cost of one step. They may overlap.
 
     Args:
-        sides: `(smallest, largest)` side in pixels; None takes the paper's by size.
-        most: Int, 1 to this many rectangles an image, each number as likely.
+        sides: `(smallest, largest)` side in pixels; None uses the paper's for the image's size.
+        most: Int, the maximum number of rectangles per image. The number is drawn uniformly,
+            starting at 1.
 
     Returns:
         A sampler.
 
     Raises:
-        ValueError: If the range is empty, or `most` below 1.
+        ValueError: If the range is empty, or `most` is below 1.
     """
     if sides is not None and not 1 <= sides[0] <= sides[1]:
         raise ValueError(f"sides must be 1 <= smallest <= largest, got {sides!r}")
@@ -91,15 +92,15 @@ def rectangles(sides: tuple[int, int] | None = None, most: int = 1) -> MaskSampl
         holes = [_box(origin[number], extent[number], size) for number in range(most)]
         if most == 1:
             return holes[0]
-        drawn = tf.random.stateless_uniform((), seed + 3, 1, most + 1, tf.int32)
-        taken = tf.cast(tf.range(most) < drawn, tf.float32)[:, None, None, None]
-        return tf.reduce_max(tf.stack(holes) * taken, axis=0)
+        count = tf.random.stateless_uniform((), seed + 3, 1, most + 1, tf.int32)
+        used = tf.cast(tf.range(most) < count, tf.float32)[:, None, None, None]
+        return tf.reduce_max(tf.stack(holes) * used, axis=0)
 
     return sample
 
 
 def center(side: int) -> MaskSampler:
-    """Return a sampler of the same square in the middle of every image."""
+    """Return a sampler of a fixed square in the middle of the image."""
     if side < 1:
         raise ValueError(f"side must be above 0, got {side!r}")
 
@@ -113,7 +114,7 @@ def center(side: int) -> MaskSampler:
 
 
 def box() -> MaskSampler:
-    """Return a sampler of squares of half the image's side, 20/256 of it away from the edges."""
+    """Return a sampler of squares of half the image's side, at least 20/256 from the edges."""
 
     def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
         side, margin = size // 2, size * BOX_MARGIN // 256
@@ -133,12 +134,12 @@ def _box(origin: tf.Tensor, extent: tf.Tensor, size: int) -> tf.Tensor:
 def strokes(area: tuple[float, float] = (0.05, 0.5), segments: int = 12) -> MaskSampler:
     """Return a sampler of free-form brush strokes.
 
-    Strokes are random walks of several segments. The field of distances to them, each stroke
-    with a width of its own, is cut where the hole has the area that was drawn.
+    Strokes are random walks of several segments, each stroke with its own width. The distance
+    field of the strokes is thresholded so that the hole has a randomly drawn area.
 
     Args:
-        area: `(smallest, largest)` part of the image, in (0, 1).
-        segments: Int, number of segments in all.
+        area: `(smallest, largest)` fraction of the image, in (0, 1).
+        segments: Int, total number of segments.
 
     Returns:
         A sampler.
@@ -152,7 +153,7 @@ def strokes(area: tuple[float, float] = (0.05, 0.5), segments: int = 12) -> Mask
     def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
         uniform = tf.random.stateless_uniform((segments, 5), seed)
         target = area[0] + (area[1] - area[0]) * uniform[0, 0]
-        # Walks: a new stroke begins at segment 0 and wherever chance says so.
+        # Random walks: a new stroke starts at segment 0 and at randomly drawn segments.
         fresh = (uniform[:, 0] < 0.25) | (tf.range(segments) == 0)
         stroke = tf.cumsum(tf.cast(fresh, tf.int32)) - 1
         angle = 2 * math.pi * tf.gather(uniform[:, 1], stroke) + 2.4 * (uniform[:, 2] - 0.5)
@@ -167,7 +168,7 @@ def strokes(area: tuple[float, float] = (0.05, 0.5), segments: int = 12) -> Mask
         thickness = 0.5 + tf.gather(uniform[:, 4], stroke)
         field = _distance(starts, ends, thickness, max(8, size // 2))
         field = tf.image.resize(field[..., None], (size, size))
-        # The smallest distances make the hole: as many as the area asks for.
+        # The hole consists of the `count` pixels with the smallest distances.
         count = tf.maximum(1, tf.cast(tf.round(target * size * size), tf.int32))
         ordered = tf.sort(tf.reshape(field, [-1]))
         return tf.cast(field <= ordered[count - 1], tf.float32)
@@ -176,12 +177,12 @@ def strokes(area: tuple[float, float] = (0.05, 0.5), segments: int = 12) -> Mask
 
 
 def _reflect(points: tf.Tensor) -> tf.Tensor:
-    """Fold coordinates back into [0, 1], as a ball between two walls."""
+    """Reflect coordinates at 0 and 1 into [0, 1]."""
     return 1 - tf.abs(tf.math.floormod(points, 2.0) - 1)
 
 
 def _distance(starts: tf.Tensor, ends: tf.Tensor, thickness: tf.Tensor, side: int) -> tf.Tensor:
-    """Return the least distance of every pixel to a segment, over the stroke's thickness."""
+    """Return each pixel's smallest distance to a segment, divided by the stroke's thickness."""
     axis = (tf.range(side, dtype=tf.float32) + 0.5) / side
     y, x = axis[None, :, None], axis[None, None, :]
     sy, sx = starts[:, 0, None, None], starts[:, 1, None, None]
@@ -193,7 +194,7 @@ def _distance(starts: tf.Tensor, ends: tf.Tensor, thickness: tf.Tensor, side: in
 
 
 def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
-    """Return a sampler that draws, turns and mirrors the mask files of a folder.
+    """Return a sampler that draws the mask files of a folder, randomly rotated and mirrored.
 
     Args:
         folder: Path of a folder, read recursively. White is the hole.
@@ -202,8 +203,8 @@ def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
         A sampler.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If no file in it can be read as a mask with a hole.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If it contains no readable mask with a hole.
     """
     root = Path(folder)
     arrays, skipped = [], []
@@ -217,11 +218,11 @@ def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
         if hole.any() and not hole.all():
             arrays.append(hole)
         else:
-            skipped.append(f"{path}: {'no hole' if not hole.any() else 'nothing but hole'}")
+            skipped.append(f"{path}: {'no hole' if not hole.any() else 'no known pixels'}")
     if not arrays:
         raise ValueError(f"no usable mask in {root} ({len(skipped)} skipped)")
     for line in skipped:
-        logger.warning("mask skipped: %s", line)
+        logger.warning("skipped mask: %s", line)
     packed = tf.constant(np.concatenate([a.ravel() for a in arrays]))
     sizes = np.array([a.size for a in arrays], "int64")
     starts = tf.constant(np.cumsum(sizes) - sizes)
@@ -236,7 +237,7 @@ def mask_files(folder: str | os.PathLike[str]) -> MaskSampler:
         hole = tf.image.rot90(tf.cast(hole, tf.float32), tf.cast(chance[1] * 4, tf.int32))
         hole = tf.cond(chance[2] < 0.5, lambda: hole[:, ::-1], lambda: hole)
         small = tf.image.resize(hole, (size, size), method="area")
-        # A hole thinner than a pixel must not vanish: its densest pixel always stays.
+        # A hole thinner than a pixel must not vanish: keep its densest pixel.
         level = tf.minimum(0.5, tf.reduce_max(small))
         return tf.ensure_shape(tf.cast(small >= level, tf.float32), (size, size, 1))
 
@@ -248,14 +249,17 @@ def mixed(samplers: Sequence[MaskSampler], weights: Sequence[float] | None = Non
 
     Args:
         samplers: Samplers to choose from.
-        weights: Floats above 0, one a sampler; None makes all as likely.
+        weights: Floats above 0, one per sampler; None draws uniformly.
 
     Returns:
         A sampler.
     """
     parts = np.ones(len(samplers)) if weights is None else np.asarray(weights, "float64")
     if len(samplers) == 0 or parts.shape != (len(samplers),) or not (parts > 0).all():
-        raise ValueError(f"need samplers and as many weights above 0, got weights={weights!r}")
+        raise ValueError(
+            "mixed needs at least one sampler and one weight above 0 per sampler, got "
+            f"{len(samplers)} samplers and weights={weights!r}"
+        )
     edges = tf.constant(np.cumsum(parts)[:-1] / parts.sum(), tf.float32)
 
     def sample(seed: tf.Tensor, size: int) -> tf.Tensor:
@@ -267,7 +271,7 @@ def mixed(samplers: Sequence[MaskSampler], weights: Sequence[float] | None = Non
 
 
 def patch_origin(mask: tf.Tensor, patch_size: int) -> tf.Tensor:
-    """Return where the local patch lies: centred on the hole's bounding box, inside the image.
+    """Return the origin of the local patch: centred on the hole's bounding box, inside the image.
 
     Args:
         mask: Float32 tensor `(size, size, 1)`, 1 in the hole.
@@ -280,7 +284,7 @@ def patch_origin(mask: tf.Tensor, patch_size: int) -> tf.Tensor:
 
 
 def patch_origins(masks: tf.Tensor, patch_size: int) -> tf.Tensor:
-    """Return what `patch_origin` does for each mask of a batch; the middle where there is no hole.
+    """Return the patch origin of each mask of a batch; the middle if a mask has no hole.
 
     Args:
         masks: Float32 tensor `(batch, height, width, 1)`, 1 in the hole.

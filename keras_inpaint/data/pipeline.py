@@ -1,7 +1,7 @@
-"""The tf.data pipeline: photos and holes to batches of a training run.
+"""The tf.data pipeline that turns photos and holes into training batches.
 
-Every random choice follows from the seed and the number of the sample, so that step k of a run
-with seed s always sees the same batch, from whichever step the run is taken up.
+Every random choice depends on the seed and the sample's number only, so that step k of a run with
+seed s always gets the same batch, no matter at which step the run is resumed.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from keras_inpaint.data.mask_specs import default_patch_size
 from keras_inpaint.data.masks import MaskSampler, mask_sampler, patch_origin
 from keras_inpaint.data.sources import load_images
 
-#: The paper resizes the shortest side to 256 to 384 before it crops 256 (section 4).
+#: The paper resizes the shortest side to 256 to 384 before cropping 256 (section 4).
 DEFAULT_SCALE = (1.0, 1.5)
 
 
@@ -31,9 +31,9 @@ def make_dataset(
     input_context: tf.distribute.InputContext | None = None,
     service: str | None = None,
 ) -> tf.data.Dataset:
-    """Build the endless stream of training batches.
+    """Build the infinite dataset of training batches.
 
-    Order: index (shuffled anew in each epoch), decode or look up, resize and crop in one go,
+    Order: index (reshuffled each epoch), decode or look up, resize and crop in one operation,
     mirror, hole, patches, batch, prefetch.
 
     Example:
@@ -42,27 +42,28 @@ def make_dataset(
     >>> batch = next(iter(dataset))
 
     Args:
-        images: `Images`, or what `load_images` takes.
+        images: `Images`, or a source for `load_images`.
         size: Int, side of the square crop in pixels, a multiple of 4.
-        batch_size: Int, images a batch over all replicas; every batch is full.
-        masks: What `mask_specs.parse_mask_spec` takes.
-        patch_size: Int, side of the local patch in pixels, a multiple of 4; None takes the
-            paper's by size.
+        batch_size: Int, global batch size over all replicas; every batch is full.
+        masks: See `mask_specs.parse_mask_spec`.
+        patch_size: Int, side of the local patch in pixels, a multiple of 4; None uses the
+            paper's for `size`.
         seed: Int. The same seed gives the same batches.
         start_step: Int, number of the first batch.
-        scale: `(low, high)`, at least 1: the shortest side is resized to a random number of
-            pixels between `size * low` and `size * high`, never above its own, before the crop.
-        flip: Bool, whether half of the images are mirrored.
-        input_context: What `tf.distribute` passes to a dataset function: this worker's part of
-            each batch is computed alone, and cut into one batch a replica. None is all of it.
+        scale: `(low, high)`, at least 1: before the crop, the shortest side is resized to a
+            random number of pixels between `size * low` and `size * high`, but never enlarged.
+        flip: Bool, whether to mirror half of the images.
+        input_context: The argument of a `tf.distribute` dataset function: only this worker's
+            share of each batch is computed, split into one batch per replica. None is the whole
+            batch.
         service: `"grpc://HOST:PORT"`, the dispatcher of a tf.data service that computes the
-            batches; the same as without it.
+            batches; they are the same as without it.
 
     Returns:
         An infinite `tf.data.Dataset` of dicts: `image` float32 `(batch, size, size, 3)` in
         [0, 1]; `mask` float32 `(batch, size, size, 1)`, 1 in the hole; `patch` int32
         `(batch, 2)`, top and left of the patch around the hole; `real_patch` int32
-        `(batch, 2)`, an independent place.
+        `(batch, 2)`, top and left of an independently drawn patch.
 
     Raises:
         ValueError: If an argument is out of its range, or an image is smaller than the crop.
@@ -103,47 +104,47 @@ def make_dataset(
     if service is not None:
         dataset = _computed_by(dataset, service)
     dataset = dataset.prefetch(4)
-    # The tuner sleeps up to a minute at a time, and an iterator's end waits until it wakes up:
-    # a short `fit` took twice its time. Without it the map runs on all threads.
+    # The autotuner sleeps for up to a minute, and destroying an iterator waits for it, which
+    # doubled the time of a short `fit`. Without it, the map uses all threads.
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
 
 
 def _computed_by(dataset: tf.data.Dataset, service: str) -> tf.data.Dataset:
-    """Let a tf.data service compute a dataset, in its order.
+    """Compute a dataset in a tf.data service, keeping the order of its elements.
 
-    Each worker of the service computes all of it in order, and what several send is mixed: the
-    first to bring an element counts, so that workers may join and leave.
+    Each worker of the service computes all elements in order, and their streams are interleaved.
+    The first copy of each element is used, so that workers may join and leave.
     """
     distribute = tf.data.experimental.service.distribute
     policy = tf.data.experimental.service.ShardingPolicy.OFF
 
-    def take_first(due: tf.Tensor, numbered: tuple) -> tuple:
+    def mark_first(expected: tf.Tensor, numbered: tuple) -> tuple:
         number, element = numbered
-        is_due = number == due
-        return due + tf.cast(is_due, tf.int64), (is_due, element)
+        is_first = number == expected
+        return expected + tf.cast(is_first, tf.int64), (is_first, element)
 
     received = dataset.enumerate().apply(distribute(policy, service))
-    taken = received.scan(tf.constant(0, tf.int64), take_first)
-    return taken.filter(lambda is_due, _: is_due).map(lambda _, element: element)
+    marked = received.scan(tf.constant(0, tf.int64), mark_first)
+    return marked.filter(lambda is_first, _: is_first).map(lambda _, element: element)
 
 
 def fold(seed: tf.Tensor, purpose: int) -> tf.Tensor:
-    """Return the seed `(2,)` of one purpose, independent of the others'."""
+    """Return an independent seed `(2,)` for each purpose."""
     return tf.random.fold_in(seed, purpose)
 
 
 def crop(
     image: tf.Tensor, size: int, scale: tuple[float, float], flip: bool, seed: tf.Tensor
 ) -> tf.Tensor:
-    """Resize and crop at random, in one interpolation, and mirror half of the images.
+    """Randomly resize, crop and mirror an image, in a single interpolation.
 
     Args:
-        image: Uint8 tensor `(height, width, 3)`, no side below `size`.
+        image: Uint8 tensor `(height, width, 3)`, each side at least `size`.
         size: Int, side of the crop in pixels.
         scale: `(low, high)` as in `make_dataset`.
-        flip: Bool.
+        flip: Bool, whether to mirror half of the images.
         seed: Int32 tensor `(2,)`.
 
     Returns:
@@ -161,7 +162,7 @@ def crop(
 
 
 def center_crop(image: tf.Tensor, size: int) -> tf.Tensor:
-    """Resize the shortest side to `size` and take the middle.
+    """Resize the shortest side to `size` and crop the middle.
 
     Args:
         image: Uint8 tensor `(height, width, 3)`.
@@ -194,7 +195,7 @@ def _resample(
 def with_hole(
     image: tf.Tensor, sampler: MaskSampler, patch_size: int, seed: tf.Tensor
 ) -> dict[str, tf.Tensor]:
-    """Return the element of a training dataset for one image; see `make_dataset`."""
+    """Return the dataset element of an image; see `make_dataset`."""
     size = image.shape[0]
     mask = tf.ensure_shape(sampler(fold(seed, 1), size), (size, size, 1))
     real = tf.random.stateless_uniform(
@@ -211,18 +212,18 @@ def with_hole(
 def fixed_examples(
     images: Images, *, count: int, size: int, masks: Any, patch_size: int, seed: int = 0
 ) -> dict[str, tf.Tensor]:
-    """Return examples that are always the same, to judge a run by: middle crops, no chance.
+    """Return deterministic examples for monitoring a run: centre crops with fixed holes.
 
     Args:
         images: `Images`, usually held out from training.
-        count: Int, how many at most.
+        count: Int, maximum number of examples.
         size: Int, side of the crop in pixels.
-        masks: What `mask_specs.parse_mask_spec` takes.
+        masks: See `mask_specs.parse_mask_spec`.
         patch_size: Int, side of the local patch in pixels.
-        seed: Int, for the holes.
+        seed: Int, seed of the holes.
 
     Returns:
-        A dict of one batch, as `make_dataset` gives it.
+        A dict with one batch, in the format of `make_dataset`.
     """
     images.require_side(size)
     sampler = mask_sampler(masks)

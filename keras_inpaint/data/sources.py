@@ -1,4 +1,4 @@
-"""Where images come from: a folder, a TFDS data set, or the built-in portraits."""
+"""Load images from a folder, a TFDS data set or the built-in portraits."""
 
 import functools
 import hashlib
@@ -31,7 +31,7 @@ from keras_inpaint.processors import processors
 
 logger = logging.getLogger(__name__)
 
-#: A larger part of files that cannot be read is an error, not bad luck.
+#: A larger fraction of unreadable files is an error.
 MAX_BROKEN = 0.1
 
 
@@ -43,10 +43,10 @@ def load_images(
     cache_bytes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Images:
-    """Load images, check every one, and measure their mean pixel, in one pass.
+    """Load images, check each one and compute their mean pixel, in one pass.
 
-    What was found out about a folder's files is kept in the cache folder, so that the next time
-    only those are decoded that are new or have changed.
+    The results for a folder's files are kept in the cache folder, so that the next call decodes
+    only new and modified files.
 
     Example:
 
@@ -56,34 +56,34 @@ def load_images(
     Args:
         source: Path of a folder (read recursively: JPEG, PNG, WebP, BMP, GIF's first frame);
             `"tfds:NAME"` or `"tfds:NAME@SPLIT"`; a TFDS builder; `"sample"` or
-            `"sample:COUNT"`, the built-in portraits that are trained on.
-        data_dir: Where TFDS keeps its data.
-        shortest_side: Int; larger images are reduced until their shortest side has this many
-            pixels. None keeps them.
-        cache_bytes: Int, most bytes of decoded images to hold in memory; None takes a quarter
-            of the machine's memory. What does not fit is decoded each time it is seen.
-        progress: Called with the number of images checked and how many are to be checked.
+            `"sample:COUNT"`, the training part of the built-in portraits.
+        data_dir: The data folder of TFDS.
+        shortest_side: Int; larger images are downscaled to this shortest side in pixels. None
+            keeps their size.
+        cache_bytes: Int, maximum memory in bytes for decoded images; None is a quarter of the
+            machine's memory. Images that do not fit are decoded each time they are used.
+        progress: Called with the number of images checked and the number to check.
 
     Returns:
         `Images`.
 
     Raises:
-        FileNotFoundError: If there is no such folder.
-        ValueError: If no image can be read, or too many cannot.
+        FileNotFoundError: If the folder does not exist.
+        ValueError: If no image, or fewer than 90 %, can be read.
     """
     budget = _quarter_of_memory() if cache_bytes is None else cache_bytes
     if not isinstance(source, str | os.PathLike):
         return _from_tfds(source, "train", shortest_side, budget, progress)
-    meant = parse_source(source)
-    if meant.kind == "tfds":
-        builder = tfds_builder(meant.name, data_dir)
-        return _from_tfds(builder, meant.split or "train", shortest_side, budget, progress)
-    if meant.kind == "sample":
-        files = sample.encoded("train", meant.count)
+    parsed = parse_source(source)
+    if parsed.kind == "tfds":
+        builder = tfds_builder(parsed.name, data_dir)
+        return _from_tfds(builder, parsed.split or "train", shortest_side, budget, progress)
+    if parsed.kind == "sample":
+        files = sample.encoded("train", parsed.count)
         names = list(sample.names("train")[: len(files)])
         encoded = _Encoded(files.__getitem__, None)
         return _read(names, encoded, str(source), shortest_side, budget, progress)
-    return _from_folder(Path(meant.name), shortest_side, budget, progress)
+    return _from_folder(Path(parsed.name), shortest_side, budget, progress)
 
 
 def _from_folder(
@@ -127,7 +127,7 @@ def _from_arrays(names: list[str], arrays: list[np.ndarray], source: str) -> Ima
 
 @dataclass(frozen=True)
 class _Encoded:
-    """Encoded files: how to read number i, and their paths where they are files."""
+    """Encoded images: a function that reads one by index, and their paths if they are files."""
 
     read: Callable[[int], bytes]
     paths: list[Path] | None
@@ -142,19 +142,19 @@ def _read(
     progress: Callable | None,
     facts: np.ndarray | None = None,
 ) -> Images:
-    """Check and measure the images of which nothing is known.
+    """Check the images without known facts and compute their facts.
 
     Args:
-        names: A name an image.
+        names: The images' names.
         encoded: `_Encoded`.
-        source: What messages call the images.
+        source: The name of the source in messages.
         shortest_side: As in `load_images`.
-        budget: Int, most bytes of decoded images to hold.
+        budget: Int, maximum memory in bytes for decoded images.
         progress: As in `load_images`.
-        facts: Array of `FACTS`, one an image, filled in here where the digest is empty.
+        facts: Array of `FACTS`, one per image; rows with an empty digest are filled in.
     """
 
-    def look(number: int) -> Any:
+    def examine(number: int) -> Any:
         try:
             data = encoded.read(number)
             orientation = exif_orientation(data)
@@ -167,13 +167,14 @@ def _read(
     facts = np.zeros(len(names), FACTS) if facts is None else facts
     unknown = np.flatnonzero(facts["digest"] == b"").tolist()
     skipped: dict[str, str] = {}
-    for done, (number, found) in enumerate(zip(unknown, _ordered(look, unknown), strict=True), 1):
+    results = zip(unknown, _ordered(examine, unknown), strict=True)
+    for done, (number, result) in enumerate(results, 1):
         if progress:
             progress(done, len(unknown))
-        if isinstance(found, Exception):
-            skipped[printable(names[number])] = _reason(found, encoded, number)
+        if isinstance(result, Exception):
+            skipped[printable(names[number])] = _reason(result, encoded, number)
         else:
-            for field, value in zip(FACTS.names[1:], found, strict=True):
+            for field, value in zip(FACTS.names[1:], result, strict=True):
                 facts[field][number] = value
     _report_skipped(source, skipped, len(names))
     kept = np.flatnonzero(facts["digest"] != b"")
@@ -194,9 +195,9 @@ def _read(
 
 
 def _reason(error: Exception, encoded: _Encoded, number: int) -> str:
-    """Return the telling line of an error, without the file's name and TensorFlow's trace."""
+    """Return the informative line of an error, without the file's name and TensorFlow's trace."""
     if isinstance(error, UnidentifiedImageError):
-        return "is no image of a known kind"
+        return "is not an image of a known format"
     if isinstance(error, tf.errors.OpError):
         lines = [line.strip() for line in str(error).splitlines() if "{{" in line or "rror" in line]
         return (lines or [str(error)])[-1].split(" [Op:")[0]
@@ -210,15 +211,15 @@ def _report_skipped(source: str, skipped: dict[str, str], total: int) -> None:
     examples = [f"{name}: {reason}" for name, reason in itertools.islice(skipped.items(), 3)]
     if len(skipped) == total:
         raise ValueError(f"no readable image in {source}: {examples[0]}")
-    said = f"{len(skipped)} of {total} images in {source} cannot be read ({'; '.join(examples)}"
-    said += "; ...)" if len(skipped) > len(examples) else ")"
+    summary = f"{len(skipped)} of {total} images in {source} cannot be read ({'; '.join(examples)}"
+    summary += "; ...)" if len(skipped) > len(examples) else ")"
     if len(skipped) > MAX_BROKEN * total:
-        raise ValueError(f"{said}: more than {MAX_BROKEN:.0%}, so something is wrong with them")
-    logger.warning("%s and are left out", said)
+        raise ValueError(f"{summary}; at most {MAX_BROKEN:.0%} may be unreadable")
+    logger.warning("%s and are skipped", summary)
 
 
 def _ordered(load: Callable[[int], Any], numbers: Iterable[int]) -> Iterator[Any]:
-    """Run `load` in threads, a bounded number ahead, and yield the results in order."""
+    """Run `load` in threads, at most 64 items ahead, and yield the results in order."""
     pending: list[Any] = []
     with ThreadPoolExecutor(processors()) as pool:
         for number in numbers:
@@ -250,29 +251,29 @@ def _holding_fetch(
     shortest_side: int | None,
     fits: np.ndarray,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return a `fetch` of `Images` that holds what it decoded, of the images that fit."""
+    """Return a `fetch` for `Images` that keeps decoded images in memory if they fit."""
     orientation, fitting = tf.constant(orientations, tf.int32), tf.constant(fits)
     read = _reader(encoded, kept)
-    held = tf.lookup.experimental.MutableHashTable(tf.int64, tf.string, b"")
+    cache = tf.lookup.experimental.MutableHashTable(tf.int64, tf.string, b"")
 
     def fetch(index: tf.Tensor) -> tf.Tensor:
         index = tf.cast(index, tf.int64)
-        found = held.lookup(index)
+        cached = cache.lookup(index)
 
         def decoded() -> tf.Tensor:
             image = reduced(decode_photo(read(index), orientation[index]), shortest_side)
-            hold = functools.partial(held.insert, index, tf.io.serialize_tensor(image))
-            tf.cond(fitting[index], hold, tf.no_op)
+            insert = functools.partial(cache.insert, index, tf.io.serialize_tensor(image))
+            tf.cond(fitting[index], insert, tf.no_op)
             return image
 
-        image = tf.cond(found == b"", decoded, lambda: tf.io.parse_tensor(found, tf.uint8))
+        image = tf.cond(cached == b"", decoded, lambda: tf.io.parse_tensor(cached, tf.uint8))
         return tf.ensure_shape(image, (None, None, 3))
 
     return fetch
 
 
 def _reader(encoded: _Encoded, kept: np.ndarray) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return what reads the encoded file of an image in a graph, by its place among the kept."""
+    """Return a function that reads an encoded image in a graph, by its index into `kept`."""
     if encoded.paths is None:
         stored = tf.constant([encoded.read(i) for i in kept])
         return lambda index: stored[index]
@@ -295,7 +296,7 @@ def _reader(encoded: _Encoded, kept: np.ndarray) -> Callable[[tf.Tensor], tf.Ten
 
 
 def _reduced_sides(sides: np.ndarray, shortest_side: int | None) -> np.ndarray:
-    """Return what `reduced` makes of sides, `(count, 2)`."""
+    """Return the sides `(count, 2)` of images after `reduced`."""
     if shortest_side is None:
         return sides
     zoom = np.float32(shortest_side) / sides.min(1).astype("float32")
@@ -304,7 +305,7 @@ def _reduced_sides(sides: np.ndarray, shortest_side: int | None) -> np.ndarray:
 
 
 def reduced(image: tf.Tensor, shortest_side: int | None) -> tf.Tensor:
-    """Reduce a uint8 image `(height, width, 3)` until its shortest side has this many pixels."""
+    """Downscale a uint8 image `(height, width, 3)` to at most this shortest side in pixels."""
     if shortest_side is None:
         return image
     shape = tf.cast(tf.shape(image)[:2], tf.float32)

@@ -17,13 +17,12 @@ from keras_inpaint.networks.layers import (
     Conv2D,
     MeanPixelFill,
 )
-from keras_inpaint.networks.receptive_field import REACH_AFTER as REACH_AFTER
-from keras_inpaint.networks.receptive_field import REACH_BEFORE as REACH_BEFORE
 from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE
 
-#: Torch's momentum of 0.1, as Keras counts it; its own default of 0.99 lags for hours.
+#: Torch's default of 0.1 in Keras' convention; with Keras' default of 0.99 the statistics lag
+#: behind for hours.
 BATCH_NORM_MOMENTUM = 0.9
-#: The smallest that cuDNN takes.
+#: The smallest value that cuDNN accepts.
 BATCH_NORM_EPSILON = 1.001e-5
 
 
@@ -76,22 +75,23 @@ def build_completion_network(
 
     Args:
         width: Float above 0, multiplies the number of channels of every hidden layer. 1.0 is
-            the paper's network of 6,078,083 parameters (and the three of the mean pixel).
-        mean_pixel: Three floats in [0, 1], the training images' mean red, green and blue. It
-            fills the holes and is kept as a weight that is not trained.
-        image_size: Int or `(height, width)`, a multiple of 4; None takes any such size.
+            the paper's network of 6,078,083 parameters, not counting the three of the mean
+            pixel.
+        mean_pixel: Three floats in [0, 1], the mean red, green and blue of the training images.
+            It fills the holes and is stored as a non-trainable weight.
+        image_size: Int or `(height, width)`, multiples of 4; None accepts any such size.
         first_kernel: Odd int, kernel size of the first convolution.
-        last_kernel: Odd int, kernel size of the last convolution. Larger kernels at the top
-            keep the generated part smooth.
+        last_kernel: Odd int, kernel size of the last convolution. Larger kernels give smoother
+            results.
         mask_channel: Bool. True feeds the mask as the fourth channel, as in the paper; False
-            is the form with three channels that some implementations use.
+            feeds three channels only, as some implementations do.
         name: String, the model's name.
 
     Returns:
         A functional `keras.Model` from a dict of `image`, float32 `(batch, height, width, 3)`
         in [0, 1], and `mask`, float32 `(batch, height, width, 1)`, 1 in the hole, to
-        `generated`, float32 `(batch, height, width, 3)` in [0, 1]. Whoever calls it pastes the
-        known pixels back.
+        `generated`, float32 `(batch, height, width, 3)` in [0, 1]. The caller pastes the known
+        pixels back.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -143,9 +143,9 @@ def convolution_block(
         kernel: Int, kernel size.
         strides: Int, stride.
         dilation: Int, dilation rate.
-        transposed: Bool, whether the convolution is a transposed one.
-        number: Int, the block's place; it names the layers `conv_N`, `norm_N`, `relu_N`.
-        prefix: String before these names.
+        transposed: Bool, whether the convolution is transposed.
+        number: Int N, the block's position, in the layer names `conv_N`, `norm_N`, `relu_N`.
+        prefix: String, prefix of these names.
 
     Returns:
         Float tensor `(batch, new height, new width, filters)`.
@@ -164,7 +164,7 @@ def convolution_block(
 
 
 def scaled(channels: int, width: float) -> int:
-    """Return a number of channels under a width multiplier, at least 4."""
+    """Return a number of channels multiplied by `width`, at least 4."""
     if not 0 < width <= 16:
         raise ValueError(f"width must be above 0 and at most 16, got {width!r}")
     return max(4, round(channels * width))
@@ -186,14 +186,14 @@ def check_image_size(size: int | tuple[int, int] | None) -> tuple[int | None, in
 
 
 def width_of(network: keras.Model) -> float:
-    """Return the multiplier of channels of a completion network."""
+    """Return the width multiplier of a completion network."""
     return network.get_layer("conv_1").filters / _CONVOLUTIONS[0].filters
 
 
 def mean_pixel_of(network: keras.Model) -> tuple[float, float, float]:
-    """Return the mean pixel that a completion network carries, three floats in [0, 1]."""
+    """Return the mean pixel of a completion network, three floats in [0, 1]."""
     fill = network.get_layer("mean_pixel_fill")
-    if isinstance(fill, keras.Model):  # of stock layers
+    if isinstance(fill, keras.Model):  # built of stock layers
         pixel = fill.get_layer("mean_pixel").kernel
     else:
         pixel = fill.mean_pixel

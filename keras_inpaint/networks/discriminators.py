@@ -1,4 +1,4 @@
-"""The context discriminators: global, local, and both joined by one logit.
+"""The context discriminators: global, local, and both combined into one logit.
 
 Source: S. Iizuka, E. Simo-Serra, H. Ishikawa, "Globally and Locally Consistent Image
 Completion", ACM Trans. Graph. 36(4), 107 (2017), section 3.3 and table 2,
@@ -20,11 +20,11 @@ _FEATURES = 1024
 def build_global_discriminator(
     image_size: int | tuple[int, int], width: float = 1.0, name: str = "global_discriminator"
 ) -> keras.Model:
-    """Build the network that looks at the whole image.
+    """Build the discriminator of the whole image, without a logit.
 
     Example:
 
-    >>> logit = build_global_discriminator(image_size=64, width=0.5)(image)
+    >>> features = build_global_discriminator(image_size=64, width=0.5)(image)
 
     Args:
         image_size: Int or `(height, width)`, multiples of 4.
@@ -33,7 +33,7 @@ def build_global_discriminator(
 
     Returns:
         A functional `keras.Model` from float32 `(batch, height, width, 3)` in [0, 1] to
-        features `(batch, 1024 * width)`. The number of convolutions follows the size: six
+        features `(batch, 1024 * width)`. The number of convolutions depends on the size: six
         at 256, five from 96 to 160, as published.
     """
     return _single(image_size, width, "image", "global_", name)
@@ -42,11 +42,11 @@ def build_global_discriminator(
 def build_local_discriminator(
     patch_size: int | tuple[int, int], width: float = 1.0, name: str = "local_discriminator"
 ) -> keras.Model:
-    """Build the network that looks at the patch around the hole.
+    """Build the discriminator of the patch around the hole, without a logit.
 
     Example:
 
-    >>> logit = build_local_discriminator(patch_size=32, width=0.5)(image[:, 16:48, 16:48])
+    >>> features = build_local_discriminator(patch_size=32, width=0.5)(image[:, 16:48, 16:48])
 
     Args:
         patch_size: Int or `(height, width)`, multiples of 4.
@@ -66,7 +66,7 @@ def build_context_discriminator(
     width: float = 1.0,
     name: str = "context_discriminator",
 ) -> keras.Model:
-    """Build the global and the local discriminator with one common logit.
+    """Build the global and the local discriminator with one shared logit.
 
     Example:
 
@@ -75,18 +75,18 @@ def build_context_discriminator(
 
     Args:
         image_size: Int or `(height, width)` of the whole image, multiples of 4.
-        patch_size: Int or `(height, width)` of the patch, multiples of 4, no larger.
+        patch_size: Int or `(height, width)` of the patch, multiples of 4, at most `image_size`.
         width: Float above 0, multiplies the number of channels.
         name: String, the model's name.
 
     Returns:
         A functional `keras.Model` from a dict of `image`, float32
         `(batch, height, width, 3)` in [0, 1], and `patch`, float32
-        `(batch, patch height, patch width, 3)`, to a float32 logit `(batch, 1)`; above 0 it
-        takes the image for a real one. The sigmoid belongs to the loss.
+        `(batch, patch height, patch width, 3)`, to a float32 logit `(batch, 1)`; above 0 the
+        image is classified as real. The loss applies the sigmoid.
 
     Raises:
-        ValueError: If a size is no multiple of 4, or the patch is larger than the image.
+        ValueError: If a size is not a multiple of 4, or the patch is larger than the image.
     """
     image_hw, patch_hw = check_image_size(image_size), check_image_size(patch_size)
     if any(p > i for p, i in zip(patch_hw, image_hw, strict=True)):
@@ -116,5 +116,5 @@ def _branch(x: Any, width: float, prefix: str) -> Any:
 
 
 def convolutions_for(size: int) -> int:
-    """Return how many convolutions of stride 2 suit a side: the last map is about 4 wide."""
+    """Return the number of stride-2 convolutions that reduce a side to about 4 pixels."""
     return min(len(_CHANNELS), max(2, round(math.log2(size / 4))))

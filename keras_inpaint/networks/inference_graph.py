@@ -1,16 +1,16 @@
-"""A completion network whose sums do not depend on the size of the picture.
+"""A completion network whose order of summation does not depend on the image size.
 
-Tiles give exactly the whole picture's result only if every convolution adds up its products in
-the same order whatever the size. On a processor two of TensorFlow's do not: they choose their
-blocks by the size, and the last bits differ. Both have a form whose order stays:
+Tiles reproduce the result of the whole image exactly only if every convolution adds its products
+in the same order at any size. On CPUs, two of TensorFlow's ops do not: they choose their block
+size by the image size, so that the last bits differ. Both have an equivalent with a fixed order:
 
 - A transposed convolution becomes a convolution with four outputs for each input pixel, which
-  are then laid out two by two. On the processors tried this is no slower.
-- A dilated convolution becomes stock Keras' rearrangement of space to batch, a plain
-  convolution and back: a few per cent slower than in one op.
+  are then arranged as 2x2 pixels. On the processors tested, it is not slower.
+- A dilated convolution becomes stock Keras' space to batch, plain convolution and batch to
+  space, which is a few per cent slower than a single op.
 
-Found to hold to the last bit on x86 processors with AVX-512, and on others with
-`TF_ENABLE_ONEDNN_OPTS=0`. oneDNN's code for AVX2 chooses by the size even in plain convolutions:
+Results were identical to the last bit on x86 processors with AVX-512, and on others with
+`TF_ENABLE_ONEDNN_OPTS=0`. oneDNN's AVX2 code depends on the size even in plain convolutions:
 there, and on GPUs, tiles agree to float32 rounding.
 """
 
@@ -23,7 +23,7 @@ from keras_inpaint.networks.layers import Conv2D
 
 
 class SubPixelConv2D(keras.layers.Conv2D):
-    """A convolution whose groups of four outputs become two by two pixels."""
+    """A convolution whose groups of four output channels become 2x2 pixels."""
 
     def call(self, inputs: Any) -> Any:
         import tensorflow as tf
@@ -36,7 +36,7 @@ class SubPixelConv2D(keras.layers.Conv2D):
 
 
 class FoldedNormalization(keras.layers.Layer):
-    """What is left of a batch normalisation whose arithmetic went into a convolution: nothing."""
+    """An identity in place of a batch normalisation that is folded into a convolution."""
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
         return inputs
@@ -46,7 +46,7 @@ class FoldedNormalization(keras.layers.Layer):
 
 
 class NativeConv2D(Conv2D):
-    """A dilated convolution that is one op on every machine: exports need no gradient."""
+    """A dilated convolution that is always a single op, since exports need no gradient."""
 
     def _has_native_path(self) -> bool:
         return keras.backend.backend() == "tensorflow"
@@ -64,8 +64,8 @@ def for_inference(network: keras.Model) -> keras.Model:
         network: A completion network of any dtype policy.
 
     Returns:
-        A new functional `keras.Model`. It answers what the network does, to float32 rounding;
-        what it answers for a pixel does not depend on the size of the crop around it.
+        A new functional `keras.Model` that computes the same as the network, to float32
+        rounding. Its output at a pixel does not depend on the size of the crop around it.
     """
     folded = _norms_by_convolution(network)
 
@@ -107,7 +107,7 @@ def for_inference(network: keras.Model) -> keras.Model:
 def _norms_by_convolution(network: keras.Model) -> dict[str, keras.layers.Layer]:
     """Return the batch normalisations `norm_N` that follow linear convolutions `conv_N`."""
     layers = {layer.name: layer for layer in network.layers}
-    found = {}
+    norms = {}
     for name, norm in layers.items():
         convolution = layers.get(name.replace("norm_", "conv_", 1))
         if (
@@ -117,8 +117,8 @@ def _norms_by_convolution(network: keras.Model) -> dict[str, keras.layers.Layer]
             and convolution.use_bias
             and convolution.activation is keras.activations.linear
         ):
-            found[convolution.name] = norm
-    return found
+            norms[convolution.name] = norm
+    return norms
 
 
 def _folded(
@@ -127,7 +127,7 @@ def _folded(
     norm: keras.layers.BatchNormalization,
     convolution: keras.layers.Layer,
 ) -> list[np.ndarray]:
-    """Return a convolution's weights with a batch normalisation's in them."""
+    """Return a convolution's weights with a batch normalisation folded into them."""
 
     def of(variable: Any, default: float) -> np.ndarray:
         values = default if variable is None else keras.ops.convert_to_numpy(variable)
@@ -135,10 +135,10 @@ def _folded(
 
     factor = of(norm.gamma, 1) / np.sqrt(of(norm.moving_variance, 1) + norm.epsilon)
     offset = of(norm.beta, 0) - of(norm.moving_mean, 0) * factor
-    repeats = len(bias) // len(factor)  # a sub-pixel convolution has every output four times
+    repeats = len(bias) // len(factor)  # 4 for a sub-pixel convolution
     factor, offset = np.tile(factor, repeats), np.tile(offset, repeats)
     transposed = isinstance(convolution, keras.layers.Conv2DTranspose)
-    along = factor[:, None] if transposed else factor  # the axis of a kernel's outputs
+    along = factor[:, None] if transposed else factor  # the kernel's output axis
     return [(kernel * along).astype(np.float32), (bias * factor + offset).astype(np.float32)]
 
 
@@ -156,10 +156,11 @@ def _is_doubling(layer: keras.layers.Layer) -> bool:
 
 
 def sub_pixel_kernel(kernel: np.ndarray) -> np.ndarray:
-    """Return the kernel of the convolution that a transposed one amounts to.
+    """Return the kernel of the convolution that is equivalent to a transposed one.
 
-    An even output pixel 2 q of a transposed convolution of kernel 4, stride 2 and `same`
-    padding is `x[q-1] k[3] + x[q] k[1]`, an odd one 2 q + 1 is `x[q] k[2] + x[q+1] k[0]`.
+    With kernel size 4, stride 2 and `same` padding, the even output pixel 2 q of a transposed
+    convolution is `x[q-1] k[3] + x[q] k[1]`, and the odd one 2 q + 1 is
+    `x[q] k[2] + x[q+1] k[0]`.
 
     Args:
         kernel: Float `(4, 4, outputs, inputs)`, as Keras stores it.

@@ -1,7 +1,7 @@
-"""The few layers that stock Keras lacks, or runs slowly on the TensorFlow backend.
+"""Layers that stock Keras lacks, or runs slowly on the TensorFlow backend.
 
-The fast layers keep the weights, the configuration and the arithmetic of the stock layer that
-each subclasses; where a setting or a backend has no fast path they are the stock layer.
+Each fast layer keeps the weights, the configuration and the arithmetic of the stock layer that it
+subclasses, and falls back to it if a setting or backend has no fast path.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from keras_inpaint.networks.receptive_field import SIZE_MULTIPLE
 
 _REGISTER = keras.saving.register_keras_serializable("keras_inpaint")
 
-#: What every convolution is built with, whatever `keras.json` says: photos lie so.
+#: Arguments of every convolution, regardless of `keras.json`: photos are stored channels last.
 CHANNELS_LAST = {"data_format": "channels_last"}
 
 
@@ -22,19 +22,19 @@ CHANNELS_LAST = {"data_format": "channels_last"}
 class MeanPixelFill(keras.layers.Layer):
     """Fill the holes with the mean pixel and append the mask as a channel.
 
-    The mean pixel is a weight, so that a saved or exported network carries it. It is not
-    trained: it comes from the training images.
+    The mean pixel of the training images is a non-trainable weight, so that saved and exported
+    networks include it.
 
     Args:
         mean_pixel: Three floats in [0, 1], red, green, blue.
         append_mask: Bool, whether the mask becomes the fourth channel, as in the paper
-            (section 3.2). Without it the network sees three channels and has to guess
-            where the hole is.
+            (section 3.2). Without it, the network sees three channels and is not given the
+            position of the hole.
 
     Call arguments:
         image: Float tensor `(batch, height, width, 3)` in [0, 1].
         hole: Float tensor `(batch, height, width, 1)`, 1 in the hole, 0 elsewhere. (Not named
-            mask: Keras gives that name to masks of time steps.)
+            mask, which Keras reserves for masks of time steps.)
 
     Returns:
         Float tensor `(batch, height, width, 4)`, or 3 channels without the mask.
@@ -62,8 +62,8 @@ class MeanPixelFill(keras.layers.Layer):
         height, width = image.shape[1:3]
         if (height or 0) % SIZE_MULTIPLE or (width or 0) % SIZE_MULTIPLE:
             raise ValueError(
-                f"a completion network takes sides that are multiples of {SIZE_MULTIPLE}, got "
-                f"{width}x{height}: pad the image, or use keras_inpaint.Inpainter for any size"
+                f"image sides must be multiples of {SIZE_MULTIPLE}, got {width}x{height}: "
+                "pad the image, or use keras_inpaint.Inpainter for any size"
             )
         filled = image * (1 - hole) + ops.cast(self.mean_pixel, image.dtype) * hole
         return ops.concatenate([filled, hole], axis=-1) if self.append_mask else filled
@@ -83,8 +83,8 @@ class MeanPixelFill(keras.layers.Layer):
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation in one fused op, forward and backward (cuDNN's on a GPU).
 
-    Weights, configuration and results are those of `keras.layers.BatchNormalization`, whose
-    TensorFlow path computes the moments and the normalisation in many float32 ops.
+    Weights, configuration and results equal those of `keras.layers.BatchNormalization`, which
+    computes the moments and the normalisation in many float32 ops under TensorFlow.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -128,15 +128,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @_REGISTER
 class Conv2D(keras.layers.Conv2D):
-    """A dilated convolution in one op, where stock Keras rearranges space to batch and back.
+    """A dilated convolution in one op; stock Keras uses space to batch and batch to space.
 
-    Weights, configuration and results are those of `keras.layers.Conv2D`. It also keeps
-    exports to TFLite free of SPACE_TO_BATCH_ND.
+    Weights, configuration and results equal those of `keras.layers.Conv2D`. It also keeps
+    TFLite exports free of SPACE_TO_BATCH_ND.
 
-    TensorFlow has gradients for that op on GPUs, and on processors only through oneDNN, which
-    is off where AVX-512 or AMX is missing, and takes the 16-bit types on fewer machines still.
-    Where they are missing, a wide dilation on a small map is one matrix product (see
-    `_by_matrix`), and the rest is the stock layer's.
+    TensorFlow has gradients for this op on GPUs. On CPUs it has them only with oneDNN, which is
+    off by default on processors without AVX-512 or AMX and supports the 16-bit types on even
+    fewer. Without these gradients, a large dilation on a small feature map is computed as one
+    matrix product (see `_by_matrix`), anything else by the stock layer.
     """
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
@@ -165,7 +165,7 @@ class Conv2D(keras.layers.Conv2D):
         )
 
     def _is_native(self, dtype: Any) -> bool:
-        # Where the weights lie, the op runs: they know a device that was chosen after import.
+        # The op runs on the weights' device, which may have been chosen after import.
         variable = getattr(self._kernel, "_value", None)
         on_gpu = "GPU" in str(getattr(variable, "device", ""))
         return dilation_has_gradient(
@@ -184,13 +184,13 @@ class Conv2D(keras.layers.Conv2D):
 
 
 def dilation_has_gradient(dtype: str, device: str = "CPU") -> bool:
-    """Whether TensorFlow can train a dilated convolution in one op here.
+    """Return whether TensorFlow can train a dilated convolution in one op on this machine.
 
-    Asked of the op itself, forward and both gradients, once for each type and device. (A
-    `GradientTape` cannot be asked: inside `tf.init_scope` it records nothing.)
+    The op itself is run, forward and both gradients, once for each dtype and device. (A
+    `GradientTape` records nothing inside `tf.init_scope`.)
 
     Args:
-        dtype: The type that is computed in, such as `"float32"`.
+        dtype: String, the compute dtype, such as `"float32"`.
         device: `"CPU"` or `"GPU"`.
     """
     key = dtype, device
@@ -198,7 +198,7 @@ def dilation_has_gradient(dtype: str, device: str = "CPU") -> bool:
         import tensorflow as tf
 
         with tf.init_scope():
-            if not tf.executing_eagerly():  # inside a graph of TensorFlow 1 nothing can be tried
+            if not tf.executing_eagerly():  # ops cannot be run inside a TensorFlow 1 graph
                 return False
             _TRAINS_DILATION[key] = _try_dilation(dtype, device)
     return _TRAINS_DILATION[key]
@@ -215,7 +215,7 @@ def _try_dilation(dtype: str, device: str) -> bool:
         with tf.device(f"/{device}:0"):
             image, kernel = tf.ones((2, 8, 8, 8), dtype), tf.ones((3, 3, 8, 8), dtype)
             output = tf.raw_ops.Conv2D(input=image, filter=kernel, **settings)
-            slopes = [
+            gradients = [
                 tf.raw_ops.Conv2DBackpropInput(
                     input_sizes=image.shape, filter=kernel, out_backprop=output, **settings
                 ),
@@ -223,23 +223,23 @@ def _try_dilation(dtype: str, device: str) -> bool:
                     input=image, filter_sizes=kernel.shape, out_backprop=output, **settings
                 ),
             ]
-            return all(bool(tf.reduce_all(tf.math.is_finite(slope))) for slope in slopes)
+            return all(bool(tf.reduce_all(tf.math.is_finite(value))) for value in gradients)
     except tf.errors.OpError:
         return False
 
 
 def _by_matrix(inputs: Any, kernel: Any, dilation: tuple[int, int]) -> Any:
-    """Return the 3x3 "same" dilated convolution of a small map, as one matrix product.
+    """Return the 3x3 "same" dilated convolution of a small feature map, as a matrix product.
 
-    Pixels that lie `dilation` apart form a small picture of their own, of which there are
-    `dilation` squared in a map. If such a picture has nine pixels at most, all of it fits
-    into a row of a matrix; the other matrix holds the kernel at each pair of pixels. At
-    dilation 16 on a map of 32 x 32 this took a sixteenth of the time of space to batch.
+    Pixels that are `dilation` apart form a small image of their own; a map splits into
+    `dilation` squared of them. If such an image has at most nine pixels, it becomes one row of
+    a matrix; the other matrix holds the kernel's value for each pair of pixels. At dilation 16
+    on a 32x32 map, this took a sixteenth of the time of space to batch.
 
     Args:
-        inputs: Float tensor `(batch, height, width, channels)`, height and width known.
+        inputs: Float tensor `(batch, height, width, channels)` of static height and width.
         kernel: Float tensor `(3, 3, channels, filters)`.
-        dilation: Rows and columns between two taps.
+        dilation: Two ints, the dilation rates of rows and columns.
 
     Returns:
         Float tensor `(batch, height, width, filters)`.
@@ -250,14 +250,14 @@ def _by_matrix(inputs: Any, kernel: Any, dilation: tuple[int, int]) -> Any:
     rows, columns = -(-height // dilation[0]), -(-width // dilation[1])
     pad = [[0, 0], [0, rows * dilation[0] - height], [0, columns * dilation[1] - width], [0, 0]]
     split = tf.reshape(tf.pad(inputs, pad), (-1, rows, dilation[0], columns, dilation[1], channels))
-    pictures = tf.reshape(tf.transpose(split, (0, 2, 4, 1, 3, 5)), (-1, rows * columns * channels))
-    # Tap `to - from + 1` joins two pixels; where no tap reaches, the margin gives zero.
+    images = tf.reshape(tf.transpose(split, (0, 2, 4, 1, 3, 5)), (-1, rows * columns * channels))
+    # Tap `to - from + 1` connects two pixels; out of the kernel's reach, the padding gives zero.
     far = [max(rows - 2, 0), max(columns - 2, 0)]
     taps = tf.pad(kernel, [[far[0]] * 2, [far[1]] * 2, [0, 0], [0, 0]])
     starts = [[far[0] + 1 - r, far[1] + 1 - c] for r in range(rows) for c in range(columns)]
     pairs = tf.stack([taps[top : top + rows, left : left + columns] for top, left in starts])
     matrix = tf.reshape(tf.transpose(pairs, (1, 2, 3, 0, 4)), (rows * columns * channels, -1))
-    product = tf.reshape(tf.matmul(pictures, matrix), (-1, *dilation, rows, columns, filters))
+    product = tf.reshape(tf.matmul(images, matrix), (-1, *dilation, rows, columns, filters))
     joined = tf.transpose(product, (0, 3, 1, 4, 2, 5))
     shape = (-1, rows * dilation[0], columns * dilation[1], filters)
     return tf.reshape(joined, shape)[:, :height, :width]
@@ -271,17 +271,18 @@ _FAST = {stock: fast for fast, stock in _STOCK.items()}
 
 
 def with_stock_layers(model: keras.Model) -> keras.Model:
-    """Return a copy of a network that is made of stock Keras layers only.
+    """Return a copy of a network with stock Keras layers only.
 
-    It can be saved for processes that do not know this package, under any Keras backend. The
-    mean pixel becomes the kernel of a 1x1 convolution of the mask, inside a model within the
-    model of the layer's name. `with_fast_layers` is the way back.
+    Once saved, it can be loaded without this package, under any Keras backend. `MeanPixelFill`
+    becomes a nested model of the same name, in which the mean pixel is the kernel of a 1x1
+    convolution of the mask. `with_fast_layers` is the inverse.
 
     Args:
         model: A functional network of this package.
 
     Returns:
-        A new `keras.Model` of the same names and weights; it answers the same to rounding.
+        A new `keras.Model` with the same names and weights; its outputs are equal up to
+        rounding.
     """
 
     def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -293,14 +294,14 @@ def with_stock_layers(model: keras.Model) -> keras.Model:
 
 
 def with_fast_layers(model: keras.Model) -> keras.Model:
-    """Return a network with this package's layers where a stock layer has a faster one.
+    """Return a network with stock layers replaced by this package's faster ones.
 
     Args:
-        model: A functional network, such as `with_stock_layers` returned.
+        model: A functional network, such as one from `with_stock_layers`.
 
     Returns:
-        `model` if there is nothing to replace, else a new `keras.Model` of the same names and
-        weights; it answers the same to rounding.
+        `model` if there is nothing to replace, otherwise a new `keras.Model` with the same names
+        and weights; its outputs are equal up to rounding.
     """
     if not hasattr(model, "operations"):
         return model
@@ -326,7 +327,7 @@ def _fast_kind(layer: keras.layers.Layer) -> type:
 
 
 def _stock_fill(layer: MeanPixelFill) -> keras.Model:
-    """Return `MeanPixelFill` as a model of stock layers: image (1 - hole) + pixel hole."""
+    """Return `MeanPixelFill` as a model of stock layers: image * (1 - hole) + pixel * hole."""
     options = {"dtype": layer.dtype_policy}
     image, hole = (keras.Input(tensor.shape[1:]) for tensor in layer.input)
     known = keras.layers.Rescaling(-1.0, 1.0, name="known", **options)(hole)
@@ -349,16 +350,16 @@ def _is_stock_fill(layer: keras.layers.Layer) -> bool:
 
 
 def with_dtype_policy(model: keras.Model, policy: str) -> keras.Model:
-    """Return a copy of a network whose layers compute under another dtype policy.
+    """Return a copy of a network with another dtype policy.
 
-    Layers that were pinned to float32 under a mixed policy stay float32.
+    `FLOAT32_LAYERS` stay float32.
 
     Args:
         model: A functional network of this package.
         policy: `"float32"`, `"mixed_bfloat16"` or `"mixed_float16"`.
 
     Returns:
-        A new `keras.Model` of the same names and weights.
+        A new `keras.Model` with the same names and weights.
     """
 
     def other(layer: keras.layers.Layer) -> keras.layers.Layer:
@@ -370,13 +371,13 @@ def with_dtype_policy(model: keras.Model, policy: str) -> keras.Model:
     return _copy(model, other)
 
 
-#: Layers that stay float32 under every policy.
+#: Names of the layers that stay float32 under every policy.
 FLOAT32_LAYERS = frozenset({"mean_pixel_fill", "conv_17", "generated", "logit"})
 
 
 def _copy(model: keras.Model, clone: Any) -> keras.Model:
     def call(layer: keras.layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(layer, keras.Model) and len(args) == 2:  # a model takes its inputs in a list
+        if isinstance(layer, keras.Model) and len(args) == 2:  # models take a list of inputs
             return layer(list(args), **kwargs)
         if isinstance(layer, MeanPixelFill) and len(args) == 1:
             return layer(*args[0])

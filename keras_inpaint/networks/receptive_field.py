@@ -1,30 +1,30 @@
-"""What one output pixel of a completion network sees of its input, without TensorFlow.
+"""The receptive field of a completion network, computed without TensorFlow.
 
 A chain of convolutions maps an interval of output pixels to the interval of input pixels that
-it depends on; the same for rows and columns.
+they depend on; rows and columns are alike.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: Heights and widths that the network takes are multiples of this.
+#: The network's heights and widths are multiples of this.
 SIZE_MULTIPLE = 4
 
-#: One output pixel of the paper's network sees at most this many input pixels before it, and
-#: after it: 303 or 304 in all.
+#: The largest number of input pixels before and after an output pixel of the paper's network
+#: that the pixel depends on; its receptive field is 303 or 304 pixels wide.
 REACH_BEFORE, REACH_AFTER = 150, 153
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """How far a network sees along one axis, in pixels.
+    """The receptive field of a network along one axis, in pixels.
 
     Attributes:
-        before: Int, the most input pixels before an output pixel that it depends on.
+        before: Int, the largest number of input pixels before an output pixel that it depends on.
         after: Int, the same after it.
-        halo: Int, a multiple of 4. A crop that starts and ends at multiples of 4 gives inside,
-            this far from each of its cut edges, exactly what the whole picture gives.
+        halo: Int, a multiple of 4. If a crop starts and ends at multiples of 4, its pixels at
+            least this far from the cut edges equal those of the whole image.
     """
 
     before: int = REACH_BEFORE
@@ -33,28 +33,29 @@ class ReceptiveField:
 
     @property
     def width(self) -> int:
-        """How many pixels wide a hole is that hides everything known from a pixel inside."""
+        """The width of the smallest hole that has a pixel without known pixels in its view."""
         return min(2 * self.before, 2 * self.after) + 3
 
     @classmethod
     def of_pixels(cls, before: int, after: int) -> "ReceptiveField":
-        """Return the reach where only the two distances are known, as exported files tell them.
+        """Return the receptive field for the two distances that exported files state.
 
-        The halo is then at most 4 pixels larger than it has to be.
+        The halo is then at most 4 pixels larger than necessary.
 
         Raises:
             ValueError: If one is negative.
         """
         if before < 0 or after < 0:
-            raise ValueError(f"a reach is not negative, got before={before}, after={after}")
+            raise ValueError(f"reach must not be negative, got before={before}, after={after}")
         return cls(before, after, round_up(max(before, after)))
 
     @classmethod
     def of_card(cls, card: Mapping[str, Any]) -> "ReceptiveField":
-        """Return the reach that an exported network's card or metadata tells; else the paper's.
+        """Return the receptive field stated by an exported network's card or metadata.
 
         Args:
-            card: Mapping that may hold `reach`, with `before` and `after` in pixels.
+            card: Mapping, optionally with `reach`, which has `before` and `after` in pixels;
+                without it, the paper's receptive field is returned.
         """
         reach = card.get("reach")
         return cls.of_pixels(int(reach["before"]), int(reach["after"])) if reach else cls()
@@ -62,7 +63,7 @@ class ReceptiveField:
 
 @dataclass(frozen=True)
 class Convolution:
-    """One convolution with `same` padding, as far as it matters for the reach."""
+    """The settings of a convolution with `same` padding that the receptive field depends on."""
 
     kernel: int
     strides: int = 1
@@ -70,10 +71,10 @@ class Convolution:
     transposed: bool = False
 
     def inputs(self, first: int, last: int) -> tuple[int, int]:
-        """Return the first and last input that the outputs `first` to `last` depend on."""
+        """Return the first and last input pixel that the outputs `first` to `last` depend on."""
         padding = max(self.dilation * (self.kernel - 1) + 1 - self.strides, 0) // 2
         if self.transposed:
-            # Output i gets what input o writes to strides * o - padding ... + kernel - 1.
+            # Input o contributes to the outputs from strides * o - padding to that + kernel - 1.
             return (
                 -((self.kernel - 1 - first - padding) // self.strides),
                 (last + padding) // self.strides,
@@ -83,24 +84,21 @@ class Convolution:
 
 
 def receptive_field_of(convolutions: Iterable[Convolution]) -> ReceptiveField:
-    """Return how far a chain of convolutions sees.
+    """Return the receptive field of a chain of convolutions.
 
     Args:
-        convolutions: In order from input to output; their strides take the picture down by
-            4 and back up, as the completion network's do.
-
-    Returns:
-        A `ReceptiveField`.
+        convolutions: `Convolution`s in order from input to output. Together they downsample by 4
+            and upsample by 4, as in the completion network.
     """
     chain = list(convolutions)[::-1]
 
-    def seen(first: int, last: int) -> tuple[int, int]:
+    def inputs(first: int, last: int) -> tuple[int, int]:
         for convolution in chain:
             first, last = convolution.inputs(first, last)
         return first, last
 
-    spans = [(pixel, *seen(pixel, pixel)) for pixel in range(SIZE_MULTIPLE)]
-    start, end = seen(0, SIZE_MULTIPLE - 1)
+    spans = [(pixel, *inputs(pixel, pixel)) for pixel in range(SIZE_MULTIPLE)]
+    start, end = inputs(0, SIZE_MULTIPLE - 1)
     return ReceptiveField(
         before=max(pixel - first for pixel, first, _ in spans),
         after=max(last - pixel for pixel, _, last in spans),
@@ -109,24 +107,21 @@ def receptive_field_of(convolutions: Iterable[Convolution]) -> ReceptiveField:
 
 
 def network_receptive_field(network: Any) -> ReceptiveField:
-    """Return how far a completion network sees, read off its layers.
+    """Return the receptive field of a completion network, computed from its layers.
 
     Args:
         network: A functional `keras.Model` whose layers form one chain.
 
-    Returns:
-        A `ReceptiveField`.
-
     Raises:
-        ValueError: If the network holds a layer that is no convolution and does not work pixel
-            by pixel, so that its reach cannot be told.
+        ValueError: If a layer is neither a convolution nor pointwise, so that its receptive
+            field is unknown.
     """
     convolutions = []
     for layer in network.layers:
         kind = _kind(layer)
         if kind is None:
             raise ValueError(
-                f"cannot tell how far layer {layer.name!r} ({type(layer).__name__}) sees"
+                f"the receptive field of layer {layer.name!r} ({type(layer).__name__}) is unknown"
             )
         if kind == "pointwise":
             continue
@@ -157,7 +152,7 @@ _POINTWISE = {
 
 def _kind(layer: Any) -> str | None:
     names = [base.__name__ for base in type(layer).__mro__]
-    if "SubPixelConv2D" in names:  # it belongs to a copy: the network itself can be asked
+    if "SubPixelConv2D" in names:  # only in copies for inference; use the original network
         return None
     if "Conv2DTranspose" in names:
         return "transposed"

@@ -1,10 +1,11 @@
-"""A completion network's weights: in files, in wider networks, and between two networks.
+"""Read, write, widen and interpolate the weights of completion networks.
 
-Sources: a wider network that starts as the same function is an idea of T. Chen et al., "Net2Net:
-Accelerating Learning via Knowledge Transfer", ICLR 2016, https://arxiv.org/abs/1511.05641, which
-copies channels; fresh ones behind zeros need no noise to tell them apart. Interpolation between the
-phases: X. Wang et al., "ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks", ECCV
-Workshops 2018, section 3.4, https://doi.org/10.1007/978-3-030-11021-5_5.
+Sources: function-preserving widening follows T. Chen et al., "Net2Net: Accelerating Learning via
+Knowledge Transfer", ICLR 2016, https://arxiv.org/abs/1511.05641. Net2Net copies channels and needs
+noise to break their symmetry; here, the new channels are randomly initialised and their outgoing
+weights are zero. Interpolation between the phases: X. Wang et al., "ESRGAN: Enhanced
+Super-Resolution Generative Adversarial Networks", ECCV Workshops 2018, section 3.4,
+https://doi.org/10.1007/978-3-030-11021-5_5.
 """
 
 import os
@@ -21,20 +22,20 @@ from keras_inpaint.networks.layers import with_fast_layers, with_stock_layers
 
 
 def read_network(path: Path) -> keras.Model:
-    """Return the completion network of a `.keras` file, with this package's fast layers.
+    """Load the completion network of a `.keras` file, with this package's fast layers.
 
     Args:
-        path: Path of a `.keras` file that holds a completion network, of stock layers or of this
-            package's, or a trainer, whose completion network is taken.
+        path: Path of a `.keras` file of a completion network, built of stock layers or this
+            package's, or of a trainer, whose completion network is returned.
 
     Raises:
-        ValueError: If the file cannot be read, or holds no completion network.
+        ValueError: If the file cannot be read, or does not contain a completion network.
     """
     try:
         model = keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise ValueError(
-            f"{path} is not a Keras model that can be read: {first_line(error)}"
+            f"{path} is not a Keras model or cannot be read: {first_line(error)}"
         ) from error
     network = getattr(model, "completion_network", model)
     return with_fast_layers(require_completion_network(network, path))
@@ -43,16 +44,16 @@ def read_network(path: Path) -> keras.Model:
 def write_network(
     network: keras.Model, path: str | os.PathLike[str], compact: bool = False
 ) -> None:
-    """Write a completion network, whole or not at all, as a `.keras` file of stock Keras layers.
+    """Write a completion network atomically as a `.keras` file of stock Keras layers.
 
-    It opens with `keras.models.load_model` where this package is unknown, under the TensorFlow
-    and JAX backends.
+    `keras.models.load_model` loads it without this package, under the TensorFlow and JAX
+    backends.
 
     Args:
-        network: A completion network, of stock layers or of this package's.
-        path: Path of the file, which ends in `.keras`.
-        compact: Bool, whether the weights are rounded to float16 (11 bits; they stay float32 in
-            the model) and the file is compressed, which halves it.
+        network: A completion network, built of stock layers or this package's.
+        path: Path of the file, ending in `.keras`.
+        compact: Bool, whether to round the weights to float16 precision (11 bits; they are
+            stored as float32) and compress the file, which halves its size.
     """
     stock = with_stock_layers(network)
     with replacing(Path(path)) as temporary:
@@ -78,15 +79,15 @@ def _write_stock(stock: keras.Model, path: Path, compact: bool) -> None:
 
 
 def require_completion_network(network: Any, label: Any = None) -> keras.Model:
-    """Return a network if it takes and gives what a completion network does.
+    """Return a network if it has the inputs and the output of a completion network.
 
     Args:
-        network: Anything.
-        label: What the message calls it; None is its name.
+        network: Any object.
+        label: The name to use in the message; None is the network's own.
 
     Raises:
-        ValueError: If it takes other things than `image` `(batch, height, width, 3)` and `mask`
-            `(batch, height, width, 1)`, or gives another than one of 3 channels.
+        ValueError: If it is not a model, its inputs are not `image`, `(batch, height, width, 3)`,
+            and `mask`, `(batch, height, width, 1)`, or it does not have one output of 3 channels.
     """
     label = getattr(network, "name", network) if label is None else label
     if not isinstance(network, keras.Model):
@@ -96,18 +97,19 @@ def require_completion_network(network: Any, label: Any = None) -> keras.Model:
     channels = {name: shape[-1] for name, shape in inputs.items() if len(shape) == 4}
     if channels != {"image": 3, "mask": 1} or [shape[-1] for shape in outputs] != [3]:
         raise ValueError(
-            f"{label} is not a completion network: it takes {inputs} and gives {outputs}, expected "
-            "image (batch, height, width, 3) and mask (batch, height, width, 1) for 3 channels"
+            f"{label} is not a completion network: its inputs are {inputs} and its outputs "
+            f"{outputs}, expected image (batch, height, width, 3), mask (batch, height, width, 1) "
+            "and one output of 3 channels"
         )
     return network
 
 
 def check_compatible(narrow: keras.Model, wide: keras.Model) -> None:
-    """Check that a network can take over the weights of a narrower one, or of one of its width.
+    """Check that a network can take the weights of another one of equal or smaller width.
 
     Args:
-        narrow: `keras.Model`, a completion network.
-        wide: `keras.Model`, another one.
+        narrow: `keras.Model`, the completion network with the weights.
+        wide: `keras.Model`, the completion network to receive them.
 
     Raises:
         ValueError: If more than the number of hidden channels differs, or `wide` has fewer; the
@@ -116,28 +118,28 @@ def check_compatible(narrow: keras.Model, wide: keras.Model) -> None:
     hidden = False
     for source, target in zip_longest(narrow.weights, wide.weights):
         if target is None or source is None or not _fits(source, target, hidden):
-            raise ValueError(f"{_described(source)} there, {_described(target)} here")
-        # What the first kernel reads is the photo; all others read hidden channels.
+            raise ValueError(
+                f"{_described(source)} in the source, {_described(target)} in the target"
+            )
+        # The first kernel's input is the photo; all others' inputs are hidden channels.
         hidden = hidden or len(target.shape) > 1
 
 
 def widen_from(wide: keras.Model, narrow: keras.Model) -> None:
-    """Make a network compute what a narrower one, or one of its own width, does.
+    """Make a network compute the same function as one of equal or smaller width.
 
-    The statistics of batch normalisation of the new channels are not estimated: nothing reads
-    these channels before the first step of training.
-
-    Every layer has channels of fresh weights that nothing reads yet, since their outgoing weights
-    are zero. So the wide network completes as the narrow one from its first step on, and the new
-    channels learn as soon as there is a gradient.
+    The new channels of each layer keep their initial weights, and their outgoing weights are
+    zero. Therefore the wide network initially gives the narrow network's results, and the new
+    channels learn from the first gradient on. Their batch normalisation statistics are not
+    estimated, since the channels are unused before the first training step.
 
     Args:
-        wide: `keras.Model`, freshly built, with as many or more channels in each layer. It gets
-            the new weights; its own stay where they lead to the new channels.
+        wide: `keras.Model`, newly built, with at least as many channels in each layer; modified
+            in place. It keeps its own weights into the new channels.
         narrow: `keras.Model`, the completion network to start from.
 
     Raises:
-        ValueError: If the networks differ in more than their width, or `wide` is the narrower.
+        ValueError: If the networks differ in more than their width, or `narrow` is the wider one.
     """
     try:
         check_compatible(narrow, wide)
@@ -157,15 +159,15 @@ def widen_from(wide: keras.Model, narrow: keras.Model) -> None:
 
 
 def interpolate(first: keras.Model, last: keras.Model, weight: float) -> keras.Model:
-    """Return the network between two of one architecture, one trained on from the other.
+    """Interpolate linearly between the weights of two networks of the same architecture.
 
-    Every weight, the statistics of batch normalisation included, is interpolated. Phase 3 starts
-    from phase 1's network and changes it little, so networks between them work too: they keep most
-    of the structure and lose most of the false texture.
+    All weights are interpolated, including the batch normalisation statistics. Phase 3 starts
+    from phase 1's network and changes it little, so that networks between them work, too: they
+    keep most of the structure and lose most of the false texture.
 
     Args:
         first: `keras.Model`, such as a run's network after phase 1.
-        last: `keras.Model`, such as the same after phase 3. It gets the new weights.
+        last: `keras.Model`, such as the same network after phase 3; modified in place.
         weight: Float in [0, 1], the weight of `last`.
 
     Returns:
@@ -178,7 +180,7 @@ def interpolate(first: keras.Model, last: keras.Model, weight: float) -> keras.M
         check_compatible(first, last)
         check_compatible(last, first)
     except ValueError as error:
-        raise ValueError(f"the networks differ in form: {error}") from error
+        raise ValueError(f"the networks differ in architecture: {error}") from error
     pairs = zip(first.get_weights(), last.get_weights(), strict=True)
     last.set_weights([(1 - weight) * one + weight * other for one, other in pairs])
     return last
@@ -204,7 +206,7 @@ def _place(old: np.ndarray, new: np.ndarray, transposed: bool) -> np.ndarray:
     if old.ndim < 2:
         result[: len(old)] = old
         return result
-    # A transposed convolution's kernel ends in (out, in), another's in (in, out).
+    # A transposed convolution's kernel ends in (out, in), a plain one's in (in, out).
     kernel, start = (np.swapaxes(array, -1, -2) if transposed else array for array in (result, old))
     known_in, known_out = start.shape[-2:]
     kernel[..., :known_in, :known_out] = start

@@ -1,1 +1,1 @@
-"""Photo files: bytes to pixels and back, with nothing lost, and nothing about networks."""
+"""Lossless decoding and encoding of photo and mask files; independent of the networks."""

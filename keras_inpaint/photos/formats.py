@@ -1,4 +1,4 @@
-"""What each file format holds, and how a photo is encoded in it."""
+"""The file formats: the pixels that each can store, and how to encode them."""
 
 import io
 import struct
@@ -28,12 +28,12 @@ class Format:
     """A file format that photos are read from and written to.
 
     Attributes:
-        modes: The modes that it stores without a change.
-        suffixes: The file names that mean it, the usual one first.
-        pillow: Pillow's names of it.
-        encode: Returns the bytes of a file of stored pixels and metadata, and notes on it.
-        orientation: Whether it can say how the photo is turned.
-        longest: Most pixels along a side, or None.
+        modes: The modes that it stores without conversion.
+        suffixes: Its file extensions, the most common one first.
+        pillow: Pillow's names for it.
+        encode: Function from stored pixels and metadata to the bytes of a file and notes.
+        orientation: Whether it stores the EXIF orientation.
+        longest: Maximum number of pixels along a side, or None.
     """
 
     modes: tuple[str, ...]
@@ -46,9 +46,9 @@ class Format:
 
 _LOSSLESS_TIFF = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "lzma", "zstd"}
 _BILEVEL_TIFF = {"tiff_ccitt", "group3", "group4"}
-_LOSSY = "written as {} of quality 95 with 4:4:4 colour; the rest changes slightly too"
+_LOSSY = "written as {} of quality 95 with 4:4:4 colour; known pixels change slightly, too"
 _JPEG_SEGMENT = 65500
-_PNG_LEVEL = 3  # of a photo hardly larger than with 6, in less than half the time
+_PNG_LEVEL = 3  # for photos, hardly larger files than 6 in less than half the time
 _WEBP_EFFORT = 20
 _ROWS_PER_STRIP = 64
 _UNCOMPRESSED, _ADOBE_DEFLATE = 1, 8
@@ -58,17 +58,17 @@ _ICC, _XMP = 34675, 700
 _RESOLUTION = (282, 283, 296)
 _GROUPS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _PNG_COLOUR_TYPE = {"RGB;16": 2, "LA;16": 4, "RGBA;16": 6}
-_BMP_HEADER = 108  # the fourth version, the first with alpha
+_BMP_HEADER = 108  # BITMAPV4HEADER, the first version with alpha
 _BMP_BIT_FIELDS = 3
 
 
 def format_by_suffix(path: Path) -> str | None:
-    """Return the format that a file name means, or None where it ends in nothing known."""
+    """Return the format for a file's extension, or None if it is unknown."""
     return SUFFIXES.get(path.suffix.lower())
 
 
 def holds(name: str, raster: Raster) -> bool:
-    """Return whether a format stores a raster's mode and kind of transparency as they are."""
+    """Return whether a format stores a raster's mode and transparency without conversion."""
     if raster.mode not in FORMATS[name].modes:
         return False
     if raster.transparency is None or name == "PNG":
@@ -77,7 +77,7 @@ def holds(name: str, raster: Raster) -> bool:
 
 
 def _image(raster: Raster) -> Image.Image:
-    """Return a Pillow image of a raster in one of Pillow's own modes."""
+    """Return a raster in one of Pillow's modes as a Pillow image."""
     pixels, mode = raster.pixels, raster.mode
     if mode == "1":
         return Image.fromarray(pixels)
@@ -101,7 +101,7 @@ def _jpeg(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     for name, value in kept.items():
         if value and len(value) > _JPEG_SEGMENT:
             kept[name] = None
-            notes.append(f"its {name.upper()} is too long for a JPEG and is not kept")
+            notes.append(f"its {name.upper()} is too long for a JPEG and is dropped")
     data = _save(
         _image(raster),
         "JPEG",
@@ -128,11 +128,11 @@ def _webp(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     data = _save_with_blocks(
         raster, "WEBP", metadata, lossless=True, exact=True, quality=_WEBP_EFFORT
     )
-    return data, ["written as lossless WebP, so that the rest stays as it is"]
+    return data, ["written as lossless WebP, so that known pixels do not change"]
 
 
 def _save_with_blocks(raster: Raster, name: str, metadata: Metadata, **options: object) -> bytes:
-    """Encode with EXIF, ICC profile and XMP, as the newer formats hold them."""
+    """Encode with EXIF, ICC profile and XMP as Pillow's options for WebP, AVIF and HEIF."""
     blocks = {"exif": metadata.exif, "icc_profile": raster.icc, "xmp": metadata.xmp}
     return _save(_image(raster), name, **options, **blocks)
 
@@ -165,7 +165,7 @@ def _tiff(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
     lossless = _LOSSLESS_TIFF | (_BILEVEL_TIFF if raster.mode == "1" else set())
     compression = metadata.compression or "tiff_adobe_deflate"
     if compression not in lossless:
-        notes.append(f"its TIFF compression ({compression}) loses detail: written with deflate")
+        notes.append(f"its TIFF compression ({compression}) is lossy: written with deflate")
         compression = "tiff_adobe_deflate"
     if raster.mode in ("RGB;16", "RGBA;16"):
         return _tiff_of_16_bits(raster, metadata), notes
@@ -177,10 +177,10 @@ def _tiff(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
 def _tiff_of_image(
     image: Image.Image, compression: str, icc: bytes | None, metadata: Metadata
 ) -> bytes:
-    """Encode an image with the tags that `metadata` keeps.
+    """Encode an image with the tags of `metadata`.
 
-    With compression Pillow cannot write the EXIF and GPS directories, so that the strips are
-    taken from what it writes.
+    Pillow cannot write the EXIF and GPS directories of compressed TIFFs. Therefore only the
+    strips of its output are used.
     """
     stream = io.BytesIO()
     image.save(stream, "TIFF", compression=compression)
@@ -200,7 +200,7 @@ def _tiff_of_image(
 
 
 def _tiff_of_16_bits(raster: Raster, metadata: Metadata) -> bytes:
-    """Encode mode `RGB;16` or `RGBA;16`, which Pillow does not write."""
+    """Encode mode `RGB;16` or `RGBA;16` as TIFF, which Pillow cannot write."""
     height, width, bands = raster.pixels.shape
     plain = metadata.compression == "raw"
     strips = []
@@ -248,7 +248,7 @@ def _assembled_tiff(
 
 
 def _tiff_directory(icc: bytes | None, metadata: Metadata, prefix: bytes) -> ImageFileDirectory_v2:
-    """Return a directory with all that `metadata` keeps and nothing about pixels."""
+    """Return a TIFF directory of all metadata, without the tags that describe the pixels."""
     directory = ImageFileDirectory_v2(prefix=prefix)
     if metadata.tiff is not None:
         for tag, value in metadata.tiff.items():
@@ -294,7 +294,7 @@ def _gif(raster: Raster, metadata: Metadata) -> tuple[bytes, list[str]]:
 def encode_16_bit_png(raster: Raster) -> bytes:
     """Encode mode `LA;16`, `RGB;16` or `RGBA;16` as PNG, without metadata.
 
-    Pillow writes none of these, OpenCV no grey with alpha.
+    Pillow cannot write any of these, OpenCV cannot write `LA;16`.
     """
     width, height = raster.size
     rows = np.ascontiguousarray(raster.pixels, dtype=">u2").view(np.uint8).reshape(height, -1)
@@ -308,11 +308,11 @@ def encode_16_bit_png(raster: Raster) -> bytes:
 
 
 def encode_alpha_bmp(rgba: np.ndarray, dpi: tuple[float, float] | None) -> bytes:
-    """Encode uint8 `(height, width, 4)` as a BMP with alpha, which Pillow does not write.
+    """Encode an RGBA image as a BMP with alpha, which Pillow cannot write.
 
     Args:
-        rgba: The pixels.
-        dpi: Pixels per inch, or None.
+        rgba: uint8 `(height, width, 4)`.
+        dpi: Horizontal and vertical pixels per inch, or None.
     """
     height, width = rgba.shape[:2]
     pixels = np.ascontiguousarray(rgba[::-1, :, [2, 1, 0, 3]])
@@ -350,7 +350,7 @@ FORMATS = {
     ),
     "GIF": Format(("L", "P"), (".gif",), ("GIF",), _gif, orientation=False, longest=65535),
 }
-"""Every format by its name."""
+"""The formats by name."""
 
 _READABLE = photo_suffixes()
 if ".avif" in _READABLE:
@@ -361,4 +361,4 @@ if ".heic" in _READABLE:
     )
 
 SUFFIXES = {suffix: name for name, kind in FORMATS.items() for suffix in kind.suffixes}
-"""The format that a file name's ending means."""
+"""The format names by file extension."""

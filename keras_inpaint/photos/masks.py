@@ -1,4 +1,4 @@
-"""Mask files -> holes: one contract (white is the hole), and a warning where a mask is unclear."""
+"""Convert mask files to holes (white is the hole), with warnings about ambiguous masks."""
 
 import contextlib
 import io
@@ -18,24 +18,25 @@ from keras_inpaint.photos.photo import Photo, as_shown
 from keras_inpaint.photos.raster import GREY
 
 POLARITIES = ("white", "black")
-"""What marks the hole in a mask file."""
+"""The values that can mark the hole in a mask file."""
 
 REACH = 151
-"""How far a completion network sees from a pixel, in pixels: 303 in all."""
+"""Distance in pixels that a completion network sees from a pixel; 303 pixels in total."""
 
 _SOFT = tuple(round(255 * part) for part in SOFT)
 
 
 @dataclass(frozen=True)
 class Holes:
-    """What a mask holds, in figures.
+    """Statistics of the holes in a mask.
 
     Attributes:
-        count: Number of holes; pixels that touch at a corner belong together.
-        pixels: Number of pixels in them.
-        share: Their share of the photo, 0 to 1.
-        depth: The greatest distance of a hole's pixel from a known one, in pixels along the
-            longer of the two axes; 0 without a hole. Where nothing is known: the longer side.
+        count: Number of holes (8-connected components).
+        pixels: Number of pixels in the holes.
+        share: Fraction of the photo in the holes, 0 to 1.
+        depth: The largest chessboard distance, in pixels, of a hole's pixel from the nearest
+            known one; 0 if there is no hole, and the photo's longer side if there is no known
+            pixel.
     """
 
     count: int
@@ -46,17 +47,17 @@ class Holes:
 
 @dataclass(frozen=True)
 class MaskOptions:
-    """How a mask is read.
+    """Options for reading a mask.
 
     Attributes:
-        polarity: `"white"` or `"black"`, whichever marks the hole.
-        grow: Pixels to widen the hole by, all around, at least 0.
-        resize: Resize a mask of another size to the photo's, by the nearest pixel, instead of
-            refusing it.
-        without_hole: What to do where a mask has no hole: `"refuse"` raises ValueError, `"keep"`
-            leaves the photo as it is.
-        refuse_grey: Raise ValueError where most of a mask is neither black nor white: it is the
-            photo, perhaps.
+        polarity: `"white"` or `"black"`, the value that marks the hole.
+        grow: Number of pixels to dilate the hole by, at least 0.
+        resize: Whether to resize a mask of another size to the photo's, by nearest neighbour,
+            instead of rejecting it.
+        without_hole: The action for a mask without a hole: `"refuse"` raises ValueError, `"keep"`
+            leaves the photo unchanged.
+        refuse_grey: Whether to raise ValueError if most of a mask is neither black nor white,
+            since it may be the photo.
     """
 
     polarity: str = "white"
@@ -80,23 +81,23 @@ def decode_mask(
     name: str | Path = "mask",
     options: MaskOptions | None = None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the hole that a mask file means for a photo, before it is grown.
+    """Decode the hole of a mask file, before it is dilated.
 
-    Any format and mode that a photo may have, and 32-bit and floating-point ones; colours count
-    by their luma, transparent pixels as unpainted, EXIF orientation is applied. What the values
-    mean is `data.hole_values.hole_of`.
+    All formats and modes of photos are supported, as well as 32-bit and floating-point pixels.
+    Colours are converted to luma, transparent pixels are not part of the hole, and the EXIF
+    orientation is applied. `data.hole_values.hole_of` interprets the values.
 
     Args:
         data: The file's bytes.
-        photo: The photo; the mask must have its size as shown.
-        name: What messages call the mask.
-        options: How the mask is read.
+        photo: The photo; the mask must have its displayed size.
+        name: The name of the mask in messages.
+        options: Options for reading the mask.
 
     Returns:
-        Bool `(height, width)`, true in the hole, and warnings, a sentence each.
+        Bool `(height, width)`, True in the hole; and a tuple of warnings, one sentence each.
 
     Raises:
-        ValueError: If it cannot be read, or has another size and is not to be resized.
+        ValueError: If it cannot be read, or has another size and `resize` is not set.
     """
     options = options or MaskOptions()
     values, colour, file_notes = _values(data, name, options)
@@ -108,20 +109,20 @@ def decode_mask(
         if not options.resize:
             raise ValueError(_other_size(name, hole.shape[::-1], photo))
         if abs(hole.shape[1] * height - hole.shape[0] * width) > 0.01 * hole.shape[0] * width:
-            notes.append(f"{name}: has other proportions than the photo and was stretched")
+            notes.append(f"{name}: its aspect ratio differs from the photo's; it was stretched")
         resized = cv2.resize(hole.view(np.uint8), photo.size, interpolation=cv2.INTER_NEAREST_EXACT)
         hole = resized.astype(bool)
     return hole, tuple(notes)
 
 
 def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Take the transparent part of a photo as the hole: where it is less than half opaque.
+    """Return the pixels of a photo that are less than half opaque as the hole.
 
     Args:
         photo: A photo with an alpha channel or a transparent colour.
 
     Returns:
-        bool `(height, width)`, True in the hole, and warnings, a sentence each.
+        Bool `(height, width)`, True in the hole; and a tuple of warnings, one sentence each.
 
     Raises:
         ValueError: If the photo has no transparency.
@@ -129,22 +130,24 @@ def alpha_mask(photo: Photo) -> tuple[np.ndarray, tuple[str, ...]]:
     name = printable(photo.path)
     if photo.alpha is None:
         raise ValueError(
-            f"{name}: has no alpha channel to take as the mask (mode {photo.raster.mode})"
+            f"{name}: has no alpha channel to use as the mask (mode {photo.raster.mode})"
         )
     hole = photo.alpha < 128
     soft = np.mean((photo.alpha >= _SOFT[0]) & (photo.alpha <= _SOFT[1]))
     if not soft:
         return hole, ()
     share = percent(soft)
-    return hole, (f"{name}: {share} of its pixels are half transparent; the hole was cut at 50 %",)
+    return hole, (
+        f"{name}: {share} of its pixels are partly transparent; they are thresholded at 50 %",
+    )
 
 
 def dilate(hole: np.ndarray, pixels: int) -> np.ndarray:
-    """Return a hole with a rim of `pixels` more around it, round at the corners.
+    """Dilate a hole by a disk of radius `pixels`.
 
     Args:
-        hole: bool `(height, width)`; not changed.
-        pixels: Width of the rim, at least 0.
+        hole: Bool `(height, width)`; not modified.
+        pixels: Radius in pixels, at least 0.
 
     Raises:
         ValueError: If `pixels` is negative.
@@ -162,7 +165,7 @@ def dilate(hole: np.ndarray, pixels: int) -> np.ndarray:
 
 
 def mask_statistics(hole: np.ndarray) -> Holes:
-    """Count and measure the holes of a mask, bool `(height, width)`."""
+    """Return statistics of the holes in a mask, bool `(height, width)`."""
     box = _box(hole, 1)
     if box is None:
         return Holes(0, 0, 0.0, 0)
@@ -176,7 +179,7 @@ def mask_statistics(hole: np.ndarray) -> Holes:
 
 
 def warnings_about(holes: Holes) -> tuple[str, ...]:
-    """Return what a user should know before holes like these are completed, a sentence each."""
+    """Return warnings about holes that may give poor results, one sentence each."""
     notes = []
     if holes.pixels == 0:
         notes.append("the mask has no hole")
@@ -187,8 +190,8 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
         )
     if holes.depth > REACH:
         notes.append(
-            f"a hole reaches {holes.depth} px away from anything known, and the network sees "
-            f"{REACH} px (303 px in all)"
+            f"a hole has pixels {holes.depth} px away from the nearest known one; the network "
+            f"sees {REACH} px in each direction (303 px in total)"
         )
     return tuple(notes)
 
@@ -196,7 +199,7 @@ def warnings_about(holes: Holes) -> tuple[str, ...]:
 def _values(
     data: bytes, name: str | Path, options: MaskOptions
 ) -> tuple[np.ndarray, str, tuple[str, ...]]:
-    """Return a mask's values as shown, its brightest colour in words, and notes on the file."""
+    """Return a mask's values as displayed, its brightest colour as text, and notes on the file."""
     unread = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)  # reported below
     with warnings.catch_warnings(), contextlib.suppress(*unread):
         warnings.simplefilter("ignore")
@@ -222,7 +225,7 @@ def _check_not_grey(values: np.ndarray, name: str) -> None:
 
 
 def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
-    """Return the luma of a mask as shown, uint8, with transparent pixels as `unpainted`."""
+    """Return the luma of a mask as displayed, uint8, composited on `unpainted`."""
     value = as_shown(mask.raster.luma, mask.orientation)
     if mask.alpha is None or mask.alpha.min() == 255:
         return value
@@ -231,7 +234,7 @@ def _brightness(mask: Photo, unpainted: int) -> np.ndarray:
 
 
 def _box(hole: np.ndarray, margin: int) -> tuple[slice, slice] | None:
-    """Return the slices of the box around all holes, or None without one."""
+    """Return the slices of the bounding box of all holes, or None if there is no hole."""
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
     if not len(rows):
         return None
@@ -248,7 +251,6 @@ def _other_size(name: str, size: tuple[int, int], photo: Photo) -> str:
     )
     if photo.size != photo.raster.size and size == photo.raster.size:
         return (
-            f"{text} as shown: the mask was drawn on the photo without its EXIF orientation; "
-            "turn the mask"
+            f"{text} as displayed: the mask was drawn without its EXIF orientation; rotate the mask"
         )
-    return f"{text}; resize it, or ask for that"
+    return f"{text}; resize it, or set the option to resize masks"

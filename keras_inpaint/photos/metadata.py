@@ -1,4 +1,4 @@
-"""What a photo file carries beside its pixels: EXIF, XMP, resolution, chunks, tags."""
+"""The metadata of photo files: EXIF, XMP, resolution, PNG chunks and TIFF tags."""
 
 import struct
 import zlib
@@ -13,34 +13,34 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 Chunk = tuple[bytes, bytes]
 
-# Colour chunks stay true since the file's kind of pixels does not change; of the others only
-# those that the format calls safe to copy when pixels change (fourth letter in lower case).
+# Chunks about colour stay valid since the pixel format does not change. Other chunks are kept if
+# the PNG specification marks them as safe to copy (fourth letter in lower case).
 _COLOUR_CHUNKS = {b"cHRM", b"gAMA", b"iCCP", b"sBIT", b"sRGB", b"cICP", b"mDCV", b"cLLI"}
 _WRITTEN_CHUNKS = {b"tRNS", b"bKGD", b"hIST", b"acTL", b"fcTL", b"fdAT"}
 
-# Tags that describe how the pixels lie in the file, and Photoshop's blocks, which hold layers
-# and previews of the photo before it was completed.
+# Tags that describe the layout of the pixels, and Photoshop's blocks, which contain layers and
+# previews of the original photo.
 _TIFF_LAYOUT = {
     *(254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284),
     *(288, 289, 292, 293, 301, 317, 318, 319, 320, 322, 323, 324, 325, 330, 332, 338, 339, 340),
     *(341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521, 529, 530, 531, 532),
     *(34377, 37724, 50706),
 }
-_TIFF_OWN = {282, 283, 296, 700, 34675}  # resolution, XMP, ICC: kept apart from EXIF
+_TIFF_OWN = {282, 283, 296, 700, 34675}  # resolution, XMP, ICC: stored separately from EXIF
 
 
 @dataclass(frozen=True, eq=False)
 class Metadata:
-    """Everything that is kept of a photo beside its pixels.
+    """The metadata of a photo that is preserved.
 
     Attributes:
-        exif: EXIF as JPEG stores it, with its `Exif` prefix, without a thumbnail.
+        exif: EXIF as stored in a JPEG, with its `Exif` prefix, without a thumbnail.
         xmp: The XMP packet.
         dpi: Horizontal and vertical pixels per inch.
-        comment: A JPEG's or GIF's comment.
-        chunks: A PNG's ancillary chunks before and after its pixels, as they are.
-        tiff: A TIFF's tags that do not describe the layout of its pixels.
-        compression: A TIFF's compression, in Pillow's words.
+        comment: The comment of a JPEG or GIF.
+        chunks: The ancillary chunks of a PNG before and after its pixels, unchanged.
+        tiff: The tags of a TIFF that do not describe the layout of its pixels.
+        compression: Pillow's name for the compression of a TIFF.
     """
 
     exif: bytes | None = None
@@ -53,25 +53,25 @@ class Metadata:
 
 
 def metadata_of(image: Image.Image, data: bytes | None = None) -> tuple[Metadata, list[str]]:
-    """Collect what is kept of an opened photo, before its pixels are loaded.
+    """Return the metadata of an opened photo, before its pixels are loaded.
 
     Args:
         image: The opened file.
-        data: A PNG's bytes, for its chunks.
+        data: The file's bytes if it is a PNG, for its chunks.
 
     Returns:
-        The metadata, and a note for each thing that was left out.
+        The metadata, and a note for each item that is dropped.
     """
     notes: list[str] = []
     info = image.info
     exif, had_thumbnail = _exif_of(image)
     if had_thumbnail:
-        notes.append("the EXIF thumbnail, which shows the photo before, is not kept")
+        notes.append("the EXIF thumbnail, which shows the original photo, is dropped")
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     tiff = _tiff_tags(image) if isinstance(image, TiffImageFile) else None
     across, down = map(float, info.get("dpi", (0, 0)))
     if tiff is not None and 282 not in tiff:
-        across = 0  # Pillow's stand-in
+        across = 0  # ignore Pillow's default
     comment = info.get("comment")
     metadata = Metadata(
         exif=exif,
@@ -86,7 +86,7 @@ def metadata_of(image: Image.Image, data: bytes | None = None) -> tuple[Metadata
 
 
 def png_chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the type and content of every chunk of a PNG file, up to its end or its break."""
+    """Yield the type and content of each chunk of a PNG file, which may be truncated."""
     position = len(PNG_SIGNATURE)
     while position + 12 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
@@ -101,16 +101,19 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_chunks(png: bytes, before: tuple[Chunk, ...], after: tuple[Chunk, ...]) -> bytes:
-    """Return a PNG file with chunks put in behind its header and before its end."""
+    """Return a PNG file with chunks inserted after its header and before its end."""
     header = len(PNG_SIGNATURE) + 25
     first, last = (b"".join(png_chunk(*chunk) for chunk in part) for part in (before, after))
     return png[:header] + first + png[header:-12] + last + png[-12:]
 
 
 def without_thumbnail(exif: bytes) -> tuple[bytes, bool]:
-    """Return EXIF, with its prefix, whose thumbnail is wiped and unlinked, and if it had one.
+    """Erase and unlink the thumbnail of EXIF data, including its prefix.
 
-    All else stays where it is, byte for byte, so that makers' own offsets stay right.
+    All other bytes keep their position, so that the offsets in maker notes stay valid.
+
+    Returns:
+        The EXIF data, and whether it had a thumbnail.
     """
     body = bytearray(exif[len(EXIF_PREFIX) :])
     order = {b"II": "<", b"MM": ">"}.get(bytes(body[:2]))
@@ -139,14 +142,14 @@ def without_thumbnail(exif: bytes) -> tuple[bytes, bool]:
 
 
 def is_sound(exif: bytes) -> bool:
-    """Return whether EXIF can be taken apart and put together again."""
+    """Return whether EXIF data can be parsed and serialised again."""
     try:
         parsed = Image.Exif()
         parsed.load(exif)
         for group in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
             parsed.get_ifd(group)
         parsed.tobytes()
-    except Exception:  # damaged EXIF raises nearly anything
+    except Exception:  # damaged EXIF can raise almost anything
         return False
     return True
 
@@ -156,7 +159,7 @@ def _exif_of(image: Image.Image) -> tuple[bytes | None, bool]:
     if isinstance(image, TiffImageFile):
         return _exif_of_tiff(image), False
     if not raw:
-        # a PNG may carry it as text, which Pillow reads
+        # A PNG may contain it as text, which Pillow reads.
         exif = image.getexif()
         return (EXIF_PREFIX + exif.tobytes()[len(EXIF_PREFIX) :], False) if exif else (None, False)
     if not raw.startswith(EXIF_PREFIX):
@@ -165,7 +168,7 @@ def _exif_of(image: Image.Image) -> tuple[bytes | None, bool]:
 
 
 def _exif_of_tiff(image: TiffImageFile) -> bytes | None:
-    """Return a TIFF's descriptive tags as EXIF, for outputs that are no TIFF."""
+    """Return a TIFF's descriptive tags as EXIF, for outputs in other formats."""
     source, exif = image.getexif(), Image.Exif()
     is_empty = True
     for tag, value in source.items():

@@ -1,4 +1,4 @@
-"""A photo as it lies in its file: stored pixels, how they are shown, and all that is kept."""
+"""A photo: its stored pixels, their orientation when displayed, and its metadata."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -25,16 +25,16 @@ _BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo as it lies in its file, and as it is shown.
+    """A photo as stored in its file and as displayed.
 
     Attributes:
-        path: Where it was read.
-        format: A key of `FORMATS`, by the file's content.
+        path: The file it was read from.
+        format: A key of `FORMATS`, determined from the file's content.
         raster: The stored pixels, rows as in the file.
-        orientation: EXIF's 1 to 8: how the stored rows are turned to be shown.
+        orientation: The EXIF orientation, 1 to 8, which maps stored to displayed pixels.
         metadata: EXIF, XMP, resolution and more.
-        frames: 2 where the file holds further pages or frames, which were not read; else 1.
-        notes: What a user should know about the reading, a sentence each.
+        frames: 2 if the file contains further pages or frames, which were not read; otherwise 1.
+        notes: Notes for the user about reading the file, one sentence each.
     """
 
     path: Path
@@ -47,28 +47,28 @@ class Photo:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as shown, in pixels."""
+        """Width and height as displayed, in pixels."""
         width, height = self.raster.size
         return (height, width) if self.orientation >= 5 else (width, height)
 
     @cached_property
     def image(self) -> np.ndarray:
-        """The photo as shown, uint8 `(height, width, 3)` RGB in [0, 255]; do not change it."""
+        """The photo as displayed, uint8 `(height, width, 3)` RGB in [0, 255]; do not modify it."""
         return as_shown(self.raster.rgb, self.orientation)
 
     @cached_property
     def alpha(self) -> np.ndarray | None:
-        """Its opacity as shown, uint8 `(height, width)`, or None; do not change it."""
+        """Its opacity as displayed, uint8 `(height, width)`, or None; do not modify it."""
         alpha = self.raster.alpha
         return None if alpha is None else as_shown(alpha, self.orientation)
 
     def completed(self, image: np.ndarray, hole: np.ndarray, *, opaque: bool = False) -> "Photo":
-        """Return the photo with `image` in the hole and every other stored pixel as it is.
+        """Return the photo with `image` in the hole and every other stored pixel unchanged.
 
         Args:
-            image: uint8 `(height, width, 3)` as shown; read inside the hole only.
-            hole: bool `(height, width)` as shown.
-            opaque: Make the hole opaque; otherwise transparency stays as it is.
+            image: uint8 `(height, width, 3)` as displayed; used inside the hole only.
+            hole: Bool `(height, width)` as displayed.
+            opaque: Whether to make the hole opaque; otherwise its opacity is unchanged.
 
         Raises:
             ValueError: If the shapes do not fit the photo.
@@ -87,64 +87,67 @@ class Photo:
 
 
 def as_shown(stored: np.ndarray, orientation: int) -> np.ndarray:
-    """Return an array `(height, width, ...)` the way a viewer shows it, contiguous.
+    """Return a stored array `(height, width, ...)` as a viewer displays it, contiguous.
 
     Args:
-        stored: Its rows as they lie in the file.
-        orientation: EXIF's value, 1 to 8.
+        stored: The array, with rows as in the file.
+        orientation: The EXIF orientation, 1 to 8.
     """
     return np.ascontiguousarray(_SHOW[orientation](stored))
 
 
 def as_stored(shown: np.ndarray, orientation: int) -> np.ndarray:
-    """Return an array the way it lies in the file; the inverse of `as_shown`."""
+    """Return a displayed array as it is stored in the file; the inverse of `as_shown`."""
     return np.ascontiguousarray(_SHOW[_BACK[orientation]](shown))
 
 
 def fit(photo: Photo, format: str) -> tuple[Photo, list[str]]:
-    """Return the photo in a mode that a format holds, and a note if that is another mode.
+    """Convert a photo to a mode that a format can store.
 
     Args:
         photo: Any photo.
         format: A key of `FORMATS`.
 
+    Returns:
+        The photo, and a note for each change.
+
     Raises:
-        ValueError: If the photo is too large for the format, or has transparent pixels and the
-            format holds none.
+        ValueError: If the photo is too large for the format, or has transparent pixels, which
+            the format cannot store.
     """
     notes, raster, metadata = [], photo.raster, photo.metadata
     orientation, longest = photo.orientation, FORMATS[format].longest
     if longest is not None and max(raster.size) > longest:
         width, height = raster.size
-        raise ValueError(f"{width}x{height} pixels; {format} holds at most {longest} a side")
+        raise ValueError(f"{format} stores at most {longest} pixels per side, got {width}x{height}")
     if orientation != 1 and not FORMATS[format].orientation:
         raster = replace(raster, pixels=as_shown(raster.pixels, orientation))
         orientation, metadata = 1, replace(metadata, exif=None, tiff=None)
-        notes.append(f"{format} cannot say how a photo is turned: written as it is shown")
+        notes.append(f"{format} cannot store an orientation: written as displayed")
     if format != photo.format:
         metadata = replace(metadata, chunks=None, compression=None)
         if format == "TIFF" and metadata.exif and not is_sound(metadata.exif):
             metadata = replace(metadata, exif=None)
-            notes.append("its EXIF is damaged and is not kept")
+            notes.append("its EXIF is damaged and is dropped")
     if not holds(format, raster):
         mode = _nearest_mode(raster, format)
-        notes.append(f"{format} cannot hold pixels of mode {raster.mode}: written as {mode}")
+        notes.append(f"{format} cannot store pixels of mode {raster.mode}: written as {mode}")
         icc, raster = raster.icc, raster.converted(mode)
         if raster.icc != icc:
-            notes.append("its ICC profile is for other pixels and is not kept")
+            notes.append("its ICC profile is for another colour space and is dropped")
     photo = replace(photo, raster=raster, orientation=orientation, metadata=metadata)
     return photo, notes
 
 
 def _nearest_mode(raster: Raster, format: str) -> str:
-    """Return the mode of a format that keeps most of a raster: its opacity, then its greyness."""
+    """Return the mode of a format that preserves opacity first, then a single grey channel."""
     kinds = ("L", "RGB") if raster.mode in GREY else ("RGB",)
-    held = [mode for mode in kinds if mode in FORMATS[format].modes]
+    supported = [mode for mode in kinds if mode in FORMATS[format].modes]
     if raster.alpha is not None:
         with_alpha = [f"{mode}A" for mode in kinds if f"{mode}A" in FORMATS[format].modes]
         if not with_alpha and raster.alpha.min() < 255:
-            raise ValueError(f"the photo has transparent pixels, which {format} cannot hold")
-        held = with_alpha or held
-    if not held:
-        raise ValueError(f"{format} cannot hold pixels of mode {raster.mode}")
-    return held[0]
+            raise ValueError(f"the photo has transparent pixels, which {format} cannot store")
+        supported = with_alpha or supported
+    if not supported:
+        raise ValueError(f"{format} cannot store pixels of mode {raster.mode}")
+    return supported[0]

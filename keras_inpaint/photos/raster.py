@@ -1,8 +1,8 @@
-"""Stored pixels of any mode, and the 8-bit RGB of them that a completion network sees.
+"""Stored pixels of any mode, and their conversion to 8-bit RGB for the completion network.
 
-A mode is Pillow's name of it, or one of the three that Pillow reduces to 8 bits: `LA;16`,
-`RGB;16` and `RGBA;16`. Only the pixels of a hole are ever converted back, so whatever the
-conversion loses, the rest of the photo keeps its stored values.
+A mode is one of Pillow's, or one of three that Pillow reduces to 8 bits: `LA;16`, `RGB;16` and
+`RGBA;16`. Only the pixels of a hole are converted back, so that all other pixels keep their
+stored values even if the conversion is lossy.
 """
 
 import io
@@ -20,7 +20,7 @@ Transparency = int | tuple[int, ...] | bytes | None
 
 GREY = ("1", "L", "LA", "I;16", "I;16B", "LA;16")
 MODES = (*GREY, "P", "PA", "RGB", "RGBA", "CMYK", "RGB;16", "RGBA;16")
-"""Every mode that can be completed."""
+"""The modes of photos that can be completed."""
 
 WITH_ALPHA = {"LA", "PA", "RGBA", "LA;16", "RGBA;16"}
 HIGH_BIT_DEPTH = {"I;16", "I;16B", "LA;16", "RGB;16", "RGBA;16"}
@@ -29,20 +29,20 @@ _TO_8_BIT = ((np.arange(65536, dtype=np.uint32) * 255 + 32767) // 65535).astype(
 _BAYER = np.zeros((1, 1))
 for _ in range(3):
     _BAYER = np.block([[4 * _BAYER, 4 * _BAYER + 2], [4 * _BAYER + 3, 4 * _BAYER + 1]])
-_BAYER = (_BAYER + 0.5) * 255 / 64  # thresholds, each between black and white
+_BAYER = (_BAYER + 0.5) * 255 / 64  # thresholds strictly between black and white
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as Pillow's convert("L")
 
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """Pixels as a file stores them. Arrays that it returns may be views: do not change them.
+    """Pixels as stored in a file. Returned arrays may be views; do not modify them.
 
     Attributes:
-        pixels: `(height, width)` or `(height, width, channels)`; bool for `1`, uint16 for the
-            16-bit modes, else uint8.
+        pixels: `(height, width)` or `(height, width, channels)`; bool for mode `1`, uint16 for
+            the 16-bit modes, otherwise uint8.
         mode: One of `MODES`.
         palette: uint8 `(colours, 4)` RGBA, for `P` and `PA`; it covers every index in use.
-        transparency: What the file declares transparent: PNG's tRNS or GIF's index.
+        transparency: The transparent value or values: PNG's tRNS or GIF's index.
         icc: The ICC profile.
     """
 
@@ -66,7 +66,7 @@ class Raster:
 
     @cached_property
     def rgb(self) -> np.ndarray:
-        """The colours that the network sees, uint8 `(height, width, 3)`."""
+        """The 8-bit RGB input of the network, uint8 `(height, width, 3)`."""
         if self.mode == "RGB":
             return self.pixels
         if self.mode in ("P", "PA"):
@@ -79,7 +79,7 @@ class Raster:
 
     @cached_property
     def luma(self) -> np.ndarray:
-        """The brightness, uint8 `(height, width)`, 0 black to 255 white."""
+        """The luma, uint8 `(height, width)`, 0 black to 255 white."""
         if self.mode not in GREY:
             return cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY)
         values = self.pixels[..., 0] if self.mode in WITH_ALPHA else self.pixels
@@ -89,7 +89,7 @@ class Raster:
 
     @cached_property
     def alpha(self) -> np.ndarray | None:
-        """The opacity, uint8 `(height, width)`, 0 transparent to 255 opaque; None without one."""
+        """The opacity, uint8 `(height, width)`, 0 transparent to 255 opaque, or None."""
         if self.mode in WITH_ALPHA:
             return self._in_8_bits(self.pixels[..., -1])
         if self.transparency is None:
@@ -99,16 +99,16 @@ class Raster:
         return np.where(self._is_transparent(self.pixels), 0, 255).astype(np.uint8)
 
     def filled(self, hole: np.ndarray, rgb: np.ndarray, *, opaque: bool = False) -> "Raster":
-        """Return a raster with new colours in the hole and nothing else changed.
+        """Return a raster with new colours in the hole; all other pixels are unchanged.
 
-        Grey modes take the luma of `rgb`; 16-bit modes its values times 257; palette modes the
-        nearest colour of the palette, without dithering; `1` is dithered by an 8x8 matrix, so
-        that grey stays grey on the whole.
+        Grey modes use the luma of `rgb`, 16-bit modes its values times 257, and palette modes the
+        nearest colour of the palette, without dithering. Mode `1` is dithered by an 8x8 Bayer
+        matrix, so that the mean brightness is preserved.
 
         Args:
             hole: Bool `(height, width)`.
-            rgb: uint8 `(height, width, 3)`; read inside the hole only.
-            opaque: Make the hole opaque; otherwise every pixel keeps the opacity it has.
+            rgb: uint8 `(height, width, 3)`; used inside the hole only.
+            opaque: Whether to make the hole opaque; otherwise its opacity is unchanged.
         """
         pixels, new = self.pixels.copy(), rgb[hole]
         if len(new):
@@ -116,10 +116,10 @@ class Raster:
         return replace(self, pixels=pixels)
 
     def converted(self, mode: str) -> "Raster":
-        """Return a raster of one of the modes L, LA, RGB and RGBA.
+        """Convert to mode L, LA, RGB or RGBA.
 
-        Without an alpha channel in the mode the opacity is left out; a profile for other pixels
-        is, too.
+        The opacity is dropped if the mode has no alpha channel, and the ICC profile if it is for
+        another colour space.
         """
         pixels = self.luma if mode in GREY else self.rgb
         if mode in WITH_ALPHA:
@@ -132,7 +132,7 @@ class Raster:
         return _TO_8_BIT[values] if self.mode in HIGH_BIT_DEPTH else values
 
     def _is_transparent(self, pixels: np.ndarray) -> np.ndarray:
-        """Return which of `(..., channels)` or grey `(...)` pixels are the transparent value."""
+        """Return which pixels, `(..., channels)` or grey `(...)`, have the transparent value."""
         key = bool(self.transparency) if self.mode == "1" else np.asarray(self.transparency)
         equal = pixels == key
         return equal.all(axis=-1) if self.mode not in GREY else equal
@@ -140,7 +140,7 @@ class Raster:
     def _stored(
         self, old: np.ndarray, rgb: np.ndarray, hole: np.ndarray, opaque: bool
     ) -> np.ndarray:
-        """Return `(n, 3)` colours as pixels that replace `n` stored ones."""
+        """Convert `(n, 3)` colours to the pixels that replace `n` stored ones."""
         if self.mode == "CMYK":
             return rgb_to_cmyk(rgb, self.icc)
         if self.mode == "P":
@@ -166,7 +166,7 @@ class Raster:
         return colours
 
     def _indices(self, old: np.ndarray, rgb: np.ndarray, opaque: bool) -> np.ndarray:
-        """Return palette indices of `(n, 3)` colours, each as opaque as the one it replaces."""
+        """Return palette indices of `(n, 3)` colours, with the opacity of the replaced pixels."""
         alpha = self.palette[:, 3]
         if opaque:
             return _nearest(rgb, self.palette, np.flatnonzero(alpha == alpha.max()))
@@ -179,7 +179,7 @@ class Raster:
 
 
 def _nearest(rgb: np.ndarray, palette: np.ndarray, entries: np.ndarray) -> np.ndarray:
-    """Return which of a palette's `entries` is nearest to each of `(n, 3)` colours."""
+    """Return the nearest of a palette's `entries` for each of `(n, 3)` colours."""
     colours = palette[entries, :3].astype(np.float32)
     packed = rgb.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
     packed, inverse = np.unique(packed, return_inverse=True)
@@ -193,9 +193,9 @@ def _nearest(rgb: np.ndarray, palette: np.ndarray, entries: np.ndarray) -> np.nd
 
 
 def _step_off(colours: np.ndarray, key: Transparency) -> None:
-    """Move colours that equal the transparent one by one level, in place."""
+    """Change colours that equal the transparent one by one level, in place."""
     if colours.dtype == bool:
-        colours[:] = not key  # the only opaque colour there is
+        colours[:] = not key  # the only opaque colour
         return
     equal = colours == np.asarray(key)
     equal = equal if equal.ndim == 1 else equal.all(axis=-1)
@@ -205,19 +205,19 @@ def _step_off(colours: np.ndarray, key: Transparency) -> None:
 
 
 def colour_space(icc: bytes | None) -> str | None:
-    """Return what an ICC profile describes, such as `RGB`, `GRAY` or `CMYK`; None without one."""
+    """Return the colour space of an ICC profile, such as `RGB`, `GRAY` or `CMYK`, or None."""
     if not icc or len(icc) < 128:
         return None
     return icc[16:20].decode("latin-1").strip()
 
 
 def cmyk_to_rgb(inks: np.ndarray, icc: bytes | None) -> np.ndarray:
-    """Return the 8-bit RGB of CMYK values.
+    """Convert CMYK values to 8-bit RGB.
 
     Args:
         inks: uint8 `(..., 4)`, 255 is full ink.
-        icc: The photo's profile. With a CMYK profile the colours are those of the profile,
-            in sRGB; without one they are Pillow's plain formula.
+        icc: The photo's profile. A CMYK profile is used to convert to sRGB; otherwise, Pillow's
+            simple formula is used.
 
     Returns:
         uint8 `(..., 3)` in [0, 255].
@@ -226,7 +226,7 @@ def cmyk_to_rgb(inks: np.ndarray, icc: bytes | None) -> np.ndarray:
 
 
 def rgb_to_cmyk(rgb: np.ndarray, icc: bytes | None) -> np.ndarray:
-    """Return CMYK values of 8-bit RGB; the way back of `cmyk_to_rgb`, with the same `icc`."""
+    """Convert 8-bit RGB to CMYK values; the inverse of `cmyk_to_rgb` for the same `icc`."""
     return _convert(rgb, "RGB", "CMYK", icc)
 
 
@@ -251,5 +251,5 @@ def _transform(source: str, target: str, icc: bytes) -> ImageCms.ImageCmsTransfo
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError) as error:
-        logger.warning("The photo's CMYK profile cannot be used (%s); plain CMYK instead", error)
+        logger.warning("the photo's CMYK profile cannot be used (%s); using plain CMYK", error)
         return None

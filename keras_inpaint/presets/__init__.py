@@ -1,11 +1,11 @@
-"""Named configurations, and the weights that come with the package.
+"""Named configurations and the bundled weights.
 
     >>> from keras_inpaint.presets import PRESETS, resolve
     >>> PRESETS["faces"].training["size"]
     128
     >>> path = resolve("faces")
 
-Nothing here imports TensorFlow or Keras.
+Neither TensorFlow nor Keras is imported.
 """
 
 from keras_inpaint.presets.references import resolve

@@ -1,4 +1,4 @@
-"""From what a user calls a model to the file or folder that holds it."""
+"""Resolve a reference to a model (a preset, path or address) to a file or folder."""
 
 import contextlib
 import csv
@@ -22,40 +22,39 @@ logger = logging.getLogger(__name__)
 
 SAVED_MODEL_FILE = "saved_model.pb"
 MODEL_SUFFIXES = (".keras", ".tflite")
-#: How an address begins.
+#: The prefixes of addresses.
 ADDRESSES = ("https://", "http://", "hf://")
 
 
 def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".keras") -> Path:
-    """Return the model file or SavedModel folder that a reference means.
+    """Return the path of the model that a reference names.
 
-    A string that is a preset's name means the preset, whatever lies in the working folder, so
-    that a command means the same everywhere; `./faces` or `Path("faces")` means the file or
-    folder of that name. `https://HOST/PATH#sha256=DIGEST` and
-    `hf://OWNER/REPOSITORY/PATH[#sha256=DIGEST]` are files in the network, fetched once and kept.
-    Everything else is a path: a `.keras` or `.tflite` file, a SavedModel
-    folder, a folder of numbered SavedModel versions (the highest counts), or a folder that
-    holds `completion.keras` or `completion.tflite`, such as that of a training run.
+    A preset's name always refers to the preset, so that a command does not depend on the working
+    folder; write `./faces` or `Path("faces")` for a file or folder of that name.
+    `https://HOST/PATH#sha256=DIGEST` and `hf://OWNER/REPOSITORY/PATH[#sha256=DIGEST]` are
+    downloaded once and cached. Anything else is a path: a `.keras` or `.tflite` file, a
+    SavedModel folder, a folder of numbered SavedModel versions (the highest is used), or a folder
+    that contains `completion.keras` or `completion.tflite`, such as that of a training run.
 
     Args:
         reference: A preset's name, a path, an address, or None for the default preset.
-        prefer: String, `".keras"` or `".tflite"`: which to take where both are there.
+        prefer: String, `".keras"` or `".tflite"`, the format to use if both exist.
 
     Returns:
         An existing path: a `.keras` file, a `.tflite` file or a folder with `saved_model.pb`.
 
     Raises:
-        OSError: If an address does not answer.
-        ValueError: If nothing is found; the message names what was tried and what exists. Or if
-            `prefer` is neither of the two.
-        TypeError: If `reference` is no string, path or None.
+        OSError: If a download fails.
+        ValueError: If there is no such model; the message lists what was tried and what exists.
+            Also if `prefer` is not one of the two.
+        TypeError: If `reference` is not a string, path or None.
     """
     if prefer not in MODEL_SUFFIXES:
         raise ValueError(f"prefer must be one of {MODEL_SUFFIXES}, got {prefer!r}")
     if reference is None:
         reference = DEFAULT_PRESET
     if not isinstance(reference, str | os.PathLike):
-        raise TypeError(f"a model is a preset's name or a path, got {reference!r}")
+        raise TypeError(f"a model must be a preset's name, a path or an address, got {reference!r}")
     if isinstance(reference, str) and reference in PRESETS:
         return _preset_file(PRESETS[reference], prefer)
     if isinstance(reference, str) and reference.startswith(ADDRESSES):
@@ -70,11 +69,11 @@ def resolve(reference: str | os.PathLike[str] | None = None, *, prefer: str = ".
 
 
 def _fetched(address: str) -> Path:
-    """Return a model file in the network, fetched once and kept."""
+    """Return the model file of an address, downloaded unless it is in the cache."""
     where, _, fragment = address.partition("#")
     digest = fragment.removeprefix("sha256=")
     if fragment and (not fragment.startswith("sha256=") or not _is_digest(digest)):
-        raise ValueError(f"{address}: behind # there must be sha256= and 64 hexadecimal digits")
+        raise ValueError(f"{address}: # must be followed by sha256= and 64 hexadecimal digits")
     if where.startswith("hf://"):
         parts = where.removeprefix("hf://").split("/", 2)
         if len(parts) < 3 or not all(parts):
@@ -86,8 +85,8 @@ def _fetched(address: str) -> Path:
         where = f"https://huggingface.co/{parts[0]}/{parts[1]}/resolve/main/{parts[2]}"
     elif not digest:
         raise ValueError(
-            f"{address}: an address needs the file's digest, ADDRESS#sha256=DIGEST, so that it is "
-            "the file that was meant (sha256sum FILE tells it)"
+            f"{address}: an address needs the file's digest, ADDRESS#sha256=DIGEST, to verify the "
+            "download (sha256sum FILE prints it)"
         )
     name = f"{hashlib.sha256(where.encode()).hexdigest()[:12]}-{where.rsplit('/', 1)[-1]}"
     return fetch(where, name, sha256=digest or None)
@@ -103,11 +102,11 @@ def _preset_file(preset: Preset, prefer: str) -> Path:
         if file.is_file():
             return file
     bundled = [name for name, other in PRESETS.items() if other.has_weights]
-    there = f"presets with weights: {', '.join(bundled)}" if bundled else "no preset has weights"
+    others = f"presets with weights: {', '.join(bundled)}" if bundled else "no preset has weights"
     local = f"; for the local {preset.name!r} write ./{preset.name}"
     raise ValueError(
         f"the weights of preset {preset.name!r} are not in this installation: tried "
-        f"{' and '.join(file.name for file in files)} in {preset.folder} ({there}); train it with "
+        f"{' and '.join(file.name for file in files)} in {preset.folder} ({others}); train it with "
         f"`{preset.command}`{local if Path(preset.name).exists() else ''}"
     )
 
@@ -127,20 +126,24 @@ def _in_folder(folder: Path, prefer: str) -> Path:
     if versions:
         return max(versions, key=lambda child: int(child.name))
     models = sorted(child.name for child in folder.iterdir() if child.suffix in MODEL_SUFFIXES)
-    there = f"; it holds {', '.join(models)}: name one of them" if models else ""
+    others = f"; it contains {', '.join(models)}: name one of them" if models else ""
     raise ValueError(
         f"no model in folder {folder}: tried {KERAS_FILE}, {TFLITE_FILE}, {SAVED_MODEL_FILE} and "
-        f"numbered SavedModel versions{there}"
+        f"numbered SavedModel versions{others}"
     )
 
 
 def _check_run(folder: Path) -> None:
-    """Say so if a training run has not finished phase 1; refuse it before its first step."""
+    """Warn if a training run has not finished phase 1.
+
+    Raises:
+        ValueError: If it has not finished a single step.
+    """
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))["config"]
         planned = config["steps"][0]
     except (OSError, ValueError, LookupError, TypeError):
-        return  # no run
+        return  # not a training run
     if not planned or (folder / "completion-phase1.keras").exists():
         return
     done = 0
@@ -151,15 +154,15 @@ def _check_run(folder: Path) -> None:
             f"the training run in {folder} has not finished phase 1: step {done:,} of {planned:,}"
         )
         if not done:
-            raise ValueError(f"{what}, so that it holds no network yet; go on with it first")
-        logger.warning("%s; its network is half trained", what)
+            raise ValueError(f"{what}, so that there is no network yet; resume the run first")
+        logger.warning("%s; its network is not fully trained", what)
 
 
 def _checked_file(path: Path) -> Path:
     if path.suffix.lower() not in MODEL_SUFFIXES:
         raise ValueError(
-            f"{path} is no model: expected a .keras or .tflite file, a SavedModel folder or a "
-            f"run's folder"
+            f"{path} is not a model: expected a .keras or .tflite file, a SavedModel folder or "
+            "the folder of a run"
         )
     return path
 

@@ -1,4 +1,4 @@
-"""The presets: what each is for, how it was trained, where its weights lie."""
+"""The presets: their purpose, training settings and bundled weights."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,27 +8,27 @@ from typing import Any
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent / "weights"
 
-#: The bundled files of a preset, by what reads them.
+#: Names of the bundled files of a preset.
 KERAS_FILE, TFLITE_FILE, CARD_FILE = "completion.keras", "completion.tflite", "model_card.json"
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A named training configuration, and the weights that it gave.
+    """A named training configuration and the weights trained with it.
 
-    Nothing in it depends on the machine: precision and device are chosen where it is trained.
+    It does not depend on the machine: precision and device are chosen at training time.
 
     Args:
-        name: String, what `--preset` and `--model` call it.
-        description: String, one sentence on what it is for.
+        name: String, its name for `--preset` and `--model`.
+        description: String, its purpose in one sentence.
         data: String, the photos that it is trained on.
-        training: The settings that `keras-inpaint train --preset` starts from: attributes of
-            `training.config.TrainingConfig` to their values, read-only.
+        training: The default settings of `keras-inpaint train --preset`: a read-only mapping from
+            attributes of `training.config.TrainingConfig` to values.
         command: String, the command that trains it.
-        subject: String, what the photos show; see `cards.TrainedOn`.
-        subject_px: The width in pixels of the subject as the network sees it in training, the
-            least and the most; None for photos in general.
-        expected: String, the result to expect from the command; None until it was measured.
+        subject: String, the subject of the photos; see `cards.TrainedOn`.
+        subject_px: Minimum and maximum width of the subject in training, in pixels of the
+            network's input; None for photos in general.
+        expected: String, the expected result of the command; None if not measured yet.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Preset:
 
     @property
     def folder(self) -> Path:
-        """Where the bundled files of this preset lie, whether or not they are there."""
+        """The folder of this preset's bundled files; it may not exist."""
         return WEIGHTS_FOLDER / self.name
 
     @property
@@ -60,11 +60,11 @@ class Preset:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the completion network is bundled, in any of its two forms."""
+        """Whether the completion network is bundled as a Keras or TFLite file."""
         return self.keras_file.is_file() or self.tflite_file.is_file()
 
 
-#: What was measured to learn faster than the paper's Adadelta (docs/experiments.md).
+#: Settings that were measured to learn faster than the paper's Adadelta (docs/experiments.md).
 FAST_LEARNING = MappingProxyType(
     {
         "optimizer": "muon",
@@ -102,8 +102,9 @@ _ALL = (
         subject="face",
         subject_px=(72, 100),
         expected="21.9 dB in a hole of 40x40 px in the middle of 160x160 px, on portraits of "
-        "other people, three quarters of the way from phase 1's network to phase 3's; five minutes "
-        "on a large GPU, a day on two cores: there a smaller --width and --init faces are advised",
+        "other people, interpolated three quarters of the way from phase 1's network to phase 3's; "
+        "five minutes on a large GPU, a day on two cores, where a smaller --width and --init faces "
+        "are recommended",
     ),
     Preset(
         name="scenes",
@@ -124,14 +125,14 @@ _ALL = (
         },
         command="keras-inpaint train PHOTOS --preset scenes --out runs/scenes",
         subject="any",
-        expected="see the card; three minutes on a large GPU, some twenty hours on two cores: "
-        "there `--init scenes` and fewer --steps are advised",
+        expected="see the card; three minutes on a large GPU, about twenty hours on two cores, "
+        "where --init scenes and fewer --steps are recommended",
     ),
 )
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
 
-#: What `complete`, `evaluate` and `serve` use where no model is named.
+#: The default model of `complete`, `evaluate` and `serve`.
 DEFAULT_PRESET = "faces"
 
 
@@ -139,7 +140,7 @@ def preset_named(name: str) -> Preset:
     """Return a preset by its name.
 
     Raises:
-        ValueError: If there is none of this name; the message lists those that exist.
+        ValueError: If the name is unknown; the message lists the presets.
     """
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; presets: {', '.join(PRESETS)}")

@@ -1,7 +1,7 @@
-"""Facts about the model, written into a TFLite file and read back without TensorFlow.
+"""Write metadata into a TFLite file and read it without TensorFlow.
 
-A `.tflite` file is a FlatBuffer with a table of named metadata buffers; ours is a JSON object
-named `keras_inpaint`.
+A `.tflite` file is a FlatBuffer with a table of named metadata buffers; this package's is a JSON
+object named `keras_inpaint`.
 """
 
 import json
@@ -15,10 +15,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 #: Name of the metadata buffer.
 METADATA_NAME = "keras_inpaint"
-#: Raised when a reader of the JSON has to change.
+#: Version of the JSON format; increased if readers have to change.
 METADATA_FORMAT = 1
 
-#: What a TFLite file has behind its first four bytes.
+#: The bytes 4 to 8 of a TFLite file.
 FILE_IDENTIFIER = b"TFL3"
 _BUILTIN_NAMES = {
     code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
@@ -26,12 +26,12 @@ _BUILTIN_NAMES = {
 
 
 def with_metadata(model: bytes, metadata: dict[str, Any], description: str = "") -> bytes:
-    """Return a TFLite file with the metadata in it.
+    """Return a TFLite file with metadata added.
 
     Args:
         model: Contents of a `.tflite` file.
-        metadata: What to write, JSON types only; an earlier entry is replaced.
-        description: String, the file's own description field.
+        metadata: Dict of JSON types; existing metadata of this package is replaced.
+        description: String for the file's description field; an empty one keeps the field.
 
     Returns:
         Contents of the new file.
@@ -53,14 +53,14 @@ def with_metadata(model: bytes, metadata: dict[str, Any], description: str = "")
 
 
 def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
-    """Return the metadata that an export wrote into a TFLite file.
+    """Return the metadata of a TFLite file that this package exported.
 
     Args:
         model: Contents of a `.tflite` file, or its path.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is not a TFLite file, or one that carries no metadata of this package.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If it is not a TFLite file, or has no metadata of this package.
     """
     label = "the model" if isinstance(model, bytes) else str(model)
     root = _root(model if isinstance(model, bytes) else Path(model).read_bytes(), label)
@@ -74,18 +74,20 @@ def read_metadata(model: bytes | str | Path) -> dict[str, Any]:
                     f"of keras_inpaint reads format {METADATA_FORMAT}"
                 )
             return metadata
-    raise ValueError(f"{label} carries no {METADATA_NAME} metadata: it was exported elsewhere")
+    raise ValueError(
+        f"{label} carries no {METADATA_NAME} metadata: it was exported by other software"
+    )
 
 
 def count_ops(model: bytes) -> dict[str, Counter[str]]:
-    """Return how often each op occurs in a TFLite file, by signature.
+    """Count the ops of a TFLite file, by signature.
 
     Args:
         model: Contents of a `.tflite` file.
 
     Returns:
-        Dict from the signature's name (`subgraph N` where it has none) to a Counter of op
-        names such as `CONV_2D`; an op that is not builtin appears as `CUSTOM:name`.
+        Dict from the signature's name (`subgraph N` if it has none) to a Counter of op names
+        such as `CONV_2D`; custom ops are named `CUSTOM:name`.
     """
     root = _root(model)
     codes = [_op_name(root.OperatorCodes(i)) for i in range(root.OperatorCodesLength())]
@@ -100,7 +102,7 @@ def count_ops(model: bytes) -> dict[str, Counter[str]]:
 
 
 def output_names(model: bytes) -> list[str]:
-    """Return the name of each op's first output, over all graphs of a TFLite file.
+    """Return the name of each op's first output, for all subgraphs of a TFLite file.
 
     Args:
         model: Contents of a `.tflite` file.
@@ -115,7 +117,7 @@ def output_names(model: bytes) -> list[str]:
 
 
 def _op_name(code: Any) -> str:
-    # Old files keep small codes in a byte of their own; the larger of both is meant.
+    # Old files store small codes in the deprecated field; the larger of both is valid.
     builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
     if builtin == schema.BuiltinOperator.CUSTOM:
         return f"CUSTOM:{(code.CustomCode() or b'').decode()}"

@@ -1,1 +1,1 @@
-"""Training: three trainers, their losses, callbacks and the schedule."""
+"""Training: the trainers of the three phases, losses, callbacks and the schedule."""

@@ -1,7 +1,7 @@
-"""The lessons of those who trained GANs, as Keras callbacks for any of the three trainers.
+"""Keras callbacks for monitoring GAN training, for any of the three trainers.
 
-They are the five lessons of the post that this project set out from: do not stop early, look at
-the pictures, a discriminator's loss near zero means collapse, and say why.
+They write contact sheets of completed photos, stop if a loss is not finite, and detect a
+discriminator whose loss is close to zero.
 """
 
 import logging
@@ -21,13 +21,13 @@ logger = logging.getLogger(__name__)
 
 
 class StepCounter(keras.callbacks.Callback):
-    """Counts steps where Keras calls back once an execution, of one step or of several.
+    """Count training steps; Keras calls back once per execution, which may be several steps.
 
     Args:
-        first_step: Int, the number of steps done before this `fit`.
+        first_step: Int, the number of steps completed before this `fit`.
 
     Attributes:
-        step: Int, the number of steps done.
+        step: Int, the number of completed steps.
     """
 
     def __init__(self, first_step: int = 0) -> None:
@@ -44,10 +44,10 @@ class StepCounter(keras.callbacks.Callback):
 
 
 class ContactSheet(StepCounter):
-    """Complete the same photos at the start, every so many steps and at the end.
+    """Complete fixed photos at the start, every `every` steps and at the end.
 
     Writes `FOLDER/LABEL-step000500.png` (the photo, the photo with its hole, the completed
-    photo) and, where asked, an animation over all frames so far.
+    photo) and optionally an animation of all frames so far.
 
     Example:
 
@@ -57,12 +57,13 @@ class ContactSheet(StepCounter):
     >>> trainer.fit(dataset, steps_per_epoch=100, callbacks=[sheets])
 
     Args:
-        examples: Dict of one batch, as a training dataset gives it; held-out photos tell more.
-        folder: Path of a folder for the pictures; made if missing.
-        every: Int, steps between two sheets.
+        examples: Dict with one batch, in the format of `make_dataset`; preferably held-out
+            photos.
+        folder: Path of a folder for the images; created if missing.
+        every: Int, number of steps between two sheets.
         animation: Path of a `.gif`, or None.
-        label: String, the beginning of the file names.
-        first_step: Int, the number of steps done before this `fit`.
+        label: String, prefix of the file names.
+        first_step: Int, the number of steps completed before this `fit`.
     """
 
     def __init__(
@@ -121,14 +122,14 @@ def write_samples(
     Args:
         network: A completion network.
         examples: Dict of `image` and `mask`, one batch.
-        folder: Path of a folder; made if missing.
+        folder: Path of a folder; created if missing.
         stem: String, the sheet's file name without `.png`.
-        caption: String, written on the sheet.
-        animation: Path of a `.gif` over all frames in `folder`, or None.
-        shown: Int, how many examples the pictures show.
+        caption: String, the text above the sheet.
+        animation: Path of a `.gif` of all frames in `folder`, or None.
+        shown: Int, maximum number of examples in the images.
 
     Returns:
-        The mean squared error over all holes' pixels and channels.
+        The mean squared error over the pixels and channels of all holes.
     """
     image, mask = (np.asarray(examples[key], "float32") for key in ("image", "mask"))
     generated = np.concatenate(
@@ -157,20 +158,20 @@ def write_samples(
 
 
 class TrainingFailed(RuntimeError):
-    """Training cannot go on; the message says why and what is left."""
+    """Training cannot continue; the message gives the reason and what to do."""
 
 
 class StopOnNaN(StepCounter):
-    """Stop at once when a loss is not a number; what was saved before stays the last state."""
+    """Stop immediately if a loss is not finite, and keep the last saved state."""
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         super().on_train_batch_end(batch, logs)
         bad = [k for k, v in (logs or {}).items() if "norm" not in k and not np.isfinite(v)]
         if bad:
             raise TrainingFailed(
-                f"{bad[0]} is not a finite number after {self.step} steps of this run: the "
-                f"step was too long. The last good state is kept; go on from it with a lower "
-                f"learning rate, gradient clipping, or float32."
+                f"{bad[0]} is not a finite number after {self.step} steps of this run: training "
+                "diverged. The last good state is kept; resume from it with a lower learning "
+                "rate, gradient clipping, or float32."
             )
 
 
@@ -178,11 +179,10 @@ COLLAPSE_ACTIONS = ("warn", "stop", "rebalance")
 
 
 class CollapseGuard(StepCounter):
-    """See the discriminator win, explain it, and act.
+    """Detect that the discriminator wins, explain it, and take an action.
 
-    The guard averages over a window of logged epochs: when the discriminator's loss is below
-    `loss` and its accuracy above `accuracy`, it no longer tells the completion network
-    anything.
+    The discriminator wins if, averaged over a window of logged epochs, its loss is below `loss`
+    and its accuracy above `accuracy`. Its gradient then no longer helps the completion network.
 
     Example:
 
@@ -191,11 +191,11 @@ class CollapseGuard(StepCounter):
     >>> trainer.fit(dataset, steps_per_epoch=100, callbacks=[CollapseGuard("stop")])
 
     Args:
-        action: `"warn"`; `"stop"`, ends this `fit`; `"rebalance"`, halves alpha of a
-            `JointTrainer` and goes on.
-        window: Int, steps that have to look like this.
-        loss: Float, the discriminator's loss below which it wins.
-        accuracy: Float in [0, 1], the accuracy above which it wins.
+        action: `"warn"`; `"stop"`, which ends this `fit`; or `"rebalance"`, which halves alpha of
+            a `JointTrainer` and continues.
+        window: Int, number of steps to average over.
+        loss: Float, upper limit of the discriminator's mean loss.
+        accuracy: Float in [0, 1], lower limit of the discriminator's mean accuracy.
     """
 
     def __init__(
@@ -238,9 +238,9 @@ class CollapseGuard(StepCounter):
         self._recent.clear()
         logger.warning(
             "The discriminator wins: its loss was %.2g and its accuracy %.1f %% over the last %d "
-            "steps, so it tells every completed image apart and the completion network learns "
-            "nothing from it any more. Lower the discriminator's learning rate or its width, "
-            "shorten phase 2, try label smoothing 0.1 or the hinge loss, or lower alpha.",
+            "steps, so it recognises every completed image and the completion network no longer "
+            "learns from it. Lower the discriminator's learning rate or its width, shorten phase "
+            "2, try label smoothing 0.1 or the hinge loss, or lower alpha.",
             loss,
             100 * accuracy,
             self.window,
@@ -250,4 +250,4 @@ class CollapseGuard(StepCounter):
         elif self.action == "rebalance" and hasattr(self.model, "alpha"):
             alpha = float(self.model.alpha.numpy()) / 2
             self.model.alpha.assign(alpha)
-            logger.warning("alpha is %.3g from here on.", alpha)
+            logger.warning("alpha is now %.3g.", alpha)

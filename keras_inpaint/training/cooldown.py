@@ -1,8 +1,8 @@
-"""A constant learning rate that can be cooled down: at the end of a run, or of a branch of it.
+"""Cooldown of a constant learning rate, at the end of a run or of a branch of it.
 
-A run at a constant rate may be made longer at any time, and its networks are noisy; a cooldown of
-some thousand steps brings what a schedule of the whole length would have. Source: A. Hägele et
-al., "Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", NeurIPS 2024,
+A run with a constant rate can be extended at any time, but its weights are noisy. A cooldown of a
+few thousand steps gives the result of a decay over the whole length. Source: A. Hägele et al.,
+"Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations", NeurIPS 2024,
 https://arxiv.org/abs/2405.18392.
 """
 
@@ -19,18 +19,18 @@ import numpy as np
 from keras_inpaint.training.config import TrainingConfig
 from keras_inpaint.training.run_folder import RunFolder
 
-#: The learning rate that a cosine ends with, as a part of the one that it begins with.
+#: The final learning rate of a cosine decay, as a fraction of the initial one.
 COSINE_END = 0.01
 
 
 class Cooldown(keras.callbacks.Callback):
-    """Lower the learning rates over the last steps of a phase, as a cosine.
+    """Lower the learning rates over the last steps of a phase, following a cosine.
 
     Args:
-        optimizers: Keras optimisers with their constant learning rates.
-        step: Int, steps of the phase done before this `fit`.
+        optimizers: Keras optimisers with constant learning rates.
+        step: Int, steps of the phase completed before this `fit`.
         total: Int, steps of the phase.
-        length: Int, steps of the cooldown; more than `total` is all of the phase.
+        length: Int, steps of the cooldown, limited to `total`.
     """
 
     def __init__(
@@ -53,38 +53,37 @@ class Cooldown(keras.callbacks.Callback):
 def branch_run(
     run: str | os.PathLike[str], out: str | os.PathLike[str], cooldown: int
 ) -> TrainingConfig:
-    """Begin a run that cools down what another run has learned so far.
+    """Start a new run that cools down from the current state of another run.
 
-    The other run stays as it is, and may go on at its constant rate. What `train` makes of the
-    branch is bit for bit what a run that had the cooldown in its configuration from the start
-    would have given.
+    The other run is unchanged and can continue at its constant rate. Training the branch gives
+    bit for bit the same result as a run with the cooldown in its configuration from the start.
 
     Args:
-        run: Path of a run's folder, under way in phase 1, 2 or 3 with a constant learning rate; it
-            may be training at the same time.
-        out: Path of the folder of the new run. If it holds the branch already, that goes on.
+        run: Path of the folder of a run in the middle of phase 1, 2 or 3, with a constant learning
+            rate; it may be training at the same time.
+        out: Path of the folder of the new run. If it contains this branch already, it is resumed.
         cooldown: Int above 0, the number of steps.
 
     Returns:
         The configuration to call `train` with.
 
     Raises:
-        FileExistsError: If `out` holds something else.
-        ValueError: If the run cannot be branched; the message says why.
+        FileExistsError: If `out` contains something else.
+        ValueError: If the run cannot be branched; the message gives the reason.
     """
     if cooldown < 1:
         raise ValueError(f"a cooldown needs at least 1 step, got {cooldown!r}")
     source, target = RunFolder(run), RunFolder(out)
     origin = f"{source.path.resolve()}"
-    there = target.begin(fresh=False)
-    if there is not None:
-        if there.get("branch_of") != origin or there["config"]["cooldown"] != cooldown:
-            raise FileExistsError(17, "This folder holds another run", str(target.path))
-        return TrainingConfig(**there["config"])
-    found = source.begin(fresh=False)
-    if found is None or source.find_state() is None:
-        raise ValueError(f"{source.path} holds no run with a state to go on from")
-    config = TrainingConfig(**found["config"])
+    existing = target.begin(fresh=False)
+    if existing is not None:
+        if existing.get("branch_of") != origin or existing["config"]["cooldown"] != cooldown:
+            raise FileExistsError(17, "This folder contains another run", str(target.path))
+        return TrainingConfig(**existing["config"])
+    record = source.begin(fresh=False)
+    if record is None or source.find_state() is None:
+        raise ValueError(f"{source.path} does not contain a run with a state to resume from")
+    config = TrainingConfig(**record["config"])
     if config.decay != "constant" or config.cooldown:
         raise ValueError(f"{source.path} has no constant learning rate to cool down")
     target.path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,14 +100,14 @@ def branch_run(
         phase, step = copy.load_place()
         if not step:
             raise ValueError(
-                f"{source.path} is not under way in a phase: stop a run before its last step, or "
-                "give it more steps"
+                f"{source.path} is not in the middle of a phase: stop a run before its last step, "
+                "or give it more steps"
             )
         steps = [*config.steps]
         steps[phase - 1] = step + cooldown
         result = dataclasses.replace(config, steps=tuple(steps), cooldown=cooldown)
-        found |= {"config": result.as_dict(), "branch_of": origin}
-        copy.write_json(copy.config_file, found)
+        record |= {"config": result.as_dict(), "branch_of": origin}
+        copy.write_json(copy.config_file, record)
         if target.path.is_dir():
             target.path.rmdir()
         os.rename(copy.path, target.path)

@@ -1,4 +1,4 @@
-"""How a run is evaluated and kept: statistics, held-out photos, baselines, rows, states."""
+"""Evaluate a run on held-out photos and baselines, and save its metrics and states."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -21,14 +21,14 @@ from keras_inpaint.training.trainer import Trainer
 
 
 class BatchNormEstimator:
-    """Re-estimates batch normalisation's statistics on fixed weights, tracing its graph once.
+    """Re-estimate batch normalisation statistics for fixed weights; the graph is traced once.
 
-    Moving averages lag behind the weights: early in a training the same weights score several
-    decibels less with them than with statistics of their own. Source: Y. Wu, J. Johnson,
-    "Rethinking 'Batch' in BatchNorm", section 3, https://arxiv.org/abs/2105.07576.
+    Moving averages lag behind the weights: early in training, they lower the PSNR by several
+    decibels compared with re-estimated statistics. Source: Y. Wu, J. Johnson, "Rethinking
+    'Batch' in BatchNorm", section 3, https://arxiv.org/abs/2105.07576.
 
     Args:
-        network: A functional completion network. Layers that are frozen keep what they have.
+        network: A functional completion network. Frozen layers keep their statistics.
     """
 
     def __init__(self, network: keras.Model) -> None:
@@ -41,19 +41,19 @@ class BatchNormEstimator:
 
         @tf.function
         def moments(batch: dict[str, tf.Tensor]) -> list:
-            found = [
+            pairs = [
                 tf.nn.moments(tf.cast(x, tf.float32), [0, 1, 2])
                 for x in probe(batch, training=True)
             ]
-            return [tf.stack([mean, variance + tf.square(mean)]) for mean, variance in found]
+            return [tf.stack([mean, variance + tf.square(mean)]) for mean, variance in pairs]
 
         self._moments = moments
 
     def __call__(self, batches: Iterable[dict[str, Any]]) -> None:
-        """Set the moving statistics to those of the population that the batches draw from.
+        """Set the moving statistics to estimates from batches.
 
         Args:
-            batches: Dicts of `image` and `mask`, as a training dataset gives them; 20 do.
+            batches: Dicts of `image` and `mask`, in the format of `make_dataset`; 20 are enough.
 
         Raises:
             ValueError: If there is no batch.
@@ -62,8 +62,8 @@ class BatchNormEstimator:
         count = 0
         for batch in batches:
             pair = {"image": batch["image"], "mask": batch["mask"]}
-            for total, found in zip(totals, self._moments(pair), strict=True):
-                total += found.numpy()
+            for total, moments in zip(totals, self._moments(pair), strict=True):
+                total += moments.numpy()
             count += 1
         if not count:
             raise ValueError("re-estimating batch normalisation needs at least one batch")
@@ -73,20 +73,20 @@ class BatchNormEstimator:
             norm.moving_variance.assign(np.maximum(square - mean**2, 0).astype("float32"))
 
 
-#: Held-out photos that the figures are measured on; the sheets show the first eight.
+#: Maximum number of held-out photos for the metrics; the sheets show the first eight.
 JUDGED = 64
 
 
 class Evaluator:
-    """Evaluates a completion network while it trains, and writes it as it is then.
+    """Evaluate and save a completion network during training.
 
     Args:
         config: `TrainingConfig`.
         folder: `RunFolder`.
-        network: The completion network in float32; it becomes the one that is judged.
-        precision: The dtype policy that the run trains under.
-        photos: `Images` to judge by.
-        batches: Returns the batches that batch normalisation is re-estimated on.
+        network: A float32 completion network, which receives the evaluated weights.
+        precision: The dtype policy of the training.
+        photos: `Images` to evaluate on.
+        batches: Function that returns the batches for re-estimating batch normalisation.
     """
 
     def __init__(
@@ -113,10 +113,13 @@ class Evaluator:
     def evaluate(
         self, network: keras.Model, trainer: Trainer, phase: int, step: int
     ) -> dict[str, float]:
-        """Complete the photos, write the pictures and the network as it is now.
+        """Complete the photos, and write the contact sheet and the current network.
 
-        A copy is judged, with the averaged weights where an average is kept: training goes on
-        from where it was.
+        A copy of the network is evaluated, with the averaged weights if there are any, so that
+        training is not affected.
+
+        Returns:
+            Dict of `held_out_hole_mse` and `held_out_psnr`.
         """
         self._copy.set_weights(network.get_weights())
         averages = moving_averages(trainer) if phase != 2 else []
@@ -138,17 +141,17 @@ class Evaluator:
         return {"held_out_hole_mse": error, "held_out_psnr": psnr(error)}
 
     def settle(self, network: keras.Model) -> None:
-        """Re-estimate the batch normalisation of a network that is to stay as it is."""
+        """Re-estimate the batch normalisation statistics of a network whose training is done."""
         self._copy.set_weights(network.get_weights())
         self._estimate(self._batches())
         network.set_weights(self._copy.get_weights())
 
     def save(self) -> None:
-        """Write the judged network, in float32, whole or not at all."""
+        """Write the evaluated network, in float32, atomically."""
         write_network(self._finished, self._folder.completion_file)
 
     def baselines(self, mean_pixel: tuple[float, float, float]) -> dict[str, float]:
-        """Return the errors of the mean pixel and of OpenCV's Telea on the same holes."""
+        """Return the errors of the mean pixel and of OpenCV's Telea inpainting on these holes."""
         import cv2
 
         image, mask = (np.asarray(self._examples[k], "float32") for k in ("image", "mask"))
@@ -170,14 +173,15 @@ class Evaluator:
 
 
 class Checkpointer(keras.callbacks.Callback):
-    """Write a row of the metrics, evaluate, and save the state; an epoch is a row.
+    """Write a row of metrics per epoch, evaluate, and save the state.
 
     Args:
-        schedule: The `schedule.Schedule` under way, which is told, evaluates and knows the folder.
+        schedule: The running `schedule.Schedule`, which has the options, the folder and the
+            evaluator.
         trainer: Its trainer.
         phase: Int, 1 to 3.
-        step: Int, steps of the phase done before.
-        parts: Name to variables, what the state holds.
+        step: Int, steps of the phase completed before this `fit`.
+        parts: Dict from names to the variables of the state.
     """
 
     def __init__(

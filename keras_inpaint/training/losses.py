@@ -2,7 +2,7 @@
 
 Source: S. Iizuka, E. Simo-Serra, H. Ishikawa, "Globally and Locally Consistent Image
 Completion", ACM Trans. Graph. 36(4), 107 (2017), section 4, equations 2 to 4,
-https://doi.org/10.1145/3072959.3073659. The hinge form is J. H. Lim, J. C. Ye, "Geometric
+https://doi.org/10.1145/3072959.3073659. The hinge loss is from J. H. Lim, J. C. Ye, "Geometric
 GAN", https://arxiv.org/abs/1705.02894.
 """
 
@@ -20,9 +20,10 @@ ADVERSARIAL_KINDS = ("bce", "hinge")
 class MaskedMeanSquaredError(keras.losses.MeanSquaredError):
     """Squared error inside the holes, averaged over each image's hole, then over the images.
 
-    Over the hole, not over all pixels: beside the adversarial loss, whose size does not depend on
-    the hole's, a small hole then counts as much as a large one. An error averaged over all pixels
-    is this times the hole's part of the image, so that the same alpha weighs more there.
+    The average is over the hole instead of all pixels, so that the balance with the adversarial
+    loss, which does not depend on the size of the hole, is the same for small and large holes. An
+    average over all pixels is smaller by the hole's fraction of the image, so that the same alpha
+    has more weight there.
 
     Example:
 
@@ -48,11 +49,11 @@ class MaskedMeanSquaredError(keras.losses.MeanSquaredError):
 
 @_REGISTER
 class MaskedLoss(MaskedMeanSquaredError):
-    """Another of Keras' losses per pixel, averaged as `MaskedMeanSquaredError` is.
+    """Another of Keras' losses per pixel, averaged like `MaskedMeanSquaredError`.
 
     Args:
-        fn: String, the loss by Keras' name, such as `"mae"` or `"huber"`.
-        name: String, the loss' name.
+        fn: String, Keras' name of the loss, such as `"mae"` or `"huber"`.
+        name: String, the name of this loss.
 
     Raises:
         ValueError: If Keras has no such loss.
@@ -61,8 +62,8 @@ class MaskedLoss(MaskedMeanSquaredError):
     def __init__(self, fn: str, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name=name or f"masked_{fn}", **kwargs)
         self.fn = fn
-        found = keras.losses.get(fn)
-        self._of_pixels = getattr(found, "call", found)
+        loss = keras.losses.get(fn)
+        self._of_pixels = getattr(loss, "call", loss)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return self._of_pixels(y_true, y_pred)
@@ -85,10 +86,10 @@ def masked_loss(loss: Any) -> Any:
 
 
 def check_adversarial(kind: str) -> str:
-    """Return the kind of an adversarial loss.
+    """Return the kind of an adversarial loss if it is valid.
 
     Raises:
-        ValueError: If there is no such kind.
+        ValueError: If it is not in `ADVERSARIAL_KINDS`.
     """
     if kind not in ADVERSARIAL_KINDS:
         raise ValueError(f"adversarial must be one of {ADVERSARIAL_KINDS}, got {kind!r}")
@@ -97,13 +98,13 @@ def check_adversarial(kind: str) -> str:
 
 @_REGISTER
 class DiscriminatorLoss(keras.losses.Loss):
-    """How badly the discriminator tells real images from completed ones.
+    """The discriminator's loss for classifying real and completed images.
 
     Args:
-        kind: `"bce"`, binary cross-entropy on the logit, as in the paper; `"hinge"`, which
-            stops caring about images that it is sure of: try it when the discriminator wins.
+        kind: `"bce"`, binary cross-entropy on the logit, as in the paper; or `"hinge"`, which is
+            zero for images that are classified with a margin: try it if the discriminator wins.
         label_smoothing: Float in [0, 0.5): real images are labelled 1 minus this (`"bce"`
-            only). Try 0.1 when the discriminator's loss falls towards zero.
+            only). Try 0.1 if the discriminator's loss approaches zero.
 
     Call arguments:
         y_true: Float tensor `(batch, 1)`, 1 for real and 0 for completed.
@@ -139,11 +140,11 @@ class DiscriminatorLoss(keras.losses.Loss):
 
 @_REGISTER
 class GeneratorLoss(keras.losses.Loss):
-    """How badly the completion network fools the discriminator; alpha weighs it.
+    """The completion network's adversarial loss, which is weighted by alpha.
 
     Args:
         kind: `"bce"`, the cross-entropy of the completed images with the label of real ones,
-            whose gradient does not vanish while the discriminator wins; `"hinge"`, minus the
+            whose gradient does not vanish if the discriminator wins; or `"hinge"`, the negative
             logit.
 
     Call arguments:
@@ -167,5 +168,5 @@ class GeneratorLoss(keras.losses.Loss):
         return {**super().get_config(), "kind": self.kind}
 
 
-#: Its name in trainers that earlier versions saved.
+#: The name of `GeneratorLoss` in trainers saved by earlier versions.
 FoolingLoss = GeneratorLoss

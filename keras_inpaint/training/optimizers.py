@@ -1,9 +1,9 @@
-"""Keras' Adadelta and Adam with one fused operation a variable, and its Muon for convolutions.
+"""Keras' Adadelta and Adam with one fused op per variable, and its Muon for convolutions.
 
-A discriminator has tens of millions of weights: the stock optimisers pass over them a dozen times
-a step, the fused kernels once. Configuration, variables and results are the stock ones'; where
-there is no fused path (replicas, sparse gradients, AMSGrad, other backends) they are the stock
-optimisers.
+A discriminator has tens of millions of weights. In each step, the stock optimisers pass over them
+a dozen times, the fused ops once. Configuration, variables and results equal those of the stock
+optimisers, which are used if there is no fused path (replicas, sparse gradients, AMSGrad, other
+backends).
 """
 
 import math
@@ -34,8 +34,8 @@ def _handle(variable: Any) -> tf.Tensor:
 class Adadelta(keras.optimizers.Adadelta):
     """`keras.optimizers.Adadelta` (M. D. Zeiler, https://arxiv.org/abs/1212.5701), fused.
 
-    All three defaults are Torch's, not Keras': the learning rate is 1.0 (Keras: 0.001), `rho` 0.9
-    (Keras: 0.95), `epsilon` 1e-6 (Keras: 1e-7).
+    The defaults are Torch's instead of Keras': a learning rate of 1.0 (Keras: 0.001), `rho` of
+    0.9 (Keras: 0.95) and `epsilon` of 1e-6 (Keras: 1e-7).
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class Adam(keras.optimizers.Adam):
 
 @_REGISTER
 class Muon(keras.optimizers.Muon):
-    """`keras.optimizers.Muon` that takes a convolution's kernel as one matrix.
+    """`keras.optimizers.Muon` that treats a convolution's kernel as one matrix.
 
-    K. Jordan et al., https://kellerjordan.github.io/posts/muon, with the step size of
-    https://arxiv.org/abs/2502.16982, so that Adam's learning rates fit. The stock optimiser
-    leaves every variable that is no matrix to AdamW; here a kernel (height, width, in, out) is
-    the matrix (height * width * in, out). No weight decay unless asked for.
+    The stock optimiser uses AdamW for every variable that is not a matrix; here, a kernel
+    (height, width, in, out) is the matrix (height * width * in, out). The default is no weight
+    decay. Source: K. Jordan et al., https://kellerjordan.github.io/posts/muon, with the step size
+    of https://arxiv.org/abs/2502.16982, so that learning rates for Adam are suitable.
 
     Example:
 
@@ -141,18 +141,18 @@ _OURS = {"adadelta": Adadelta, "adam": Adam, "muon": Muon}
 
 
 def resolve_optimizer(optimizer: Any, **settings: Any) -> keras.optimizers.Optimizer:
-    """Return an optimiser for a name; an optimiser is returned as it is.
+    """Return the optimiser for a name; an optimiser is returned unchanged.
 
     Args:
         optimizer: A Keras optimiser, its configuration, or its name; `"adadelta"`, `"adam"`
-            and `"muon"` are this module's.
+            and `"muon"` are this module's classes.
         **settings: Arguments for an optimiser given by name.
 
     Returns:
         A `keras.optimizers.Optimizer`.
 
     Raises:
-        ValueError: If Keras knows no optimiser of this name.
+        ValueError: If Keras has no optimiser of this name.
     """
     if not isinstance(optimizer, str):
         return keras.optimizers.get(optimizer)

@@ -1,4 +1,4 @@
-"""The weights that a run begins with, and the trainer of each phase."""
+"""The initial weights of a run, and the trainer of each phase."""
 
 from typing import Any
 
@@ -17,31 +17,31 @@ from keras_inpaint.training.trainer import Trainer
 
 
 def start_from(network: keras.Model, reference: str) -> keras.Model:
-    """Return a completion network that begins with the weights of another one.
+    """Return a completion network with the weights of another one as initial weights.
 
     Args:
-        network: The network that is to be trained, freshly built. It is given the weights of one
-            of the same or a smaller width.
+        network: The network to train, newly built. It receives the weights of a network of at
+            most its width.
         reference: A preset's name, a run's folder or a `.keras` file.
 
     Returns:
-        `network`; or, where the reference is a network of another project, which pads and
-        normalises otherwise, that network itself.
+        `network`; or the referenced network itself if it was converted from another project,
+        since its padding and normalisation differ.
 
     Raises:
-        ValueError: If there is none, or its weights have shapes that do not fit.
+        ValueError: If there is no such network, or the shapes of its weights do not fit.
     """
     path = presets.resolve(reference, prefer=".keras")
     source = read_network(path)
-    # Of other projects: their convolutions of stride 2 are padded on every side, in 4x4 kernels.
+    # Only converted networks have stride-2 convolutions with 4x4 kernels, padded on every side.
     if tuple(source.get_layer("conv_2").kernel_size) != (3, 3):
         return source
     try:
         check_compatible(source, network)
     except ValueError as error:
         raise ValueError(
-            f"{path} holds a network of another form: {error}; first_kernel, last_kernel and "
-            "mask_channel must be as they were, the width no smaller"
+            f"{path} contains a network of a different architecture: {error}; first_kernel, "
+            "last_kernel and mask_channel must be the same, and the width at least as large"
         ) from error
     widen_from(network, source)
     return network
@@ -50,7 +50,7 @@ def start_from(network: keras.Model, reference: str) -> keras.Model:
 def build_trainer(
     config: TrainingConfig, phase: int, network: keras.Model, discriminator: keras.Model
 ) -> Trainer:
-    """Return the compiled trainer of a phase, with fresh optimisers.
+    """Return the compiled trainer of a phase, with new optimisers.
 
     Args:
         config: `TrainingConfig`.
@@ -115,7 +115,7 @@ def _optimizer(
 
 
 def optimizer_parts(trainer: Trainer) -> dict[str, Any]:
-    """Return the variables that a trainer adds to its networks', by part of a run's state."""
+    """Return the variables of a trainer other than its networks', by part of a run's state."""
     parts = {name: each.variables for name, each in optimizers_of(trainer).items()}
     if hasattr(trainer, "alpha"):
         parts["alpha"] = [trainer.alpha]
@@ -123,15 +123,15 @@ def optimizer_parts(trainer: Trainer) -> dict[str, Any]:
 
 
 def optimizers_of(trainer: Trainer) -> dict[str, keras.optimizers.Optimizer]:
-    """Return the optimisers of a compiled trainer by name: one, in phase 3 two."""
+    """Return the optimisers of a compiled trainer by name; there are two in phase 3."""
     names = ("optimizer", "discriminator_optimizer")
     return {name: getattr(trainer, name) for name in names if hasattr(trainer, name)}
 
 
 def moving_averages(trainer: keras.Model) -> list[Any]:
-    """Return the completion network's averaged variables, none where no average is kept yet.
+    """Return the moving averages of the completion network's variables, or an empty list.
 
-    Keras' averages are zero until the first step, which sets them to the weights.
+    Keras' averages are zero before the first step, which sets them to the weights.
     """
     optimizer = getattr(trainer.optimizer, "inner_optimizer", trainer.optimizer)
     if not int(np.asarray(optimizer.iterations)):

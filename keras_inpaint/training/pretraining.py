@@ -1,4 +1,4 @@
-"""Phases 1 and 2: the completion network alone, then the discriminator alone."""
+"""The trainers of phase 1, the completion network alone, and phase 2, the discriminator alone."""
 
 from typing import Any
 
@@ -46,8 +46,8 @@ class CompletionTrainer(Trainer):
         Args:
             optimizer: A Keras optimiser or its name; `"adadelta"` has the learning rate 1.0.
             loss: `keras.losses.Loss` of `(image, generated, mask)`, or the name of one of Keras'
-                per pixel, such as `"mae"`, averaged over each hole as the default, None, the
-                masked MSE is.
+                losses, such as `"mae"`, which is averaged over each hole. None is the masked
+                MSE.
             **kwargs: Further arguments of `keras.Model.compile`.
         """
         loss = masked_loss(loss)
@@ -81,9 +81,9 @@ class CompletionTrainer(Trainer):
 class DiscriminatorTrainer(Trainer):
     """Train a discriminator against a fixed completion network (paper, section 4, phase 2).
 
-    Fakes are completed images, with the known pixels pasted back, and their patches lie around
-    the hole; real patches lie at independent places. The completion network runs in inference
-    mode and does not change.
+    Fakes are completed images, with the known pixels pasted back, and their patches are around
+    the hole; real patches are at independent positions. The completion network runs in inference
+    mode and is not changed.
 
     Example:
 
@@ -95,8 +95,8 @@ class DiscriminatorTrainer(Trainer):
         completion_network: `keras.Model` from `build_completion_network`.
         discriminator: `keras.Model` from `build_context_discriminator`. It is trained in place.
 
-    Logs: `loss`, the discriminator's; `real_score` and `fake_score`, its mean probability of
-    real for real and completed images; `discriminator_accuracy`;
+    Logs: `loss`, the discriminator's loss; `real_score` and `fake_score`, the mean predicted
+    probability that real and completed images are real; `discriminator_accuracy`;
     `discriminator_gradient_norm`.
     """
 
@@ -126,8 +126,8 @@ class DiscriminatorTrainer(Trainer):
         """
         if loss is not None and not isinstance(loss, keras.losses.Loss):
             raise ValueError(
-                f"loss must be a keras.losses.Loss of labels and logits, got {loss!r}: names stand "
-                "for losses of probabilities"
+                f"loss must be a keras.losses.Loss of labels and logits, got {loss!r}: losses by "
+                "name expect probabilities"
             )
         spec = {"optimizer": resolve_optimizer(optimizer), "loss": loss}
         self.compile_with(spec, **kwargs)
@@ -168,13 +168,13 @@ def compare(
     completed: tf.Tensor,
     training: bool,
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Show a discriminator the real images and the completed ones.
+    """Apply a discriminator to the real and the completed images.
 
-    Real and completed images go through in a batch of their own each, so that batch
-    normalisation does not mix their statistics.
+    Real and completed images are separate batches, so that batch normalisation does not mix
+    their statistics.
 
     Returns:
-        The loss, and what `steps.discriminator_metrics` tells.
+        The loss, and the dict of `steps.discriminator_metrics`.
     """
     real = discriminate(discriminator, data["image"], data["real_patch"], training)
     fake = discriminate(discriminator, completed, data["patch"], training)

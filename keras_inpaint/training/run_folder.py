@@ -1,4 +1,4 @@
-"""A run's folder: its configuration, its metrics, and the state to go on from."""
+"""The folder of a run: its configuration, its metrics, and the state to resume from."""
 
 import contextlib
 import csv
@@ -19,7 +19,7 @@ from keras_inpaint.training.config import with_new_names
 
 try:
     import fcntl
-except ImportError:  # Windows: nobody is kept out
+except ImportError:  # Windows: the folder is not locked
     fcntl = None
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ COLUMNS = (
 
 
 class RunFolder:
-    """The files of one training run; every file is written whole or not at all.
+    """The files of a training run, written atomically except for appended rows of metrics.
 
     Args:
         path: Path of the folder.
@@ -56,26 +56,26 @@ class RunFolder:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.state_file = self.path / "state" / "state.npz"
-        #: The state before that one, for the day when the file is damaged.
+        #: The state before that one, in case the file is damaged.
         self.previous_state_file = self.path / "state" / "previous.npz"
         self.metrics_file = self.path / "metrics.csv"
         self.completion_file = self.path / "completion.keras"
-        #: The network of another project that a run began with; its form is not the usual one.
+        #: The converted network that a run started from; its architecture differs.
         self.initial_file = self.path / "initial.keras"
         self.first_phase_file = self.path / "completion-phase1.keras"
         self.samples = self.path / "samples"
         self.animation = self.path / "progress.gif"
         self.logs = self.path / "logs"
         self.lock_file = self.path / "running.pid"
-        self._newest: Path | None = None  # the newest whole state, once it was looked for
+        self._newest: Path | None = None  # the newest valid state, once known
         self.failure_file = self.path / "failure.json"
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Keep other processes from training in this folder; a process that died lets it go.
+        """Lock this folder against training by other processes; a dead process holds no lock.
 
         Raises:
-            RuntimeError: If another process trains here; the message names it.
+            RuntimeError: If another process is training here; the message gives its id.
         """
         existed = self.path.is_dir()
         self.path.mkdir(parents=True, exist_ok=True)
@@ -88,14 +88,14 @@ class RunFolder:
             finally:
                 self.lock_file.unlink(missing_ok=True)
                 if not existed:
-                    with contextlib.suppress(OSError):  # it holds a run by now
+                    with contextlib.suppress(OSError):  # not empty if it now contains a run
                         self.path.rmdir()
 
     def _locked(self) -> TextIO:
-        """Return the lock's file, opened and locked.
+        """Open and lock the lock file.
 
-        Who lets go removes the file, so a file locked a moment later may no longer be the one
-        that others see: then it is opened anew.
+        Releasing the lock removes the file. If that happens between opening and locking it, the
+        locked file is no longer the one that other processes see, and it is opened again.
         """
         while True:
             file = self.lock_file.open("a+")
@@ -117,17 +117,17 @@ class RunFolder:
             file.close()
 
     def begin(self, fresh: bool) -> dict[str, Any] | None:
-        """Find a run in the folder, or that it is free for a new one.
+        """Return the record of the folder's run, or None if the folder is free for a new run.
 
         Args:
-            fresh: Bool, whether to throw away a run that is there.
+            fresh: Bool, whether to delete an existing run.
 
         Returns:
-            The configuration of the run to go on with, or None for a new one.
+            The content of `config.json` of the run to resume, or None for a new one.
 
         Raises:
-            FileExistsError: If the folder holds something else.
-            ValueError: If its configuration cannot be read.
+            FileExistsError: If the folder contains something else.
+            ValueError: If the configuration cannot be read.
         """
         if fresh and self.config_file.exists():
             self._newest = None
@@ -147,21 +147,23 @@ class RunFolder:
             return None
         if not self.config_file.exists():
             if self.path.is_dir() and any(e != self.lock_file for e in self.path.iterdir()):
-                raise FileExistsError(17, "This folder is not a run, and not empty", str(self.path))
+                raise FileExistsError(
+                    17, "This folder is not empty and is not a run", str(self.path)
+                )
             return None
         try:
-            found = json.loads(self.config_file.read_text("utf-8"))
+            record = json.loads(self.config_file.read_text("utf-8"))
         except ValueError as error:
             raise ValueError(f"{self.config_file} cannot be read: {error}") from error
-        return {**found, "config": with_new_names(found["config"])}
+        return {**record, "config": with_new_names(record["config"])}
 
     def create(self, config: dict[str, Any]) -> None:
-        """Make the folder and write the configuration."""
+        """Create the folder and write the configuration."""
         self.state_file.parent.mkdir(parents=True, exist_ok=True)
         self.write_json(self.config_file, config)
 
     def keep_first_phase(self) -> None:
-        """Keep the completion network of phase 1 beside the one that phase 3 goes on with."""
+        """Keep a copy of phase 1's completion network, which phase 3 continues to train."""
         with replacing(self.first_phase_file) as temporary:
             shutil.copyfile(self.completion_file, temporary)
 
@@ -179,7 +181,7 @@ class RunFolder:
             writer.writerow({k: _figure(v) for k, v in row.items()})
 
     def drop_rows_after(self, phase: int, step: int) -> None:
-        """Forget the rows of steps that will be taken again."""
+        """Remove the rows of steps that will be repeated."""
         if not self.metrics_file.exists():
             return
         with self.metrics_file.open(newline="", encoding="utf-8") as file:
@@ -192,12 +194,12 @@ class RunFolder:
         _replace(self.metrics_file, text.getvalue().encode())
 
     def save_state(self, phase: int, step: int, parts: dict[str, Iterable[Any]]) -> None:
-        """Write all variables that the run goes on from, and keep the state before.
+        """Write all variables that are needed to resume the run, and keep the previous state.
 
         Args:
-            phase: Int, the phase under way.
-            step: Int, its steps done.
-            parts: Name to Keras variables.
+            phase: Int, the current phase.
+            step: Int, its number of completed steps.
+            parts: Dict from names to Keras variables.
         """
         arrays = {"phase": np.int64(phase), "step": np.int64(step)}
         for part, variables in parts.items():
@@ -210,16 +212,18 @@ class RunFolder:
                 np.savez(file, **arrays)
                 file.flush()
                 os.fsync(file.fileno())
-            # A damaged state must not take the place of the whole one before it.
+            # A damaged state must not replace the valid one before it.
             if self.state_file.exists() and newest != self.previous_state_file:
                 os.replace(self.state_file, self.previous_state_file)
         self._newest = self.state_file
 
     def find_state(self) -> Path | None:
-        """Return the newest state that is whole, read once to see that; None without one.
+        """Return the newest state that is not damaged, or None if there is no state.
+
+        Each state is read once to verify it.
 
         Raises:
-            ValueError: If there are states and all are damaged; the message names them.
+            ValueError: If all states are damaged; the message names them.
         """
         if self._newest is not None:
             return self._newest
@@ -229,11 +233,11 @@ class RunFolder:
                 continue
             try:
                 _check_state(path)
-            except Exception as error:  # whatever a damaged archive makes NumPy and zipfile raise
+            except Exception as error:  # NumPy and zipfile can raise anything for a damaged archive
                 damaged.append(f"{path} is damaged ({str(error) or type(error).__name__})")
                 continue
-            for words in damaged:
-                logger.warning("%s: going on from the state before it, %s", words, path)
+            for message in damaged:
+                logger.warning("%s: resuming from the previous state, %s", message, path)
             self._newest = path
             return path
         if damaged:
@@ -241,7 +245,7 @@ class RunFolder:
         return None
 
     def copy_to(self, path: Path, *files: Path) -> "RunFolder":
-        """Copy the newest whole state, and those of the files that exist, to another folder."""
+        """Copy the newest valid state, and those of `files` that exist, to another folder."""
         copy = RunFolder(path)
         state = self.find_state()
         if state is not None:
@@ -253,7 +257,7 @@ class RunFolder:
         return copy
 
     def load_place(self) -> tuple[int, int]:
-        """Return the phase and the step of the state; phase 1, step 0 without one.
+        """Return the phase and the step of the state; phase 1, step 0 if there is none.
 
         Raises:
             ValueError: If every state is damaged.
@@ -265,15 +269,16 @@ class RunFolder:
             return int(state["phase"]), int(state["step"])
 
     def load_state(self, parts: dict[str, Iterable[Any]]) -> None:
-        """Put the state into variables; parts that the state lacks stay as they are.
+        """Assign the state to variables; parts that the state lacks are unchanged.
 
         Raises:
             FileNotFoundError: If there is no state.
-            ValueError: If a part has other variables than the state, or it is damaged.
+            ValueError: If a part has another number of variables than the state, or all states
+                are damaged.
         """
         path = self.find_state()
         if path is None:
-            raise FileNotFoundError(2, "There is no state to go on from", str(self.state_file))
+            raise FileNotFoundError(2, "There is no state to resume from", str(self.state_file))
         with path.open("rb") as file, np.load(file) as state:
             for part, variables in parts.items():
                 keys = sorted(k for k in state.files if k.startswith(f"{part}/"))
@@ -289,16 +294,16 @@ class RunFolder:
 
 
 def _check_state(path: Path) -> None:
-    """Read a state through, one array at a time; whatever is wrong with it raises something."""
+    """Read a whole state, one array at a time; raise an exception if it is damaged."""
     with path.open("rb") as file, np.load(file) as state:
-        digest = _digest(state)  # of earlier versions' states, too: reading checks their CRC
+        digest = _digest(state)  # for states of earlier versions, reading verifies the CRC
         if "sha256" in state and not np.array_equal(state["sha256"], digest):
-            raise ValueError("its hash is another one")
+            raise ValueError("its hash does not match")
         int(state["phase"]), int(state["step"])
 
 
 def _digest(arrays: Mapping[str, Any]) -> np.ndarray:
-    """Return the SHA-256 of arrays with their names, types and shapes, uint8 `(32,)`."""
+    """Return the SHA-256 of arrays with their names, dtypes and shapes, uint8 `(32,)`."""
     digest = hashlib.sha256()
     for name in sorted(set(arrays) - {"sha256"}):
         array = np.asarray(arrays[name])

@@ -1,4 +1,4 @@
-"""Contact sheets and animations of fixed photos: the only judge of a GAN's training."""
+"""Contact sheets and animations of fixed photos, for judging a GAN's training by eye."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +15,12 @@ _INK, _PAPER = (40, 40, 44), (250, 250, 248)
 def contact_sheet(
     columns: Sequence[np.ndarray], titles: Sequence[str], caption: str
 ) -> Image.Image:
-    """Lay out photos in rows, one version of each photo a column, under their titles.
+    """Arrange photos in rows, with one version of the photo per column.
 
     Args:
-        columns: Float arrays `(count, height, width, 3)` in [0, 1], all of one shape.
-        titles: A title a column.
-        caption: String, written above everything.
+        columns: Float arrays `(count, height, width, 3)` in [0, 1], all of the same shape.
+        titles: Strings, one title per column.
+        caption: String, the text above the sheet.
 
     Returns:
         A `PIL.Image.Image`.
@@ -47,7 +47,7 @@ def contact_sheet(
 
 
 def grid(pixels: np.ndarray, caption: str) -> Image.Image:
-    """Lay out photos `(count, height, width, 3)` in [0, 1] in a grid: a frame of an animation."""
+    """Arrange photos `(count, height, width, 3)` in [0, 1] in a grid, as an animation frame."""
     count, height, width = pixels.shape[:3]
     zoom = max(1, round(96 / width))
     across = min(4, count)
@@ -63,34 +63,34 @@ def grid(pixels: np.ndarray, caption: str) -> Image.Image:
 
 
 def to_image(pixels: np.ndarray, zoom: int = 1) -> Image.Image:
-    """Return a float array `(height, width, 3)` in [0, 1] as a picture, enlarged `zoom` times."""
+    """Return a float array `(height, width, 3)` in [0, 1] as an image, enlarged `zoom` times."""
     image = Image.fromarray(np.rint(np.clip(np.nan_to_num(pixels), 0, 1) * 255).astype("uint8"))
     size = (image.width * zoom, image.height * zoom)
     return image if zoom == 1 else image.resize(size, Image.Resampling.NEAREST)
 
 
 def save_image(image: Image.Image, path: Path) -> None:
-    """Write a picture whole or not at all."""
+    """Write an image atomically."""
     with replacing(path) as temporary:
         image.save(temporary)
 
 
 def save_animation(frames: Sequence[Path], path: Path, seconds: float = 0.35) -> None:
-    """Write an endless GIF of picture files, the last one held longer; whole or not at all.
+    """Write image files as an infinitely looping GIF, atomically; the last frame is shown longer.
 
     Args:
-        frames: Paths of pictures of one size.
+        frames: Paths of images of the same size.
         path: Path of the `.gif`.
-        seconds: Float, how long a frame is shown.
+        seconds: Float, duration of each frame but the last.
     """
     if not frames:
         return
-    pictures = []
+    images = []
     for frame in frames:
         with Image.open(frame) as file:
-            pictures.append(file.convert("RGB").quantize(192, dither=Image.Dither.FLOYDSTEINBERG))
-    durations = [round(1000 * seconds)] * (len(pictures) - 1) + [2500]
+            images.append(file.convert("RGB").quantize(192, dither=Image.Dither.FLOYDSTEINBERG))
+    durations = [round(1000 * seconds)] * (len(images) - 1) + [2500]
     with replacing(path) as temporary:
-        pictures[0].save(
-            temporary, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0
+        images[0].save(
+            temporary, "GIF", save_all=True, append_images=images[1:], duration=durations, loop=0
         )

@@ -1,4 +1,4 @@
-"""What the trainers' steps share: checked batches, composites, patches, updates and logs."""
+"""Functions for the trainers' steps: input checks, composites, patches, updates and logs."""
 
 from typing import Any
 
@@ -7,37 +7,38 @@ import tensorflow as tf
 
 from keras_inpaint.data.masks import patch_origins
 
-#: Float images may lie this far outside [0, 1]: resizing with a cubic filter overshoots.
+#: Float images may exceed [0, 1] by this, since cubic resizing overshoots.
 _OVERSHOOT = 0.1
 
 
 def as_batch(data: Any, patch_size: int | None, seed: Any) -> dict[str, tf.Tensor]:
-    """Return the batch that a training or test step works on.
+    """Return the batch for a training or test step, checked and converted.
 
     Args:
-        data: What Keras passes to `train_step`: a dict of `image` and `mask`, perhaps with
-            `patch` and `real_patch`, alone or as the first of a tuple whose other elements are
-            left aside; or a pair of image and mask. Images are float in [0, 1], or uint8, which
-            are scaled; masks are float, 1 in the hole, or bool or uint8, not 0 in the hole.
-        patch_size: Int, side of the discriminator's patch; None where no patch is needed.
-        seed: Int tensor `(2,)` that patches which are missing are drawn with.
+        data: The argument of `train_step`: a dict of `image`, `mask` and optionally `patch` and
+            `real_patch`; a tuple of this dict and other elements, which are ignored; or a pair of
+            image and mask. Images are float in [0, 1], or uint8, which are scaled; masks are
+            float, 1 in the hole, or bool or uint8, nonzero in the hole.
+        patch_size: Int, side of the discriminator's patch; None if no patch is needed.
+        seed: Int tensor `(2,)`, the seed for drawing missing patches.
 
     Returns:
-        Dict of `image`, float32 `(batch, height, width, 3)`; `mask`, float32 `(batch, height,
-        width, 1)`; with a patch size also `patch` and `real_patch`, int32 `(batch, 2)`.
+        Dict of `image`, float32 `(batch, height, width, 3)`, and `mask`, float32
+        `(batch, height, width, 1)`; with a patch size also `patch` and `real_patch`, int32
+        `(batch, 2)`.
 
     Raises:
-        TypeError: If `data` is something else.
+        TypeError: If `data` has another type.
         ValueError: If a shape does not fit.
-        tf.errors.InvalidArgumentError: When the step runs, if an image or mask leaves [0, 1].
+        tf.errors.InvalidArgumentError: When the step runs, if an image or mask exceeds [0, 1].
     """
-    found = _elements(data)
-    image, mask = _image(found["image"]), _mask(found["mask"])
+    elements = _elements(data)
+    image, mask = _image(elements["image"]), _mask(elements["mask"])
     batch = {"image": image, "mask": mask}
     _check_shapes(image, mask, patch_size)
     if patch_size is None:
         return batch
-    patch, real = found.get("patch"), found.get("real_patch")
+    patch, real = elements.get("patch"), elements.get("real_patch")
     if patch is None:
         patch = patch_origins(mask, patch_size)
     if real is None:
@@ -58,8 +59,8 @@ def _elements(data: Any) -> dict[str, Any]:
         missing = [key for key in ("image", "mask") if key not in x]
         if missing:
             raise ValueError(
-                f"a batch must hold image and mask; it lacks {' and '.join(missing)} and holds "
-                f"{', '.join(map(str, x)) or 'nothing'}"
+                f"a batch must have image and mask; it lacks {' and '.join(missing)}, got "
+                f"{', '.join(map(str, x)) or 'an empty dict'}"
             )
         return x
     if hasattr(x, "shape") and hasattr(y, "shape"):
@@ -80,7 +81,7 @@ def _image(value: Any) -> tf.Tensor:
         return tf.cast(image, tf.float32) / 255
     if not image.dtype.is_floating:
         raise TypeError(f"images must be float in [0, 1] or uint8, got {image.dtype.name}")
-    rule = "images must be float in [0, 1]: divide those of 0 to 255 by 255, or give uint8"
+    rule = "images must be float in [0, 1]: divide values of 0 to 255 by 255, or pass uint8"
     return _within_limits(image, _OVERSHOOT, rule)
 
 
@@ -95,7 +96,7 @@ def _mask(value: Any) -> tf.Tensor:
 
 
 def _within_limits(values: tf.Tensor, tolerance: float, rule: str) -> tf.Tensor:
-    """Return values as float32, with a check that they lie in [0, 1] but for the tolerance."""
+    """Return values as float32, with a check that they are in [0, 1] within the tolerance."""
     values = tf.cast(values, tf.float32)
     farthest = tf.reduce_max(tf.abs(values - 0.5))
     check = tf.debugging.assert_less(farthest, 0.5 + tolerance, rule)
@@ -115,12 +116,11 @@ def _check_shapes(image: tf.Tensor, mask: tf.Tensor, patch_size: int | None) -> 
         )
     for side in image.shape[1:3]:
         if side is not None and side % 4:
-            raise ValueError(
-                f"images must have sides that are multiples of 4, got {tuple(image.shape[1:3])}"
-            )
+            raise ValueError(f"image sides must be multiples of 4, got {tuple(image.shape[1:3])}")
         if side is not None and patch_size is not None and side < patch_size:
             raise ValueError(
-                f"images of {tuple(image.shape[1:3])} hold no patch of {patch_size} pixels"
+                f"images of {tuple(image.shape[1:3])} are too small for a patch of {patch_size} "
+                "pixels"
             )
 
 
@@ -130,7 +130,7 @@ def composite(image: tf.Tensor, mask: tf.Tensor, generated: tf.Tensor) -> tf.Ten
 
 
 def cut_patches(images: tf.Tensor, origins: tf.Tensor, size: int) -> tf.Tensor:
-    """Cut one square patch out of each image.
+    """Crop one square patch from each image.
 
     Args:
         images: Float tensor `(batch, height, width, channels)`.
@@ -156,7 +156,7 @@ def discriminate(
 
 
 def watch_variables(tape: tf.GradientTape, variables: list[keras.Variable]) -> None:
-    """Make a tape follow these variables, and none but these."""
+    """Make a gradient tape watch these variables."""
     tape.watch([variable.value for variable in variables])
 
 
@@ -165,9 +165,9 @@ def apply_gradients(
 ) -> tf.Tensor:
     """Apply one step of an optimiser and return the gradient's norm, without loss scaling.
 
-    `loss` has gone through the optimiser's `scale_loss` under the tape. Keras sums the gradients
-    of replicas after it has clipped each; here they are summed first, so that the norm and what
-    is clipped are the whole batch's.
+    `loss` must have been scaled by the optimiser's `scale_loss` under the tape. Keras clips the
+    gradients of each replica before summing them; here they are summed first, so that the norm
+    and the clipping refer to the global batch.
     """
     gradients = tape.gradient(loss, variables)
     if replicas() > 1:
@@ -183,7 +183,7 @@ def apply_gradients(
 
 
 def policy_of(network: keras.Model) -> keras.DTypePolicy:
-    """Return the dtype policy that a network's hidden layers compute under."""
+    """Return the dtype policy of a network's hidden layers."""
     for layer in network.layers:
         if "conv_1" in layer.name:
             return layer.dtype_policy
@@ -191,17 +191,17 @@ def policy_of(network: keras.Model) -> keras.DTypePolicy:
 
 
 class Trackers:
-    """Running means by name, logged over an epoch."""
+    """Running means by name, logged for each epoch."""
 
     def __init__(self, *names: str) -> None:
         self.means = {name: keras.metrics.Mean(name=name) for name in names}
 
     def update(self, **values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Add one step's values and return the results so far; None is no value, and not told."""
-        told = {name: value for name, value in values.items() if value is not None}
-        for name, value in told.items():
+        """Add one step's values and return the means so far; values of None are skipped."""
+        reported = {name: value for name, value in values.items() if value is not None}
+        for name, value in reported.items():
             self.means[name].update_state(value)
-        return {name: self.means[name].result() for name in told}
+        return {name: self.means[name].result() for name in reported}
 
     @property
     def all(self) -> list[keras.metrics.Metric]:
@@ -209,15 +209,20 @@ class Trackers:
 
 
 def replicas() -> int:
-    """Return the number of replicas in step; Keras' losses divide by it, logs must not."""
+    """Return the number of replicas in sync; Keras' losses are divided by it, logs must not be."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def discriminator_metrics(real: tf.Tensor, fake: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Return the discriminator's mean probability of real for both kinds, and its accuracy."""
-    right = tf.concat([real > 0, fake <= 0], axis=0)
+    """Return the mean predicted probability of real and fake images, and the accuracy.
+
+    Args:
+        real: Float tensor `(batch, 1)`, logits of real images.
+        fake: Float tensor `(batch, 1)`, logits of completed images.
+    """
+    correct = tf.concat([real > 0, fake <= 0], axis=0)
     return {
         "real_score": tf.reduce_mean(tf.sigmoid(real)),
         "fake_score": tf.reduce_mean(tf.sigmoid(fake)),
-        "discriminator_accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
+        "discriminator_accuracy": tf.reduce_mean(tf.cast(correct, tf.float32)),
     }

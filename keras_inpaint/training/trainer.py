@@ -1,4 +1,4 @@
-"""The base of the three trainers: `fit` on several workers, saving with networks and optimisers."""
+"""The base class of the three trainers: multi-worker `fit`, and saving with optimisers."""
 
 import os
 from collections.abc import Callable
@@ -11,10 +11,11 @@ from keras_inpaint.training.steps import Trackers, as_batch, policy_of
 
 
 class MultiWorkerMixin:
-    """`fit` and `evaluate` under `MultiWorkerMirroredStrategy`; comes before `keras.Model`.
+    """`fit` and `evaluate` under `MultiWorkerMirroredStrategy`; inherit before `keras.Model`.
 
-    Keras' own build the model on values of several workers, and reduce what a step returns outside
-    the replicas' graph, which fails: https://github.com/keras-team/keras/issues/20585.
+    Keras' own methods build the model on distributed values and reduce the results of a step
+    outside the replicas' graph, which fails:
+    https://github.com/keras-team/keras/issues/20585.
     """
 
     def _is_multi_worker(self) -> bool:
@@ -22,12 +23,12 @@ class MultiWorkerMixin:
         return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
     def _maybe_symbolic_build(self, iterator: Any = None, data_batch: Any = None) -> None:
-        # The trainers are built by their networks, and their optimisers when they are compiled.
+        # The networks are already built, and `compile` builds the optimisers.
         if not self._is_multi_worker():
             super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def make_train_function(self, force: bool = False) -> Callable | None:
-        """Make what runs a training step on a batch of every worker."""
+        """Make the function that runs a training step on a batch of every worker."""
         if not self._is_multi_worker():
             return super().make_train_function(force)
         if self.train_function is None or force:
@@ -35,7 +36,7 @@ class MultiWorkerMixin:
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Callable | None:
-        """Make what runs a test step on a batch of every worker."""
+        """Make the function that runs a test step on a batch of every worker."""
         if not self._is_multi_worker():
             return super().make_test_function(force)
         if self.test_function is None or force:
@@ -61,35 +62,35 @@ class MultiWorkerMixin:
 
 
 def require_tensorflow() -> None:
-    """Refuse to train under another backend of Keras than TensorFlow.
+    """Check that Keras' backend is TensorFlow.
 
     Raises:
-        RuntimeError: With the setting that chose the backend.
+        RuntimeError: If it is not; the message names the setting that selects the backend.
     """
     backend = keras.backend.backend()
     if backend != "tensorflow":
         where = "KERAS_BACKEND" if os.environ.get("KERAS_BACKEND") else "keras.json"
         raise RuntimeError(
-            f"training runs on Keras' TensorFlow backend, and {where} chooses {backend}: set "
+            f"training needs Keras' TensorFlow backend, but {where} selects {backend}: set "
             "KERAS_BACKEND=tensorflow (a trained network runs under every backend)"
         )
 
 
-#: What each network takes, by the trainers' names for them.
-_TAKES = {"completion_network": {"image", "mask"}, "discriminator": {"image", "patch"}}
+#: The inputs of each network, by the trainers' names for them.
+_INPUTS = {"completion_network": {"image", "mask"}, "discriminator": {"image", "patch"}}
 
 
 class Trainer(MultiWorkerMixin, keras.Model):
-    """A model that owns networks, trains them with `fit`, and saves them with its optimisers.
+    """A model that trains networks with `fit` and saves them together with its optimisers.
 
-    Subclasses name their networks in `_networks` (constructor arguments and attributes) and
-    implement `train_step` and `test_step`.
+    Subclasses list their networks in `_networks` (the names of constructor arguments and
+    attributes) and implement `train_step` and `test_step`.
     """
 
     _networks: tuple[str, ...] = ("completion_network",)
     #: The network that `optimizer` trains.
     _learns = "completion_network"
-    #: Whether an optimiser's moving averages stay out of the network at the end of `fit`.
+    #: Whether the network keeps its last weights at the end of `fit` instead of the averages.
     keep_averages_apart = False
 
     def __init__(self, networks: dict[str, keras.Model], trackers: Trackers, **kwargs: Any) -> None:
@@ -113,10 +114,10 @@ class Trainer(MultiWorkerMixin, keras.Model):
         return self.completion_network(pair, training=training)
 
     def batch(self, data: Any) -> dict[str, tf.Tensor]:
-        """Return what Keras passed to a step as a dict of `image`, `mask` and patches.
+        """Convert the data of a step to a dict of `image`, `mask` and patches.
 
-        Patches that the data lack are drawn from the optimiser's count of steps, so that a run
-        that is taken up again draws the same.
+        The seed of missing patches is the optimiser's number of steps, so that a resumed run
+        draws the same patches.
         """
         size, seed = None, None
         if "discriminator" in self._networks:
@@ -126,22 +127,22 @@ class Trainer(MultiWorkerMixin, keras.Model):
             seed = tf.stack([self._patch_seed, step])
         return as_batch(data, size, seed)
 
-    #: First half of the seed that missing patches are drawn with.
+    #: First half of the seed for drawing missing patches.
     _patch_seed = 0
 
     def fit(self, *args: Any, shuffle: bool = False, **kwargs: Any) -> keras.callbacks.History:
-        """Train as `keras.Model.fit` does; the dataset has been shuffled already."""
+        """Train like `keras.Model.fit`, without shuffling by default: datasets are shuffled."""
         return super().fit(*args, shuffle=shuffle, **kwargs)
 
     def export(self, *args: Any, **kwargs: Any) -> None:
-        """Export the completion network as `keras.Model.export` does; the rest only trains it."""
+        """Export the completion network like `keras.Model.export`."""
         self.completion_network.export(*args, **kwargs)
 
     def compile_with(self, spec: dict[str, Any], **kwargs: Any) -> None:
-        """Compile Keras' part and keep what a saved trainer compiles itself from.
+        """Call `keras.Model.compile`, and keep `spec` for `get_compile_config`.
 
         Raises:
-            ValueError: If `kwargs` holds what the trainers' own steps would not heed.
+            ValueError: If `kwargs` contains an argument that the trainers' steps would ignore.
         """
         for name in ("metrics", "weighted_metrics", "loss_weights"):
             if kwargs.get(name) is not None:
@@ -156,9 +157,9 @@ class Trainer(MultiWorkerMixin, keras.Model):
             spec["optimizer"].finalize_variable_values = self._use_averages
 
     def _use_averages(self, variables: Any) -> None:
-        """At the end of `fit` put the averages into the one network that they are of.
+        """Assign the moving averages to the network they belong to, at the end of `fit`.
 
-        Keras offers all trainable weights of the trainer, also another network's.
+        Keras passes all trainable weights of the trainer, including those of other networks.
         """
         optimizer = getattr(self.optimizer, "inner_optimizer", self.optimizer)
         if not self.keep_averages_apart:
@@ -188,8 +189,8 @@ class Trainer(MultiWorkerMixin, keras.Model):
 
 def _check_role(network: Any, role: str) -> None:
     inputs = getattr(network, "input", None)
-    if isinstance(inputs, dict) and set(inputs) != _TAKES[role]:
+    if isinstance(inputs, dict) and set(inputs) != _INPUTS[role]:
         raise ValueError(
-            f"{role} must take {' and '.join(sorted(_TAKES[role]))}, and "
-            f"{network.name!r} takes {' and '.join(sorted(inputs))}: are the networks swapped?"
+            f"{role} must have the inputs {' and '.join(sorted(_INPUTS[role]))}, but "
+            f"{network.name!r} has {' and '.join(sorted(inputs))}: are the networks swapped?"
         )

@@ -293,7 +293,7 @@ def test_a_photo_keeps_its_own_format_whatever_it_is_called(folder, fake):
     path = add(folder, "a.png")
     path.rename(path.with_suffix(".jpg"))
     report = run(folder, fake.load, jobs=0)
-    assert report.files[0].notes == ("is named .jpg and holds a PNG",)
+    assert report.files[0].notes == ("is named .jpg but contains a PNG",)
     with Image.open(folder / "out" / "a.jpg") as image:
         assert image.format == "PNG"
 

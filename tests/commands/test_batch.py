@@ -90,7 +90,7 @@ class TestWithBeam:
             json.loads(line) for line in (folder / "run.failed.jsonl").read_text().splitlines()
         ]
         assert line["photo"] == str(folder / "photos/b.jpg")
-        assert "is no JPEG" in line["error"]
+        assert "is not a JPEG" in line["error"]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

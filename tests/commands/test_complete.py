@@ -145,7 +145,7 @@ def test_resume_of_one_photo(folder, fake):
         ),
         (("photo.png", "--mask", "mask.png", "-o", "out.doc"), "out.doc: no known photo format"),
         (("photo.png", "--mask", "alpha", "-o", "out.png"), "photo.png: has no alpha channel"),
-        (("text.png", "--mask", "mask.png", "-o", "out.png"), "text.png: is no JPEG, PNG"),
+        (("text.png", "--mask", "mask.png", "-o", "out.png"), "text.png: is not a JPEG, PNG"),
         (("empty", "--mask", "mask.png", "-o", "out"), "no photo in .*empty"),
     ],
 )
@@ -200,7 +200,7 @@ def test_a_folder(many, fake):
     arguments = ("photos", "--mask", "masks", "-o", "out", "--report", "report.json")
     result = run(many, *arguments, "--jobs", "2")
     assert result.exit_code == 1
-    assert "Failed: photos/p3.jpg: is no JPEG" in result.stderr
+    assert "Failed: photos/p3.jpg: is not a JPEG" in result.stderr
     assert "6 photos in" in result.stdout and "5 completed" in result.stdout
     assert "1 failed; report: report.json" in result.stdout
     assert len(list((many / "out").iterdir())) == 5
@@ -329,7 +329,7 @@ def test_several_photos(many, fake):
     result = run(many, *names, "--mask", "masks", "-o", "out", "--report", "r.json")
     assert result.exit_code == 1
     assert re.match(r"3 photos in .*: 2 completed, 0 unchanged, 0 skipped, 1 failed", result.stdout)
-    assert "Failed: photos/p3.jpg: is no JPEG" in result.stderr
+    assert "Failed: photos/p3.jpg: is not a JPEG" in result.stderr
     assert "no photo has this name" not in result.stderr
     assert sorted(path.name for path in (many / "out").iterdir()) == ["p0.jpg", "p5.jpg"]
     assert json.loads((many / "r.json").read_text())["settings"]["photos"] == list(names)

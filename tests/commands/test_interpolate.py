@@ -66,7 +66,7 @@ def test_networks_of_other_widths_do_not_mix(tiny_model_path):
 
     pair = [read_network(tiny_model_path), build_completion_network(0.125)]
     for first, last in (pair, pair[::-1]):
-        with pytest.raises(ValueError, match="differ in form: conv_1/kernel"):
+        with pytest.raises(ValueError, match="differ in architecture: conv_1/kernel"):
             interpolate(first, last, 0.5)
 
 
@@ -77,5 +77,5 @@ def test_networks_that_do_not_mix_leave_the_run_as_it_is(run):
     before = (run / "completion.keras").read_bytes()
     arguments = [str(run), "--weight", "0.5", "-o", str(run / "completion.keras"), "--overwrite"]
     result = CliRunner().invoke(command, arguments)
-    assert result.exit_code == 1 and "differ in form" in result.output
+    assert result.exit_code == 1 and "differ in architecture" in result.output
     assert (run / "completion.keras").read_bytes() == before

@@ -38,7 +38,7 @@ def test_photos_are_found_and_others_counted_once(folder, caplog):
         "a.jpg", "b.JPEG", "c.jpe", "d.jfif", "e.png", "f.tif", "g.TIFF", "h.webp", "sub/i.png"
     ]  # fmt: skip
     (line,) = caplog.messages
-    assert "2 with .txt, 1 with no ending" in line
+    assert "2 with .txt, 1 with no extension" in line
     assert len(find_photos(folder, recursive=False)) == 8
     assert len(find_photos(folder, apart=[folder / "sub"])) == 8
 
@@ -67,7 +67,9 @@ def test_avif_is_read_where_pillow_can(tmp_path):
 
 def test_a_folder_without_photos_says_what_it_holds(tmp_path):
     (tmp_path / "a.heif2").write_text("x")
-    with pytest.raises(ValueError, match=r"known endings are .*\.tif.*; it holds 1 with \.heif2"):
+    with pytest.raises(
+        ValueError, match=r"known extensions are .*\.tif.*; the folder contains 1 with \.heif2"
+    ):
         find_photos(tmp_path)
     with pytest.raises(FileNotFoundError, match="folder of masks"):
         find_photos(tmp_path / "none", what="mask")

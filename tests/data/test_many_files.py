@@ -43,7 +43,7 @@ def test_broken_files_are_told_in_one_line_and_strange_names_are_no_reason(folde
     (line,) = caplog.messages
     assert line.startswith("3 of 300 images in ") and "\n" not in line and line.isprintable()
     assert sorted(images.skipped.values()) == [
-        "is empty (0 bytes)", "is no image of a known kind", "the JPEG is cut off"
+        "is empty (0 bytes)", "is not an image of a known format", "the JPEG is truncated"
     ]  # fmt: skip
     assert all(name.isprintable() for name in images.skipped)
     assert len(images.fingerprint) == 64

@@ -105,10 +105,10 @@ def test_networks_that_give_no_features(tmp_path):
     with pytest.raises(ValueError, match="no such file"):
         Features(tmp_path / "none.keras")
     grey = keras.Input((8, 8, 1))
-    with pytest.raises(ValueError, match=r"takes \(batch, height, width, 3\)"):
+    with pytest.raises(ValueError, match=r"input must be \(batch, height, width, 3\)"):
         Features(keras.Model(grey, keras.layers.Flatten()(grey)))
     image = keras.Input((8, 8, 3))
-    with pytest.raises(ValueError, match="gives"):
+    with pytest.raises(ValueError, match="output must be"):
         Features(keras.Model(image, keras.layers.Reshape((64, 3))(image)))
 
 

@@ -163,7 +163,7 @@ def test_tfds(photos, tmp_path):
     shapes = {np.asarray(found.open(i)).tobytes() for i in range(2)}
     assert shapes == {photos[0].tobytes(), photos[1].tobytes()}
     assert len(open_photos("tfds:portraits@train", data_dir=tmp_path)) == 1
-    with pytest.raises(ValueError, match="no split 'validation': "):
+    with pytest.raises(ValueError, match="no split 'validation'; splits: "):
         open_photos("tfds:portraits@validation", data_dir=tmp_path)
     with pytest.raises(ValueError, match="no data set 'no_such_set'"):
         open_photos("tfds:no_such_set", data_dir=tmp_path)

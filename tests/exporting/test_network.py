@@ -62,7 +62,7 @@ def test_what_cannot_be_exported(tmp_path):
 def test_a_model_that_completes_nothing():
     pixels = keras.Input((8, 8, 3), name="image")
     model = keras.Model(pixels, keras.layers.Conv2D(3, 1)(pixels), name="other")
-    with pytest.raises(ValueError, match="other is not a completion network: it takes"):
+    with pytest.raises(ValueError, match="other is not a completion network: its inputs"):
         load_network(model)
 
 

@@ -68,7 +68,7 @@ def test_what_cannot_be_taken_over_is_named(form, named, tiny_network):
 
 def test_a_network_of_other_layers_is_refused(tiny_network):
     shorter = keras.Model(tiny_network.inputs, tiny_network.get_layer("conv_16").output)
-    with pytest.raises(ValueError, match=r"^nothing there"):
+    with pytest.raises(ValueError, match=r"^nothing in the source"):
         check_compatible(shorter, tiny_network)
-    with pytest.raises(ValueError, match=r"nothing here$"):
+    with pytest.raises(ValueError, match=r"nothing in the target$"):
         check_compatible(tiny_network, shorter)

@@ -398,13 +398,13 @@ def test_other_formats(tmp_path, case, suffix, mode):
     again = read_photo(out)
     assert again.raster.mode == mode
     assert again.size == photo.size
-    assert any("cannot hold pixels" in note for note in notes) == (mode != photo.raster.mode)
+    assert any("cannot store pixels" in note for note in notes) == (mode != photo.raster.mode)
     if suffix != ".jpg":
         np.testing.assert_array_equal(again.image, photo.image)
         if photo.alpha is not None:
             np.testing.assert_array_equal(again.alpha, photo.alpha)
     if suffix == ".bmp":
-        assert any("as it is shown" in note for note in notes)
+        assert any("written as displayed" in note for note in notes)
     else:
         assert again.orientation == 6
         with Image.open(out) as image:
@@ -494,7 +494,7 @@ def test_content_decides_on_the_format(tmp_path):
     Image.fromarray(stored_pixels("RGBA")).save(path, "PNG")
     photo = read_photo(path)
     assert photo.format == "PNG" and photo.raster.mode == "RGBA"
-    assert photo.notes == ("is named .jpg and holds a PNG",)
+    assert photo.notes == ("is named .jpg but contains a PNG",)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
@@ -515,7 +515,7 @@ def test_damaged_exif_does_not_stop_a_photo(tmp_path, suffix):
             notes = write_photo(photo, out)
             assert read_photo(out).size[0] in photo.size
             if exif[6:10] not in (b"II*\0", b"MM\0*") and other == ".tif":
-                assert "its EXIF is damaged and is not kept" in notes
+                assert "its EXIF is damaged and is dropped" in notes
 
 
 @pytest.mark.parametrize("mode", ["I", "F", "LAB"])
@@ -640,5 +640,5 @@ def test_a_heic_without_its_reader_says_what_to_install(tmp_path, monkeypatch):
     path = tmp_path / "photo.heic"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40))
     monkeypatch.setattr("keras_inpaint.photos.codec._OPENED", ["PNG", "JPEG"])
-    with pytest.raises(ValueError, match=r"is no JPEG, .*keras-inpaint\[heic\]"):
+    with pytest.raises(ValueError, match=r"is not a JPEG, .*keras-inpaint\[heic\]"):
         read_photo(path)

@@ -57,7 +57,7 @@ def test_cut_at_half_with_a_warning(tmp_path, photo_30_by_20):
     value[0, :4] = [127, 128, 60, 255]
     mask, notes = read_mask(saved(tmp_path / "m.png", value), photo_30_by_20)
     assert mask[0, :4].tolist() == [False, True, False, True] and mask.sum() == 2
-    assert len(notes) == 1 and "0.5 %" in notes[0] and "cut at 50 %" in notes[0]
+    assert len(notes) == 1 and "0.5 %" in notes[0] and "thresholded at 50 %" in notes[0]
 
 
 def test_a_sharp_jpeg_mask_is_not_called_soft(tmp_path, photo_30_by_20):
@@ -96,7 +96,7 @@ def test_another_size_is_an_error_unless_resized(tmp_path, photo_30_by_20):
     assert notes == ()
     path = saved(tmp_path / "m.png", np.ones((10, 10), bool))
     mask, notes = read_mask(path, photo_30_by_20, MaskOptions(resize=True))
-    assert mask.all() and mask.shape == (20, 30) and "other proportions" in notes[0]
+    assert mask.all() and mask.shape == (20, 30) and "aspect ratio differs" in notes[0]
 
 
 def test_the_mask_fits_the_photo_as_shown(tmp_path):
@@ -134,7 +134,7 @@ def test_alpha_as_the_mask(tmp_path):
     assert notes == ()
     rgba[0, :2, 3] = [127, 128]
     mask, notes = alpha_mask(read_photo(saved(path, rgba)))
-    assert mask[0, :2].tolist() == [True, False] and "half transparent" in notes[0]
+    assert mask[0, :2].tolist() == [True, False] and "partly transparent" in notes[0]
     with pytest.raises(ValueError, match=r"b\.png: has no alpha channel .*mode RGB"):
         alpha_mask(read_photo(saved(tmp_path / "b.png", rgba[..., :3].copy())))
 
@@ -177,7 +177,7 @@ def test_measure_and_warn():
 def test_wider_than_the_network_sees(side, warns):
     hole = np.zeros((700, 800), bool)
     hole[100 : 100 + side, 50 : 50 + side] = True
-    assert any("303 px in all" in text for text in warnings_about(mask_statistics(hole))) == warns
+    assert any("303 px in total" in text for text in warnings_about(mask_statistics(hole))) == warns
     hole = np.zeros((700, 800), bool)
     hole[100:110] = True  # wide one way only
     assert warnings_about(mask_statistics(hole)) == ()

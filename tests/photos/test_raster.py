@@ -100,4 +100,4 @@ def test_a_photo_with_a_profile(tmp_path, press_profile, suffix):
         shown = read_photo(tmp_path / "c.png")
         assert shown.raster.mode == "RGB" and shown.raster.icc is None
         np.testing.assert_array_equal(shown.image, photo.image)
-        assert any("profile is for other pixels" in note for note in notes)
+        assert any("profile is for another colour space" in note for note in notes)

@@ -92,12 +92,12 @@ def test_folder_without_a_model_names_what_it_holds(tmp_path):
     with pytest.raises(ValueError, match="no model in folder"):
         resolve(tmp_path)
     touch(tmp_path / "other.keras")
-    with pytest.raises(ValueError, match=r"it holds other\.keras"):
+    with pytest.raises(ValueError, match=r"it contains other\.keras"):
         resolve(tmp_path)
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="is no model"):
+    with pytest.raises(ValueError, match="is not a model"):
         resolve(touch(tmp_path / "photo.jpg"))
     with pytest.raises(TypeError, match="got 3"):
         resolve(3)

@@ -133,8 +133,8 @@ def test_wrong_parameters(complete, fields, message):
 @pytest.mark.parametrize(
     ("files", "status", "message"),
     [
-        ({"photo": b"no photo"}, 422, "photo: is no JPEG, PNG"),
-        ({"mask": b"no mask"}, 422, "mask: is no JPEG, PNG"),
+        ({"photo": b"no photo"}, 422, "photo: is not a JPEG, PNG"),
+        ({"mask": b"no mask"}, 422, "mask: is not a JPEG, PNG"),
         ({"photo": b""}, 422, "photo"),
         ({"mask": "black"}, 422, "has no hole"),
         ({"mask": "white"}, 422, "all pixels are in the hole"),

@@ -84,7 +84,7 @@ def test_a_run_of_an_earlier_version_is_branched_under_the_names_of_now(runs, tm
 
 def test_what_cannot_be_branched_is_named(runs, tmp_path):
     folder, _ = runs
-    with pytest.raises(ValueError, match="holds no run"):
+    with pytest.raises(ValueError, match="does not contain a run"):
         branch_run(tmp_path, tmp_path / "out", 4)
     with pytest.raises(ValueError, match="no constant learning rate"):
         branch_run(folder / "whole", tmp_path / "out", 4)
@@ -97,7 +97,7 @@ def test_what_cannot_be_branched_is_named(runs, tmp_path):
 
 def test_a_finished_phase_cannot_be_branched(images, tmp_path):
     train(dataclasses.replace(CONFIG, steps=(2, 0, 0)), tmp_path / "done", images=images)
-    with pytest.raises(ValueError, match="not under way"):
+    with pytest.raises(ValueError, match="not in the middle of a phase"):
         branch_run(tmp_path / "done", tmp_path / "out", 4)
     assert [path.name for path in tmp_path.iterdir()] == ["done"]
 

@@ -66,14 +66,14 @@ def test_missing_patches_are_drawn_inside_the_image_and_by_seed(arrays):
     ("data", "kind", "message"),
     [
         (np.zeros((1, 8, 8, 3), "float32"), TypeError, "a pair of them, got one tensor"),
-        ({"image": np.zeros((1, 8, 8, 3))}, ValueError, "lacks mask and holds image"),
-        ({"photo": np.zeros((1, 8, 8, 3))}, ValueError, "lacks image and mask and holds photo"),
+        ({"image": np.zeros((1, 8, 8, 3))}, ValueError, "lacks mask, got image"),
+        ({"photo": np.zeros((1, 8, 8, 3))}, ValueError, "lacks image and mask, got photo"),
         ((np.zeros((1, 8, 8, 3)), np.zeros((1, 8, 8, 3))), ValueError, r"masks must be .* 1\)"),
         ((np.zeros((1, 8, 8, 1)), np.zeros((1, 8, 8, 1))), ValueError, r"images must be .* 3\)"),
         ((np.zeros((8, 8, 3)), np.zeros((8, 8, 1))), ValueError, "images must be"),
         ((np.zeros((1, 8, 8, 3)), np.zeros((1, 8, 12, 1))), ValueError, "differ in size"),
         ((np.zeros((1, 60, 61, 3)), np.zeros((1, 60, 61, 1))), ValueError, "multiples of 4"),
-        ((np.zeros((1, 4, 4, 3)), np.zeros((1, 4, 4, 1))), ValueError, "no patch of 8"),
+        ((np.zeros((1, 4, 4, 3)), np.zeros((1, 4, 4, 1))), ValueError, "a patch of 8"),
         ((np.zeros((1, 8, 8, 3), "int64"), np.zeros((1, 8, 8, 1))), TypeError, "got int64"),
         (("a", "b"), TypeError, "a pair of them"),
     ],
@@ -85,7 +85,7 @@ def test_what_is_no_batch_is_one_sentence(data, kind, message):
 
 @pytest.mark.parametrize(
     ("image", "mask", "message"),
-    [(255.0, 1.0, "divide those of 0 to 255"), (0.5, 255.0, "masks must be float")],
+    [(255.0, 1.0, "divide values of 0 to 255"), (0.5, 255.0, "masks must be float")],
 )
 def test_values_of_0_to_255_are_refused_while_training(arrays, image, mask, message):
     trainer, *_ = build(1)

@@ -27,7 +27,9 @@ def test_the_weights_and_the_mean_pixel_are_taken_over(tiny_network, tmp_path):
 )
 def test_another_form_is_refused_with_what_differs(form, weight, tiny_model_path):
     network = build_completion_network(**{"width": 0.0625, **form})
-    with pytest.raises(ValueError, match=rf"completion\.keras .* another form: {weight} .* there"):
+    with pytest.raises(
+        ValueError, match=rf"completion\.keras .* different architecture: {weight} .* in the source"
+    ):
         start_from(network, str(tiny_model_path))
 
 
@@ -49,6 +51,6 @@ def test_a_run_starts_from_it_and_leaves_nothing_where_it_cannot(images, tiny_mo
     start = keras.models.load_model(tiny_model_path)
     for ours, theirs in zip(trained.trainable_weights, start.trainable_weights, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-12)
-    with pytest.raises(ValueError, match="another form"):
+    with pytest.raises(ValueError, match="different architecture"):
         train(dataclasses.replace(config, width=0.03125), tmp_path / "other", images=images)
     assert not (tmp_path / "other").exists()

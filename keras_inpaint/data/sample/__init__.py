@@ -1,12 +1,12 @@
 """The built-in data set: official portraits of members of the US Congress, in the public domain.
 
-`portraits.zip` holds JPEG files of 128x157 pixels, eyes aligned; `sources.csv` names each one's
-source, terms and SHA-256 before it was reduced. People of the part `"test"` were held out when
-the bundled `faces` weights were trained, and training on the sample leaves them out, too.
+`portraits.zip` contains JPEG files of 128x157 pixels with aligned eyes; `sources.csv` lists each
+one's source, terms and the SHA-256 of the original. The people of the part `"test"` were held
+out when the bundled `faces` weights were trained, and are excluded from training on the sample.
 Neither TensorFlow nor Keras is imported.
 
-Source: photographs of the US Government Printing Office by way of
-https://github.com/unitedstates/images, which says that all of them are in the public domain.
+Source: photographs of the US Government Printing Office from
+https://github.com/unitedstates/images, which states that all of them are in the public domain.
 """
 
 import csv
@@ -32,13 +32,13 @@ __all__ = ["PARTS", "SIZE", "encoded", "example_hole", "names", "portrait"]
 
 
 def names(part: Part) -> tuple[str, ...]:
-    """Return the names of a part's portraits, in their order; `PERSON__gpo.jpg`.
+    """Return the names of a part's portraits in order, such as `PERSON__gpo.jpg`.
 
     Args:
-        part: `"train"`, or `"test"`, other people.
+        part: `"train"` or `"test"`; their people differ.
 
     Raises:
-        ValueError: If there is no such part.
+        ValueError: If the part is unknown.
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {PARTS}, got {part!r}")
@@ -57,28 +57,30 @@ def encoded(part: Part, count: int | None = None) -> list[bytes]:
 
     Args:
         part: `"train"` or `"test"`.
-        count: Int, the first so many; None is all.
+        count: Int, the number of portraits, from the first; None is all.
 
     Raises:
-        ValueError: If there is no such part, or it has fewer.
+        ValueError: If the part is unknown or has fewer portraits.
     """
-    wanted = names(part)
-    if count is not None and not 1 <= count <= len(wanted):
-        raise ValueError(f"the sample has 1 to {len(wanted)} portraits to {part} on, got {count}")
+    available = names(part)
+    if count is not None and not 1 <= count <= len(available):
+        raise ValueError(
+            f"the sample has 1 to {len(available)} portraits to {part} on, got {count}"
+        )
     with zipfile.ZipFile(ARCHIVE) as archive:
-        return [archive.read(name) for name in wanted[:count]]
+        return [archive.read(name) for name in available[:count]]
 
 
 def portrait(index: int, part: Part = "test") -> np.ndarray:
     """Return a portrait, uint8 `(157, 128, 3)`, RGB.
 
     Args:
-        index: Int, its place in the part.
+        index: Int, its index in the part.
         part: `"train"` or `"test"`.
 
     Raises:
-        ValueError: If there is no such part.
-        IndexError: If it has no portrait of this number.
+        ValueError: If the part is unknown.
+        IndexError: If the index is out of range.
     """
     with zipfile.ZipFile(ARCHIVE) as archive:
         data = archive.read(names(part)[index])
@@ -87,9 +89,10 @@ def portrait(index: int, part: Part = "test") -> np.ndarray:
 
 
 def example_hole(index: int) -> np.ndarray:
-    """Return a part of an aligned face to be filled, as an example.
+    """Return an example hole in an aligned face.
 
-    By index in turn: the left eye, nose and mouth, two scratches across the face, the right eye.
+    Indices cycle through the left eye, nose and mouth, two scratches across the face, and the
+    right eye.
 
     Args:
         index: Int, at least 0.

@@ -1,10 +1,10 @@
-"""Make the built-in data set anew from a folder of aligned portraits and its table.
+"""Rebuild the built-in data set from a folder of aligned portraits and its table.
 
     python -m keras_inpaint.data.sample.make FOLDER/train FOLDER/faces.csv
 
-Of the portraits of one repository, whose files are in the public domain, all people that the
-bundled `faces` weights have never seen are the part `test`; of the others `COUNT`, in the order
-of their SHA-256, are the part `train`.
+It uses the portraits of one repository, which are in the public domain. The people who were held
+out from the training of the bundled `faces` weights form the part `test`; of the others, the first
+`COUNT` portraits by SHA-256 form the part `train`.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from keras_inpaint.data.sample import ARCHIVE, SIZE, SOURCES
 
 REPOSITORY = "Hainish/congress-images-225x275"
 COUNT = 400
-#: How the bundled weights' training split the people of the folder.
+#: The split of the folder's people in the training of the bundled weights.
 HELD_OUT, SEED = 0.04, 0
 QUALITY = 88
 
 
 def main() -> None:
-    """Read the folder and the table, write the archive and the sources."""
+    """Read the folder and the table; write the archive and the sources."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("table", type=Path)
@@ -53,7 +53,7 @@ def main() -> None:
                     small = image.convert("RGB").resize(SIZE[::-1], Image.Resampling.LANCZOS)
                 data = io.BytesIO()
                 small.save(data, "JPEG", quality=QUALITY, optimize=True)
-                # The same bytes whenever it is made.
+                # A fixed date makes the archive reproducible.
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data.getvalue())
                 row = rows[name]
                 writer.writerow([part, name, row["source_repo"], row["licence"], row["sha256"]])

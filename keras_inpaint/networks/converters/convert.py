@@ -1,4 +1,4 @@
-"""From a file of another project to a completion network of stock Keras layers."""
+"""Convert another project's weights to a completion network of stock Keras layers."""
 
 import hashlib
 import math
@@ -43,7 +43,7 @@ def convert_weights(
 ) -> tuple[keras.Model, dict[str, Any]]:
     """Convert the completion network of another project.
 
-    Neither PyTorch nor Torch7 is needed, and nothing that the file holds is run.
+    Neither PyTorch nor Torch7 is needed, and no code in the file is executed.
 
     Example:
 
@@ -51,35 +51,35 @@ def convert_weights(
     >>> completed = keras_inpaint.Inpainter(network)(photo, hole)
 
     Args:
-        file: Path of the project's file of weights; or the name of published ones, such as
-            `"mmagic:celeba"` (`converters.published.PUBLISHED`), which are fetched once.
-        source: `"glcic-pytorch"`, `"mmagic"`, `"torch7"`, or `"auto"`, which tells them by what
-            the file holds.
+        file: Path of the project's weights file; or the name of published weights, such as
+            `"mmagic:celeba"` (`converters.published.PUBLISHED`), which are downloaded once.
+        source: `"glcic-pytorch"`, `"mmagic"`, `"torch7"`, or `"auto"`, which detects the project
+            from the file's content.
         config: Path of GLCIC-PyTorch's `config.json`, which has the pixel that fills its holes;
-            the others' weights need none.
+            not used by the other projects.
         accept_licence: Bool, whether the licence of published weights is accepted; none of them
-            is free for every use.
-        progress: Called while they are fetched, with the bytes received and in all.
+            permits every use.
+        progress: Called during the download with the number of bytes received and the total.
 
     Returns:
-        A pair: the network, a functional `keras.Model` of stock layers only from a dict of
-        `image`, float32 `(batch, height, width, 3)` in [0, 1], and `mask`, float32 `(batch,
-        height, width, 1)`, 1 in the hole, to float32 `(batch, height, width, 3)`, in [0, 1]
-        unless a Torch7 file ends without a sigmoid; and its card, a dict of what is known: the
-        project, the file's name and sha256, the licence.
+        A tuple of the network and its card. The network is a functional `keras.Model` of stock
+        layers, from a dict of `image`, float32 `(batch, height, width, 3)` in [0, 1], and `mask`,
+        float32 `(batch, height, width, 1)`, 1 in the hole, to float32
+        `(batch, height, width, 3)`, in [0, 1] unless a Torch7 network has no final sigmoid. The
+        card is a dict with the project, the file's name and SHA-256, and the licence.
 
     Raises:
         ValueError: If the file cannot be read, or a layer is missing, unknown or of another
             shape; the message names the file and the layer.
-        PermissionError: If weights are to be fetched and their licence is not accepted.
-        OSError: If a file cannot be opened or fetched.
+        PermissionError: If weights would be downloaded and their licence is not accepted.
+        OSError: If a file cannot be opened or downloaded.
     """
     if isinstance(file, str) and file in PUBLISHED:
         published = PUBLISHED[file]
         if not accept_licence:
             raise PermissionError(
-                f"{file}: the licence of these weights is {published.licence}; to fetch them it "
-                "has to be accepted (accept_licence=True)"
+                f"{file}: the licence of these weights is {published.licence}; it must be "
+                "accepted to download them (accept_licence=True)"
             )
         weights, config = fetch_published(file, progress)
         network, card = convert_weights(weights, published.project, config=config)
@@ -91,27 +91,27 @@ def convert_weights(
     path = Path(file)
     content = _read(path, source)
     try:
-        found = recognised(content)
-        if source not in ("auto", found):
-            raise ValueError(f"it holds weights of {found}, not of {source}")
+        project = recognised(content)
+        if source not in ("auto", project):
+            raise ValueError(f"these are weights of {project}, not of {source}")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    if found == "glcic-pytorch" and config is None:
+    if project == "glcic-pytorch" and config is None:
         raise ValueError(
-            f"{path}: GLCIC-PyTorch keeps the pixel that fills the holes in the config.json of "
-            "its training, beside the weights: name that file (--config)"
+            f"{path}: GLCIC-PyTorch stores the pixel that fills the holes in its training's "
+            "config.json, next to the weights: name that file (--config)"
         )
-    if found != "glcic-pytorch" and config is not None:
-        raise ValueError(f"{config}: weights of {found} need no config")
+    if project != "glcic-pytorch" and config is not None:
+        raise ValueError(f"{config}: weights of {project} need no config")
     fill = _mean_pixel(Path(config)) if config is not None else None
     try:
-        if found == "glcic-pytorch":
+        if project == "glcic-pytorch":
             read = glcic_pytorch(content, fill)
         else:
-            read = {"mmagic": mmagic, "torch7": torch7}[found](content)
+            read = {"mmagic": mmagic, "torch7": torch7}[project](content)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    return _build(read), _card(path, found)
+    return _build(read), _card(path, project)
 
 
 def _read(path: Path, source: str) -> Any:
@@ -120,7 +120,7 @@ def _read(path: Path, source: str) -> Any:
             first = file.read(4)
         if first[:2] == b"PK" or first[:1] == b"\x80":  # a zip archive, or a pickle
             return read_pytorch(path)
-        if first not in (b"\x03\0\0\0", b"\x04\0\0\0"):  # a table or an object of Torch7
+        if first not in (b"\x03\0\0\0", b"\x04\0\0\0"):  # a Torch7 table or object
             raise ValueError(f"{path} is neither a PyTorch file nor a Torch7 file")
     return read_torch7(path) if source in ("auto", "torch7") else read_pytorch(path)
 
@@ -156,12 +156,12 @@ def _card(path: Path, source: str) -> dict[str, Any]:
 
 
 def _build(read: Network) -> keras.Model:
-    """Return a network as the project runs it, of stock layers.
+    """Build a network of stock layers that computes what the project's network does.
 
-    What stock layers lack is put into the weights: PyTorch pads a strided 3x3 convolution by one
-    on every side, which is Keras' "same" of a 4x4 kernel whose last row and column are zero; blue,
-    green, red is an order of channels in the first and last kernel; and clip(x, -1, 1) / 2 + 0.5
-    is the hard sigmoid of 3 x.
+    Differences to stock layers are absorbed into the weights: PyTorch pads a strided 3x3
+    convolution by one on every side, which is Keras' "same" for a 4x4 kernel whose last row and
+    column are zero; for BGR, the channels of the first and last kernel are reordered; and
+    clip(x, -1, 1) / 2 + 0.5 is the hard sigmoid of 3 x.
     """
     form = read.form
     image = keras.Input((None, None, 3), name="image")
@@ -217,9 +217,9 @@ def _build(read: Network) -> keras.Model:
 
 
 def _convolution(read: Network, number: int) -> list[np.ndarray]:
-    """Return a convolution's kernel and bias as Keras holds them."""
+    """Return a convolution's kernel and bias in Keras' layout."""
     block, form = read.blocks[number - 1], read.form
-    # (out, in, h, w) to (h, w, in, out), and of transposed ones (in, out, h, w) to (h, w, out, in).
+    # (out, in, h, w) to (h, w, in, out); transposed ones (in, out, h, w) to (h, w, out, in).
     kernel, bias = np.transpose(block.weight, (2, 3, 1, 0)), block.bias
     _, stride, _, transposed = CONVOLUTIONS[number - 1]
     if stride > 1 and not transposed:

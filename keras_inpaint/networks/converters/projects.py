@@ -1,4 +1,4 @@
-"""The projects whose completion networks are converted: how each names and runs its layers.
+"""The projects whose completion networks can be converted: names and settings of their layers.
 
 Sources: GLCIC-PyTorch, https://github.com/otenim/GLCIC-PyTorch at 3f9de13; mmagic's Global&Local,
 https://github.com/open-mmlab/mmagic at 0a560bb; the authors' Torch7 network,
@@ -13,8 +13,8 @@ import numpy as np
 
 from keras_inpaint.networks.converters.torch_files import TorchObject
 
-#: Kernel size, stride, dilation and whether it is a transposed one, of the paper's 17
-#: convolutions (table 1). The number of channels is read off the weights.
+#: Kernel size, stride, dilation rate and whether transposed, for each of the paper's 17
+#: convolutions (table 1). The numbers of channels are taken from the weights.
 CONVOLUTIONS = (
     (5, 1, 1, False),
     (3, 2, 1, False),
@@ -39,11 +39,11 @@ LAST = len(CONVOLUTIONS)
 
 @dataclass(frozen=True)
 class Project:
-    """What is said about a project's weights.
+    """A project's entry in the card of its converted weights.
 
     Attributes:
         title: String, the project's name.
-        url: String, where it lives.
+        url: String, the project's address.
         licence: String, the weights' licence, as far as the project states one.
     """
 
@@ -66,21 +66,22 @@ PROJECTS = {
     "torch7": Project(
         "the paper's authors, Torch7",
         "https://github.com/satoshiiizuka/siggraph2017_inpainting",
-        "CC BY-NC-SA 4.0 (attribution, non-commercial, share alike), which stays on what is "
-        "converted",
+        "CC BY-NC-SA 4.0 (attribution, non-commercial, share alike), which also applies to the "
+        "converted weights",
     ),
 }
 
 
 @dataclass
 class Block:
-    """A convolution and what follows it, in the order of PyTorch's axes.
+    """A convolution and its batch normalisation, with axes in PyTorch's order.
 
     Attributes:
         label: String, the convolution's name in its file.
-        weight: Float array `(out, in, height, width)`; of a transposed one `(in, out, ...)`.
+        weight: Float array `(out, in, height, width)`; `(in, out, height, width)` if transposed.
         bias: Float array `(out,)`.
-        norm: Dict of `gamma`, `beta`, `mean` and `variance`, each `(out,)`; None without one.
+        norm: Dict of `gamma`, `beta`, `mean` and `variance`, each `(out,)`; None if there is no
+            normalisation.
     """
 
     label: str
@@ -91,16 +92,16 @@ class Block:
 
 @dataclass(frozen=True)
 class Form:
-    """How a project runs the 17 convolutions.
+    """The settings of a project's network.
 
     Attributes:
-        order: What follows a convolution: a tuple of `"norm"` and `"relu"`.
-        fill: Three floats in [0, 1], red, green, blue, what stands in the hole.
-        shift: Three floats that are taken off each pixel after that,
-        scale: Float by which the difference is multiplied.
-        bgr: Bool, whether the channels run blue, green, red.
-        output: `"sigmoid"`, `"clip"` (to [-1, 1], then to [0, 1]) or `"linear"`.
-        epsilon: Float, of batch normalisation.
+        order: Tuple of `"norm"` and `"relu"`, the operations after a convolution, in order.
+        fill: Three floats in [0, 1], red, green, blue, the pixel that fills the hole.
+        shift: Three floats, subtracted from each pixel of the filled image.
+        scale: Float, multiplied with the difference.
+        bgr: Bool, whether the channels are in the order blue, green, red.
+        output: `"sigmoid"`, `"clip"` (to [-1, 1], then mapped to [0, 1]) or `"linear"`.
+        epsilon: Float, the epsilon of batch normalisation.
     """
 
     order: tuple[str, ...]
@@ -114,17 +115,17 @@ class Form:
 
 @dataclass
 class Network:
-    """A completion network as read: its 17 blocks and how they are run."""
+    """A project's completion network: its settings and its 17 blocks."""
 
     form: Form
     blocks: list[Block] = field(default_factory=list)
 
 
 def recognised(content: Any) -> str:
-    """Return the name in `PROJECTS` of what a file holds.
+    """Return the key in `PROJECTS` of the project that a file's content belongs to.
 
     Raises:
-        ValueError: If it is none of them.
+        ValueError: If the content is not from one of these projects.
     """
     if isinstance(content, TorchObject) or (
         isinstance(content, dict) and isinstance(content.get("model"), TorchObject)
@@ -137,16 +138,16 @@ def recognised(content: Any) -> str:
         if "conv1.weight" in names or "deconv13.weight" in names:
             return "glcic-pytorch"
         some = ", ".join(list(names)[:3])
-        raise ValueError(f"it holds no completion network that is known; it begins with: {some}")
-    raise ValueError(f"it holds no weights by name but a {type(content).__name__}")
+        raise ValueError(f"its completion network is unknown; its first entries are: {some}")
+    raise ValueError(f"expected weights by name, got a {type(content).__name__}")
 
 
 def state_of(content: Any) -> dict[str, np.ndarray]:
-    """Return the arrays of a PyTorch file by name, without what wrappers put around them."""
+    """Return the arrays of a PyTorch file by name, without the prefixes that wrappers add."""
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping):
-        raise ValueError(f"it holds no weights by name but a {type(content).__name__}")
+        raise ValueError(f"expected weights by name, got a {type(content).__name__}")
     return {
         name.removeprefix("module."): value
         for name, value in content.items()
@@ -158,7 +159,7 @@ def glcic_pytorch(content: Any, fill: tuple[float, float, float]) -> Network:
     """Return the network of GLCIC-PyTorch's generator.
 
     Args:
-        content: What its file holds.
+        content: The content of its file, from `read_pytorch`.
         fill: Three floats in [0, 1], `mpv` of its `config.json`.
 
     Raises:
@@ -176,7 +177,7 @@ def mmagic(content: Any) -> Network:
     """Return the network of mmagic's Global&Local, with or without batch normalisation.
 
     Args:
-        content: What its file holds, the discriminators too.
+        content: The content of its file, from `read_pytorch`; it includes the discriminators.
 
     Raises:
         ValueError: If a layer is missing, of another shape, or unknown.
@@ -216,34 +217,40 @@ def _blocks(
     normed: bool,
     bias_optional: bool,
 ) -> list[Block]:
-    left = {name: value for name, value in state.items() if not name.endswith("batches_tracked")}
+    remaining = {
+        name: value for name, value in state.items() if not name.endswith("batches_tracked")
+    }
 
     def take(name: str) -> np.ndarray:
-        if name not in left:
+        if name not in remaining:
             raise ValueError(f"{name} is missing")
-        return left.pop(name)
+        return remaining.pop(name)
 
     blocks = []
     for number, (convolution, norm) in names.items():
         transposed = CONVOLUTIONS[number - 1][3]
         weight = take(f"{convolution}.weight")
-        if bias_optional and number != LAST and f"{convolution}.bias" not in left:
+        if bias_optional and number != LAST and f"{convolution}.bias" not in remaining:
             outputs = weight.shape[1 if transposed else 0] if weight.ndim == 4 else 0
             bias = np.zeros(outputs, "float32")
         else:
             bias = take(f"{convolution}.bias")
         parts = None
         if normed and number != LAST:
-            parts = {ours: take(f"{norm}.{theirs}") for theirs, ours in _NORM_PARTS.items()}
+            parts = {part: take(f"{norm}.{name}") for name, part in _NORM_PARTS.items()}
         blocks.append(Block(convolution, weight, bias, parts))
-    if left:
-        raise ValueError(f"{next(iter(left))} is not understood")
+    if remaining:
+        raise ValueError(f"{next(iter(remaining))} is not supported")
     check_blocks(blocks)
     return blocks
 
 
 def check_blocks(blocks: list[Block]) -> None:
-    """Raise a ValueError that names the first array of another shape, or that is not finite."""
+    """Check the shapes of all arrays and that their values are finite.
+
+    Raises:
+        ValueError: If an array is wrong; the message names the first one.
+    """
     if len(blocks) != LAST:
         raise ValueError(f"it has {len(blocks)} convolutions, expected {LAST}")
     inputs = 4
@@ -255,34 +262,34 @@ def check_blocks(blocks: list[Block]) -> None:
         arrays["bias"] = (block.bias, (outputs,))
         for name, array in (block.norm or {}).items():
             arrays[f"normalisation's {name}"] = (array, (outputs,))
-        for name, (array, wanted) in arrays.items():
-            if array.shape != wanted or outputs == 0:
-                raise ValueError(f"{block.label}: {name} has shape {array.shape}, not {wanted}")
+        for name, (array, required) in arrays.items():
+            if array.shape != required or outputs == 0:
+                raise ValueError(f"{block.label}: {name} has shape {array.shape}, not {required}")
             if array.dtype.kind != "f" or not np.isfinite(array).all():
-                raise ValueError(f"{block.label}: {name} holds values that are no finite floats")
+                raise ValueError(f"{block.label}: {name} has values that are not finite floats")
         if block.norm is not None and (block.norm["variance"] < 0).any():
-            raise ValueError(f"{block.label}: normalisation's variance is below 0")
+            raise ValueError(f"{block.label}: normalisation's variance is negative")
         inputs = outputs
 
 
 def torch7(content: Any) -> Network:
-    """Return the network of the authors' file: a table of `model` and `mean`.
+    """Return the network of the authors' file, a table of `model` and `mean`.
 
-    The order of normalisation and activation, the epsilon and the output's activation are read
-    off the modules. Field names from before 2015 (`running_std`) and flat weights
-    (`SpatialConvolutionMM`) are taken, too.
+    The order of normalisation and activation, the epsilon and the output's activation are taken
+    from the modules. Field names from before 2015 (`running_std`) and flat weights
+    (`SpatialConvolutionMM`) are supported, too.
 
     Args:
-        content: What the file holds.
+        content: The content of the file, from `read_torch7`.
 
     Raises:
         ValueError: If a module is missing, has other settings, or is unknown.
     """
     if not isinstance(content, dict) or not isinstance(content.get("model"), TorchObject):
-        raise ValueError("it has no table with a model")
+        raise ValueError("it does not contain a table with a model")
     mean = content.get("mean")
     if not isinstance(mean, np.ndarray) or mean.size != 3 or not np.isfinite(mean).all():
-        raise ValueError("it has no mean of three numbers")
+        raise ValueError("it does not contain a mean of three numbers")
     pixel = tuple(float(value) for value in mean.reshape(-1))
     if not all(0 <= value <= 1 for value in pixel):
         raise ValueError(f"its mean is {pixel}, expected numbers in [0, 1]")
@@ -300,7 +307,7 @@ def torch7(content: Any) -> Network:
             blocks.append(_torch7_convolution(module, label, *CONVOLUTIONS[len(blocks)]))
             orders.append([])
         elif not blocks or output != "linear":
-            raise ValueError(f"{label} is not understood at this place")
+            raise ValueError(f"{label} is not supported at this position")
         elif kind == "SpatialBatchNormalization":
             epsilon, blocks[-1].norm = _torch7_norm(module, label)
             epsilons.add(epsilon)
@@ -310,15 +317,15 @@ def torch7(content: Any) -> Network:
         elif kind == "Sigmoid" and len(blocks) == LAST:
             output = "sigmoid"
         else:
-            raise ValueError(f"{label} is not understood")
+            raise ValueError(f"{label} is not supported")
     check_blocks(blocks)
     order = tuple(orders[0])
-    for block, found in zip(blocks, orders, strict=True):
-        wanted = () if block is blocks[-1] else order
-        if tuple(found) != wanted or sorted(wanted) not in ([], ["relu"], ["norm", "relu"]):
-            raise ValueError(f"{block.label} is followed by {found}, expected {list(wanted)}")
+    for block, followers in zip(blocks, orders, strict=True):
+        expected = () if block is blocks[-1] else order
+        if tuple(followers) != expected or sorted(expected) not in ([], ["relu"], ["norm", "relu"]):
+            raise ValueError(f"{block.label} is followed by {followers}, expected {list(expected)}")
     if len(epsilons) > 1:
-        raise ValueError(f"its normalisations have several epsilons: {sorted(epsilons)}")
+        raise ValueError(f"its normalisations have different epsilons: {sorted(epsilons)}")
     form = Form(order, pixel, pixel, output=output)
     if epsilons:
         form = replace(form, epsilon=epsilons.pop())
@@ -326,18 +333,18 @@ def torch7(content: Any) -> Network:
 
 
 def _modules(module: TorchObject, depth: int = 0) -> list[TorchObject]:
-    """Return the modules of an `nn.Sequential`, those within others unfolded, in order."""
+    """Return the modules of an `nn.Sequential` in order, with nested ones flattened."""
     if module.kind != "nn.Sequential":
         return [module]
     inner = module.get("modules")
     if not isinstance(inner, dict) or depth > 20:
-        raise ValueError("an nn.Sequential has no modules")
-    found = []
+        raise ValueError("an nn.Sequential has no modules, or is nested too deeply")
+    modules = []
     for key in range(1, len(inner) + 1):
         if not isinstance(inner.get(key), TorchObject):
-            raise ValueError(f"module {key} of an nn.Sequential is no module")
-        found += _modules(inner[key], depth + 1)
-    return found
+            raise ValueError(f"entry {key} of an nn.Sequential is not a module")
+        modules += _modules(inner[key], depth + 1)
+    return modules
 
 
 def _array(module: TorchObject, label: str, name: str) -> np.ndarray:
@@ -351,20 +358,21 @@ def _torch7_convolution(
     module: TorchObject, label: str, kernel: int, stride: int, dilation: int, transposed: bool
 ) -> Block:
     if transposed != ("Full" in module.kind):
-        raise ValueError(f"{label}: expected a {'transposed' if transposed else 'plain'} one")
+        kind = "transposed" if transposed else "plain"
+        raise ValueError(f"{label}: expected a {kind} convolution")
     padding = 1 if transposed else dilation * (kernel - 1) // 2
-    wanted = {"k": kernel, "d": stride, "dilation": dilation, "pad": padding}
-    for prefix, value in wanted.items():
+    settings = {"k": kernel, "d": stride, "dilation": dilation, "pad": padding}
+    for prefix, expected in settings.items():
         for side in "WH":
-            found = module.get(prefix + side)
-            if found is None and prefix == "dilation":
-                found = 1
-            if found is None and prefix == "pad":
-                found = module.get("padding") or 0
-            if found != value:
-                raise ValueError(f"{label}: {prefix + side} is {found}, expected {value}")
+            value = module.get(prefix + side)
+            if value is None and prefix == "dilation":
+                value = 1
+            if value is None and prefix == "pad":
+                value = module.get("padding") or 0
+            if value != expected:
+                raise ValueError(f"{label}: {prefix + side} is {value}, expected {expected}")
     if any(module.get(name) for name in ("adjW", "adjH")) or module.get("groups") not in (None, 1):
-        raise ValueError(f"{label}: adjW, adjH and groups are not understood")
+        raise ValueError(f"{label}: adjW, adjH and groups are not supported")
     planes = [module.get(name) for name in ("nOutputPlane", "nInputPlane")]
     if not all(isinstance(count, int) and count > 0 for count in planes):
         raise ValueError(f"{label}: it has {planes} planes")
@@ -380,7 +388,7 @@ def _torch7_norm(module: TorchObject, label: str) -> tuple[float, dict[str, np.n
     if not isinstance(epsilon, int | float) or not epsilon > 0:
         raise ValueError(f"{label}: eps is {epsilon!r}")
     if module.get("running_var") is None and module.get("running_std") is not None:
-        # Until 2015 the field held 1 / sqrt(variance + eps).
+        # Until 2015, the field was 1 / sqrt(variance + eps).
         inverse = _array(module, label, "running_std").astype("float64")
         with np.errstate(divide="ignore"):
             variance = np.maximum(inverse**-2 - epsilon, 0)

@@ -1,4 +1,4 @@
-"""Weights that other projects published, at the addresses that the projects name."""
+"""Weights that other projects have published, at the projects' own addresses."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +13,15 @@ _AUTHORS = "https://iizuka.cs.tsukuba.ac.jp/data/"
 
 @dataclass(frozen=True)
 class Published:
-    """A file of weights in the network.
+    """A weights file that can be downloaded.
 
     Attributes:
         project: String, a name in `PROJECTS`.
         url: String, the address of the weights.
-        sha256: String, the first digits of their digest where the project gives them; OpenMMLab
-            puts eight into the file's name.
+        sha256: String, the first digits of the digest, None if not published; OpenMMLab puts
+            eight digits into the file's name.
         config_url: String, the address of GLCIC-PyTorch's `config.json`.
-        trained_on: String, in words.
+        trained_on: String, a description of the training data.
     """
 
     project: str
@@ -67,22 +67,22 @@ PUBLISHED = {
         "torch7", f"{_AUTHORS}completionnet_celeba.t7", "CelebA, faces, 160 px"
     ),
 }
-"""What can be fetched, by the name that `--from` takes."""
+"""The weights that can be downloaded, by their name for `--from`."""
 
 
 def fetch_published(name: str, progress: Progress | None = None) -> tuple[Path, Path | None]:
-    """Return published weights, fetched once and kept, and the config that belongs to them.
+    """Download published weights and their config, unless they are in the cache already.
 
     Args:
         name: A key of `PUBLISHED`.
         progress: As for `fetching.fetch`.
 
     Returns:
-        The path of the weights, and of GLCIC-PyTorch's `config.json`, None for the others.
+        The path of the weights, and of GLCIC-PyTorch's `config.json`, None for other projects.
 
     Raises:
-        OSError: If an address does not answer.
-        ValueError: If what came is not what was published.
+        OSError: If a file cannot be downloaded.
+        ValueError: If a file's digest differs from the published one.
     """
     source = PUBLISHED[name]
     folder = cache_folder() / "weights" / name.replace(":", "-")

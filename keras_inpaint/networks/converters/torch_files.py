@@ -1,7 +1,7 @@
-"""PyTorch's and Torch7's files of weights, read without either and without running what they hold.
+"""Read PyTorch and Torch7 weight files without either library and without executing their code.
 
-Sources: `torch.save` writes since 1.6 a zip archive of a pickle and one file a storage, before
-that pickles one after the other and the storages behind them,
+Sources: since 1.6, `torch.save` writes a zip archive of one pickle and one file per storage;
+before, it wrote a sequence of pickles followed by the storages,
 https://docs.pytorch.org/docs/stable/notes/serialization.html; Torch7's File.lua,
 https://github.com/torch/torch7/blob/master/doc/serialization.md.
 """
@@ -34,14 +34,14 @@ _PYTORCH_DTYPES = {
 
 
 class _Storage:
-    """A storage that a pickle names, before its numbers are read."""
+    """A storage that a pickle refers to, before its values are read."""
 
     def __init__(self, dtype: str, key: str, count: int) -> None:
         self.dtype, self.key, self.count = np.dtype(dtype), key, count
 
 
 class _Tensor:
-    """A view of a storage, before the numbers are read."""
+    """A view of a storage, before the values are read."""
 
     def __init__(
         self, storage: _Storage, offset: int, shape: Sequence[int], strides: Sequence[int]
@@ -56,7 +56,7 @@ class _Tensor:
 
 
 class _Inert:
-    """Stands for every other class (training states, version marks): holds and does nothing."""
+    """Placeholder for instances of all other classes; it discards its state."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -86,7 +86,7 @@ def _parameter(data: Any, *rest: Any) -> Any:
 
 
 class _Storages:
-    """Pickle's stand-in for a storage's class: only its name is used."""
+    """Stand-in for a storage class in a pickle, such as `torch.FloatStorage`."""
 
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
@@ -101,7 +101,7 @@ _KNOWN: dict[tuple[str, str], Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Builds numbers, text, lists, dicts and tensors; every other class becomes `_Inert`."""
+    """Unpickle numbers, strings, lists, dicts and tensors; all other classes become `_Inert`."""
 
     def __init__(self, file: Any) -> None:
         super().__init__(file)
@@ -112,27 +112,28 @@ class _Unpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> _Storage:
         if not (isinstance(pid, tuple) and len(pid) >= 5 and isinstance(pid[1], _Storages)):
-            raise pickle.UnpicklingError("a storage of a kind that is not read")
+            raise pickle.UnpicklingError("the type of a storage is not supported")
         if len(pid) > 5 and pid[5] is not None:
-            raise pickle.UnpicklingError("a storage that is a view of another")
+            raise pickle.UnpicklingError("storages that are views of others are not supported")
         storage = _Storage(pid[1].dtype, str(pid[2]), int(pid[4]))
         return self.storages.setdefault(storage.key, storage)
 
 
 def read_pytorch(path: Path) -> Any:
-    """Return what a `.pth` or `.pt` file holds, with NumPy arrays for tensors.
+    """Return the content of a `.pth` or `.pt` file, with NumPy arrays in place of tensors.
 
-    No class or function that the file names is imported or called but the few that tensors are
-    made of; objects of other classes come out empty.
+    No class or function that the file names is imported or called, except for the few that
+    tensors consist of; objects of other classes are returned empty.
 
     Args:
-        path: Path of a file that `torch.save` wrote, in its zip form or the one before 1.6.
+        path: Path of a file written by `torch.save`, as a zip archive or in the format before
+            1.6.
 
     Returns:
-        What was saved, mostly a dict of strings to arrays.
+        The saved object, usually a dict from strings to arrays.
 
     Raises:
-        ValueError: If it is no such file, is damaged, or ends too early.
+        ValueError: If it is not such a file, or is damaged or truncated.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -142,9 +143,9 @@ def read_pytorch(path: Path) -> Any:
             return _read_legacy(file)
     except OSError:
         raise
-    except Exception as error:  # pickle's machine fails in every way on a damaged file
+    except Exception as error:  # unpickling a damaged file can raise anything
         reason = first_line(error)
-        raise ValueError(f"{path} is no PyTorch file that can be read: {reason}") from error
+        raise ValueError(f"{path} is not a PyTorch file or cannot be read: {reason}") from error
 
 
 def _read_zip(archive: zipfile.ZipFile) -> Any:
@@ -175,9 +176,9 @@ def _read_zip(archive: zipfile.ZipFile) -> Any:
 
 def _read_legacy(file: BinaryIO) -> Any:
     if _Unpickler(file).load() != _LEGACY_MAGIC:
-        raise ValueError("it does not begin as one")
+        raise ValueError("it does not begin with the format's magic number")
     if _Unpickler(file).load() != _LEGACY_PROTOCOL:
-        raise ValueError("its protocol is unknown")
+        raise ValueError("its protocol version is unknown")
     system = _Unpickler(file).load()
     if not isinstance(system, dict) or not system.get("little_endian", True):
         raise ValueError("it was written on a big-endian machine")
@@ -192,13 +193,13 @@ def _read_legacy(file: BinaryIO) -> Any:
         storage = storages[key]
         (count,) = struct.unpack("<q", file.read(8))
         if count != storage.count:
-            raise ValueError(f"storage {key} has {count} numbers, expected {storage.count}")
+            raise ValueError(f"storage {key} has {count} values, expected {storage.count}")
         numbers[key] = np.frombuffer(file.read(count * storage.dtype.itemsize), storage.dtype)
     return _resolved(data, lambda tensor: tensor.array(numbers[tensor.storage.key]))
 
 
 def _resolved(value: Any, array: Callable[[_Tensor], Any], depth: int = 0) -> Any:
-    """Return the same with every tensor replaced by what `array` makes of it."""
+    """Return `value` with every tensor replaced by its array, converted by `array`."""
     if depth > 50:
         raise ValueError("it is nested too deeply")
     if isinstance(value, _Tensor):
@@ -211,25 +212,27 @@ def _resolved(value: Any, array: Callable[[_Tensor], Any], depth: int = 0) -> An
 def strided_view(
     numbers: np.ndarray, offset: int, shape: Sequence[int], strides: Sequence[int]
 ) -> np.ndarray:
-    """Return the part of a storage that a tensor shows, as a view that cannot be written to.
+    """Return a tensor as a read-only view of its storage.
 
     Args:
         numbers: Array `(count,)`, the storage.
-        offset: Int, the tensor's first number.
+        offset: Int, index of the tensor's first value.
         shape: Ints, the tensor's shape.
-        strides: Ints of the same number, counted in numbers.
+        strides: Ints, the stride of each axis, in values.
 
     Raises:
         ValueError: If the tensor reaches beyond the storage.
     """
     if len(shape) != len(strides) or min((offset, *shape, *strides), default=0) < 0:
-        raise ValueError(f"a tensor has shape {shape} and strides {strides}")
+        raise ValueError(
+            f"a tensor has invalid offset {offset}, shape {shape} or strides {strides}"
+        )
     if 0 in shape:
         return np.empty(shape, numbers.dtype)
     last = offset + sum((side - 1) * step for side, step in zip(shape, strides, strict=True))
     count = int(np.prod([int(side) for side in shape], dtype=object))
     if last >= len(numbers) or count > len(numbers):
-        raise ValueError(f"a tensor of shape {shape} needs more numbers than {len(numbers)}")
+        raise ValueError(f"a tensor of shape {shape} exceeds its storage of {len(numbers)} values")
     steps = [step * numbers.itemsize for step in strides]
     return np.lib.stride_tricks.as_strided(numbers[offset:], shape, steps, writeable=False)
 
@@ -250,36 +253,36 @@ _MAX_DEPTH = 200
 
 
 class TorchObject:
-    """An object of a Torch7 class: its class's name and its fields."""
+    """A Torch7 object: the name of its class and its fields."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self.fields: dict[Any, Any] = {}
 
     def get(self, name: str) -> Any:
-        """Return a field, None where there is none."""
+        """Return a field, or None if it does not exist."""
         return self.fields.get(name)
 
 
 def read_torch7(path: Path) -> Any:
-    """Return what a binary Torch7 file with 64-bit longs (Linux, macOS) holds.
+    """Return the content of a binary Torch7 file with 64-bit longs (Linux, macOS).
 
     Args:
         path: Path of a `.t7` file.
 
     Returns:
-        Tables as dicts (arrays of Lua have the keys 1, 2, ...), tensors and storages as NumPy
-        arrays, objects as `TorchObject`. Functions are None.
+        Tables as dicts (Lua arrays have the keys 1, 2, ...), tensors and storages as NumPy
+        arrays, objects as `TorchObject`, functions as None.
 
     Raises:
-        ValueError: If it is no such file, is damaged, or ends too early.
+        ValueError: If it is not such a file, or is damaged or truncated.
     """
     data = Path(path).read_bytes()
     try:
         return _Reader(data).value()
     except (ValueError, struct.error, TypeError, OverflowError, RecursionError) as error:
         reason = first_line(error)
-        raise ValueError(f"{path} is no Torch7 file that can be read: {reason}") from error
+        raise ValueError(f"{path} is not a Torch7 file or cannot be read: {reason}") from error
 
 
 class _Reader:
@@ -293,10 +296,10 @@ class _Reader:
         return values
 
     def skip(self, count: int) -> int:
-        """Go on by so many bytes; return where they began."""
+        """Advance by `count` bytes and return their start."""
         start = self.at
         if count < 0 or start + count > len(self.data):
-            raise ValueError(f"it ends at byte {len(self.data)}, within a value")
+            raise ValueError(f"it ends at byte {len(self.data)}, in the middle of a value")
         self.at += count
         return start
 
@@ -326,7 +329,7 @@ class _Reader:
         if kind == _BOOLEAN:
             return bool(self.take("i")[0])
         if kind not in (_TABLE, _TORCH, *_FUNCTIONS):
-            raise ValueError(f"byte {self.at - 4} names a value of the unknown type {kind}")
+            raise ValueError(f"unknown type {kind} at byte {self.at - 4}")
         (index,) = self.take("i")
         if index in self.seen:
             return self.seen[index]
@@ -334,7 +337,7 @@ class _Reader:
             return self.table(index)
         if kind == _TORCH:
             return self.torch(index)
-        self.seen[index] = None  # byte code and the values that the function uses
+        self.seen[index] = None  # skip the function's byte code and its upvalues
         self.skip(self.take("i")[0])
         self.value()
         return None
@@ -360,7 +363,7 @@ class _Reader:
         elif short.removesuffix("Tensor") in _TORCH7_DTYPES and short.endswith("Tensor"):
             (dims,) = self.take("i")
             if not 0 <= dims <= 16:
-                raise ValueError(f"a tensor of {dims} dimensions")
+                raise ValueError(f"a tensor has {dims} dimensions, at most 16 are supported")
             shape, strides = self.take(f"{dims}q"), self.take(f"{dims}q")
             (offset,) = self.take("q")
             storage = self.value()
@@ -371,8 +374,8 @@ class _Reader:
             else:
                 raise ValueError("a tensor has no storage")
         else:
-            found = self.seen[index] = TorchObject(kind)
+            instance = self.seen[index] = TorchObject(kind)
             fields = self.value()
             if isinstance(fields, dict):
-                found.fields = fields
+                instance.fields = fields
         return self.seen[index]

@@ -178,10 +178,10 @@ def change(name, value):
     [
         ("bn7.weight", None, "bn7.weight is missing"),
         ("deconv13.bias", None, "deconv13.bias is missing"),
-        ("conv18.weight", np.ones(3, "float32"), "conv18.weight is not understood"),
+        ("conv18.weight", np.ones(3, "float32"), "conv18.weight is not supported"),
         ("conv3.weight", np.ones((16, 16, 5, 5), "float32"), "conv3: weight has shape"),
         ("conv3.bias", np.ones(3, "float32"), "conv3: bias has shape"),
-        ("conv3.bias", np.full(16, np.nan, "float32"), "conv3: bias holds values"),
+        ("conv3.bias", np.full(16, np.nan, "float32"), "conv3: bias has values"),
         ("bn3.running_var", np.full(16, -1, "float32"), "conv3: normalisation's variance"),
         ("conv1.weight", np.ones(3, "float32"), "conv1: weight has shape"),
     ],
@@ -215,11 +215,11 @@ def torch7_fault(kind):
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
-        ("unknown", "module 2, nn.PReLU is not understood"),
+        ("unknown", "module 2, nn.PReLU is not supported"),
         ("padding", "module 1, nn.SpatialConvolution: padW is 0, expected 2"),
         ("order", "is followed by"),
-        ("graph", "module 1, nn.gModule is not understood"),
-        ("mean", "no mean"),
+        ("graph", "module 1, nn.gModule is not supported"),
+        ("mean", "a mean of three numbers"),
         ("weight", "module 1, nn.SpatialConvolution: weight is missing"),
     ],
 )
@@ -236,7 +236,7 @@ def test_glcic_pytorch_needs_its_config_and_the_others_none(tmp_path, config):
     write_mmagic(tmp_path / "gl.pth")
     with pytest.raises(ValueError, match="need no config"):
         ki.convert_weights(tmp_path / "gl.pth", config=config)
-    with pytest.raises(ValueError, match="holds weights of mmagic, not of glcic-pytorch"):
+    with pytest.raises(ValueError, match="these are weights of mmagic, not of glcic-pytorch"):
         ki.convert_weights(tmp_path / "gl.pth", "glcic-pytorch", config=config)
     with pytest.raises(ValueError, match="source must be auto or one of"):
         ki.convert_weights(tmp_path / "gl.pth", "caffe")

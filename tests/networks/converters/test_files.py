@@ -74,7 +74,7 @@ def test_a_hostile_file_runs_nothing(tmp_path, form):
         assert set(read_pytorch(path)) == {"a"}
     else:
         path.write_bytes(data)
-        with pytest.raises(ValueError, match=r"hostile\.pth is no PyTorch file"):
+        with pytest.raises(ValueError, match=r"hostile\.pth is not a PyTorch file"):
             read_pytorch(path)
     assert not made.exists()
 
@@ -86,7 +86,7 @@ def test_a_truncated_pytorch_file_is_one_line(tmp_path, legacy):
     whole = path.read_bytes()
     for count in range(0, len(whole), 7):
         path.write_bytes(whole[:count])
-        with pytest.raises(ValueError, match=r"a\.pth is no PyTorch file") as caught:
+        with pytest.raises(ValueError, match=r"a\.pth is not a PyTorch file") as caught:
             read_pytorch(path)
         assert "\n" not in str(caught.value)
 
@@ -145,7 +145,7 @@ def test_a_truncated_torch7_file_is_one_line(tmp_path):
     whole = path.read_bytes()
     for count in range(len(whole)):
         path.write_bytes(whole[:count])
-        with pytest.raises(ValueError, match=r"a\.t7 is no Torch7 file") as caught:
+        with pytest.raises(ValueError, match=r"a\.t7 is not a Torch7 file") as caught:
             read_torch7(path)
         assert "\n" not in str(caught.value)
 
@@ -187,5 +187,5 @@ def test_a_deep_torch7_file_is_refused(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"<!DOCTYPE html>", b"\x89HDF\r\n\x1a\n" + bytes(100)])
 def test_foreign_files_are_one_line(tmp_path, read, data):
     (tmp_path / "other").write_bytes(data)
-    with pytest.raises(ValueError, match="other is no"):
+    with pytest.raises(ValueError, match="other is not a"):
         read(tmp_path / "other")
