@@ -93,7 +93,8 @@ function mirrored(position, size) {
   return offset < size ? offset : period - offset;
 }
 
-function unlessAborted(promise, signal) {
+/** Settle like a promise, or reject with the signal's reason as soon as it is aborted. */
+export function unlessAborted(promise, signal) {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });

@@ -1,5 +1,7 @@
 // The painted hole: one byte per pixel of the photo, with its undo history.
 
+import { union } from "./windows.js";
+
 const MAX_STEPS = 60;
 
 /** The pixels to fill, and their undo history. */
@@ -62,7 +64,7 @@ export class Hole {
         }
       }
     }
-    if (this.#stroke) this.#stroke.box = joined(this.#stroke.box, box);
+    if (this.#stroke) this.#stroke.box = union(this.#stroke.box ?? box, box);
     return box;
   }
 
@@ -125,14 +127,4 @@ export class Hole {
     }
     return copy;
   }
-}
-
-function joined(a, b) {
-  if (!a) return b;
-  return {
-    left: Math.min(a.left, b.left),
-    top: Math.min(a.top, b.top),
-    right: Math.max(a.right, b.right),
-    bottom: Math.max(a.bottom, b.bottom),
-  };
 }

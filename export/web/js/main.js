@@ -1,7 +1,7 @@
 // The page and its states: empty, painting, working, done.
 
 import { Compare } from "./compare.js";
-import { complete } from "./complete.js";
+import { complete, unlessAborted } from "./complete.js";
 import { Hole } from "./hole.js";
 import { paintWithKeyboard } from "./keyboard.js";
 import { MissingModel, Network } from "./network.js";
@@ -132,7 +132,7 @@ async function fill() {
   try {
     tools.showProgress(0, 0);
     say(isServed ? "Waiting for the server" : "Waiting for the network");
-    await unlessStopped(network.ready, work.signal);
+    await unlessAborted(network.ready, work.signal);
     result = isServed
       ? await network.complete(photo, hole, { signal: work.signal, onProgress: say })
       : await complete(network, network.signatures, photo, hole, {
@@ -184,13 +184,6 @@ function restingPlace({ pixels, width }) {
     leftmost = Math.min(leftmost, i % width);
   }
   return Math.max(3, Math.min(50, (100 * leftmost) / width - 5));
-}
-
-function unlessStopped(promise, signal) {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
 }
 
 addEventListener("keydown", (event) => {

@@ -173,7 +173,8 @@ function clear(pixels, width, { left, top, right, bottom }) {
   for (let y = top; y < bottom; y++) pixels.fill(0, y * width + left, y * width + right);
 }
 
-function union(a, b) {
+/** Return the smallest box around two boxes. */
+export function union(a, b) {
   return {
     left: Math.min(a.left, b.left),
     top: Math.min(a.top, b.top),
