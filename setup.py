@@ -42,9 +42,9 @@ TEST_ALL = [
     "tensorflow-serving-api>=2.21",
     "tritonclient[grpc,http]>=2.70",
 ]
-TEST_WEB = ["playwright>=1.65"]  # drives the chromium that is installed already
+TEST_WEB = ["playwright>=1.65"]  # drives an installed Chromium
 
-# What an earlier build left in `build/` would go into the wheel: each has a folder of its own.
+# One folder per build, since files of an earlier build in `build/` would go into the wheel.
 BUILD = tempfile.TemporaryDirectory(prefix="keras-inpaint-")
 atexit.register(BUILD.cleanup)
 
@@ -78,13 +78,13 @@ setup(
         "tensorflow>=2.21",
         "keras>=3.15",
         "tensorflow-datasets>=4.9.10",
-        "importlib_resources>=7.1",  # tensorflow-datasets imports it and does not ask for it
+        "importlib_resources>=7.1",  # imported but not required by tensorflow-datasets
         "numpy>=2.0",
         "pillow>=12.0",
         "ai-edge-litert>=2.3",
         "opencv-python-headless>=4.11",
         "click>=8.1",
-        "wrapt>=1.17",  # TensorFlow needs it too
+        "wrapt>=1.17",  # TensorFlow requires it too
         "rich>=14.0",
         "protobuf>=6.31.1,<7",
     ],

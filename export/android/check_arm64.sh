@@ -1,12 +1,12 @@
 #!/bin/bash
-# Complete a photo with LiteRT's aarch64 build under qemu, and with the one of this machine, and
-# compare the pixels: the arithmetic that a phone's processor does, without a phone.
+# Complete a photo with LiteRT's aarch64 build under qemu and with this machine's build, and
+# compare the pixels. This tests the arithmetic of a phone's processor without a phone.
 #
 #   check_arm64.sh MODEL.tflite PHOTO MASK [FOLDER]
 #
 # For Debian 12 on x86-64, as root or where unprivileged user namespaces are allowed. FOLDER
-# (default: ./arm64) keeps what is fetched, about 60 MB of Debian packages and wheels; nothing is
-# installed. `python3` has to have ai-edge-litert, numpy and pillow.
+# (default: ./arm64) keeps the downloads, about 60 MB of Debian packages and wheels; nothing is
+# installed. `python3` must have ai-edge-litert, numpy and pillow.
 set -euo pipefail
 
 if [ $# -lt 3 ]; then
@@ -39,7 +39,7 @@ fetch() {
   python3 -m pip download -q --only-binary=:all: --implementation cp --python-version $version \
     "${platforms[@]}" -d "$work/wheels" "ai-edge-litert==$litert" "numpy<2.5" pillow
   for wheel in "$work"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$work/site"; done
-  # The library that detects the processor reads this file, and qemu shows the host's.
+  # The library that detects the processor reads this file; qemu would show the host's.
   for core in 0 1; do
     printf 'processor\t: %d\nBogoMIPS\t: 108.00\nFeatures\t: fp asimd evtstrm crc32 cpuid\n' $core
     printf 'CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\n'

@@ -2,8 +2,8 @@
 
    complete MODEL OUTPUT_OP PHOTO MASK RESULT.png
 
-   MODEL is the folder of a version (models/faces/1), OUTPUT_OP what `saved_model_cli show`
-   names as the output of complete_bytes, without ":0". PHOTO and MASK are JPEG, PNG, GIF or
+   MODEL is the folder of a version (models/faces/1), OUTPUT_OP the name that `saved_model_cli
+   show` prints for the output of complete_bytes, without ":0". PHOTO and MASK are JPEG, PNG, GIF or
    BMP files of one size; white is the hole. */
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static void free_string(void* data, size_t size, void* argument) {
   free(data);
 }
 
-/* A file as a tensor: a batch of one string. */
+/* Read a file into a tensor, a batch of one string. */
 static TF_Tensor* read_file(const char* path) {
   FILE* file = fopen(path, "rb");
   if (!file) { perror(path); exit(1); }
@@ -56,7 +56,7 @@ int main(int count, char** arguments) {
                         {TF_GraphOperationByName(graph, "complete_bytes_mask"), 0}};
   TF_Output output = {TF_GraphOperationByName(graph, arguments[2]), 0};
   if (!inputs[0].oper || !inputs[1].oper || !output.oper) {
-    fprintf(stderr, "%s: no signature complete_bytes that ends in %s\n", arguments[1], arguments[2]);
+    fprintf(stderr, "%s: no signature complete_bytes with the output %s\n", arguments[1], arguments[2]);
     return 1;
   }
   TF_Tensor* files[] = {read_file(arguments[3]), read_file(arguments[4])};

@@ -95,5 +95,5 @@ if __name__ == "__main__":
     # With KServe's options, which ModelServer parses: name, ports, TLS and more.
     parser = argparse.ArgumentParser(description=__doc__, parents=[model_server.parser])
     parser.add_argument("path", help="the folder of the SavedModel")
-    chosen = parser.parse_args()
-    ModelServer().start([CompletionModel(chosen.model_name, chosen.path)])
+    options = parser.parse_args()
+    ModelServer().start([CompletionModel(options.model_name, options.path)])

@@ -198,8 +198,8 @@ def solve_laplace(values: np.ndarray, fixed: np.ndarray, domain: np.ndarray) -> 
 
     Args:
         values: Float32 `(height, width, channels)`; only the values at `fixed` are used.
-        fixed: Bool `(height, width)`, a nonempty part of `domain`.
-        domain: Bool `(height, width)`, the pixels to fill; nothing flows across its outline.
+        fixed: Bool `(height, width)`, a nonempty subset of `domain`.
+        domain: Bool `(height, width)`, the pixels to fill; there is no flux across its outline.
 
     Returns:
         Float32 `(height, width, channels)`, 0 outside the domain.

@@ -145,7 +145,7 @@ def complete_files(service: Rest | Rpc, photo: bytes, mask: bytes) -> bytes:
 
 
 def complete_arrays(service: Rest | Rpc, photo: bytes, mask: bytes) -> bytes:
-    """Return the completed photo, sending pixels: several times the bytes, in JSON much more."""
+    """Return the completed photo; pixels take several times the bytes, and even more in JSON."""
     import io
 
     import numpy as np

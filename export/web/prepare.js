@@ -1,5 +1,5 @@
-// After `npm install`: removes what the page never loads of LiteRT, and compresses the rest with
-// Brotli at its best level, which serve.py and many static hosts send as it is.
+// Run by `npm install`: removes the LiteRT files that the page never loads and compresses the
+// others with Brotli at its highest level; serve.py and many static hosts send the compressed files.
 
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";

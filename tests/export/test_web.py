@@ -423,7 +423,7 @@ def test_what_is_no_picture_and_no_model_is_told(open_page, tmp_path):
     page.page.set_input_files("#file", files)
     alert = page.page.locator("#alert")
     alert.wait_for()
-    assert "notes.png is no picture" in alert.inner_text()
+    assert "notes.png is not an image" in alert.inner_text()
     wrong = tmp_path / "wrong.tflite"
     wrong.write_bytes(b"no model at all")
     page.page.set_input_files("#model-file", str(wrong))

@@ -283,7 +283,7 @@ def test_what_is_no_picture_is_told_and_the_status_line_goes_on(open_page):
     files = {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     page.page.set_input_files("#file", files)
     page.page.wait_for_selector("#alert:not([hidden])")
-    assert "notes.png is no picture" in page.page.text_content("#alert p")
+    assert "notes.png is not an image" in page.page.text_content("#alert p")
     assert page.page.text_content("#status") == ""
     page.page.click("#example")
     page.page.wait_for_selector("body[data-state=painting]")

@@ -1,4 +1,4 @@
-// What a photo's file says about its colours, so that the completed photo says it too.
+// Reads a photo's colour profile, to store it with the completed photo.
 
 import { chunk, deflate } from "./png.js";
 
@@ -8,12 +8,12 @@ const ICC_MARK = "ICC_PROFILE\0";
 /**
  * Find the colour profile of a JPEG, PNG or WebP file.
  * @param {Uint8Array} bytes The file.
- * @returns {Promise<Uint8Array?>} Chunks for a PNG file; null where there is none.
+ * @returns {Promise<Uint8Array?>} Chunks for a PNG file; null if there is no profile.
  */
 export async function readColourProfile(bytes) {
   if (text(bytes, 1, 4) === "PNG") return joined(pngChunks(bytes));
   const profile = text(bytes, 8, 12) === "WEBP" ? webpProfile(bytes) : jpegProfile(bytes);
-  // The pixels are read as RGB: a profile of another kind would be wrong for them.
+  // The pixels are read as RGB, so only an RGB profile applies to them.
   if (!profile || text(profile, 16, 20) !== "RGB ") return null;
   const name = new TextEncoder().encode("ICC profile\0\0");
   return chunk("iCCP", joined([name, await deflate(profile)]));
@@ -22,17 +22,17 @@ export async function readColourProfile(bytes) {
 function pngChunks(bytes) {
   const view = viewOf(bytes);
   const isGrey = [0, 4].includes(bytes[25]);
-  const found = [];
+  const chunks = [];
   for (let at = 8; at + 12 <= bytes.length; ) {
     const end = at + 12 + view.getUint32(at);
     const type = text(bytes, at + 4, at + 8);
     if (type === "IDAT") break;
     if (PNG_COLOUR_CHUNKS.has(type) && !(isGrey && type === "iCCP")) {
-      found.push(bytes.subarray(at, end));
+      chunks.push(bytes.subarray(at, end));
     }
     at = end;
   }
-  return found;
+  return chunks;
 }
 
 function jpegProfile(bytes) {
@@ -41,11 +41,11 @@ function jpegProfile(bytes) {
   const parts = [];
   for (let at = 2; at + 4 <= bytes.length && bytes[at] === 0xff; ) {
     const marker = bytes[at + 1];
-    if (marker === 0xda) break; // The pixels begin.
+    if (marker === 0xda) break; // Start of the pixel data.
     const end = at + 2 + view.getUint16(at + 2);
     const content = at + 4 + ICC_MARK.length;
     if (marker === 0xe2 && text(bytes, at + 4, content) === ICC_MARK) {
-      // A number and a count stand before each part.
+      // Each part is preceded by its number and the number of parts.
       parts[bytes[content]] = bytes.subarray(content + 2, end);
     }
     at = end;

@@ -1,8 +1,9 @@
 // Before and after, with a slider between them.
 
+/** Duration of the sweep, in milliseconds. */
 const SWEEP = 700;
 
-/** Shows a completed photo over the photo it was made from. */
+/** Shows a completed photo over the original. */
 export class Compare {
   #canvas;
   #frame;
@@ -19,9 +20,9 @@ export class Compare {
   }
 
   /**
-   * Show a result: the line sweeps over it and comes to rest left of the hole.
+   * Show a result: the line sweeps across it and stops left of the hole.
    * @param {import("./photo.js").Photo} photo
-   * @param {number} rest Where the line rests, in percent of the width.
+   * @param {number} rest Where the line stops, in percent of the width.
    */
   show(photo, rest) {
     photo.drawOn(this.#canvas);

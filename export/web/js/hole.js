@@ -1,8 +1,10 @@
-// The painted hole: one byte a pixel of the photo, and what was painted before.
+// The painted hole: one byte per pixel of the photo, with its undo history.
 
-const MOST_STEPS = 60;
+import { union } from "./windows.js";
 
-/** The pixels to be filled, and their history. */
+const MAX_STEPS = 60;
+
+/** The pixels to fill, and their undo history. */
 export class Hole {
   #undo = [];
   #redo = [];
@@ -13,7 +15,7 @@ export class Hole {
     this.height = height;
     /** 1 in the hole, 0 elsewhere, row by row. */
     this.pixels = new Uint8Array(width * height);
-    /** How many pixels are holes. */
+    /** Number of pixels in the hole. */
     this.count = 0;
   }
 
@@ -25,18 +27,19 @@ export class Hole {
     return this.#redo.length > 0;
   }
 
-  /** Begin a stroke; all until `endStroke` is undone in one step. */
+  /** Begin a stroke; everything until `endStroke` is undone in one step. */
   beginStroke() {
     this.#stroke = { before: this.pixels.slice(), box: null };
   }
 
   /**
-   * Paint or erase a round line. Coordinates are pixels of the photo, whole at their edges.
+   * Paint or erase a line with round ends. Coordinates are in pixels of the photo; pixel edges are
+   * at integers.
    * @param {{x: number, y: number}} from
    * @param {{x: number, y: number}} to
    * @param {number} radius
    * @param {boolean} erase
-   * @returns {import("./windows.js").Box?} What may have changed; null outside the photo.
+   * @returns {import("./windows.js").Box?} The box that may have changed; null outside the photo.
    */
   line(from, to, radius, erase) {
     const box = {
@@ -61,38 +64,38 @@ export class Hole {
         }
       }
     }
-    if (this.#stroke) this.#stroke.box = joined(this.#stroke.box, box);
+    if (this.#stroke) this.#stroke.box = union(this.#stroke.box ?? box, box);
     return box;
   }
 
-  /** End the stroke and remember how to take it back. */
+  /** End the stroke and record how to undo it. */
   endStroke() {
     const { before, box } = this.#stroke;
     this.#stroke = null;
     if (!box) return;
     this.#undo.push({ box, pixels: this.#copy(before, box) });
     this.#redo = [];
-    if (this.#undo.length > MOST_STEPS) this.#undo.shift();
+    if (this.#undo.length > MAX_STEPS) this.#undo.shift();
   }
 
-  /** Take the stroke back that is under way, as if it had not begun. */
+  /** Discard the current stroke. */
   cancelStroke() {
     this.pixels = this.#stroke.before;
     this.#stroke = null;
     this.count = this.pixels.reduce((sum, value) => sum + value, 0);
   }
 
-  /** Take the last step back. */
+  /** Undo the last step. */
   undo() {
     this.#swap(this.#undo, this.#redo);
   }
 
-  /** Do the step again that was taken back last. */
+  /** Redo the step that was undone last. */
   redo() {
     this.#swap(this.#redo, this.#undo);
   }
 
-  /** Empty the hole; this too can be undone. */
+  /** Clear the hole; this can be undone as well. */
   clear() {
     if (!this.count) return;
     this.beginStroke();
@@ -124,14 +127,4 @@ export class Hole {
     }
     return copy;
   }
-}
-
-function joined(a, b) {
-  if (!a) return b;
-  return {
-    left: Math.min(a.left, b.left),
-    top: Math.min(a.top, b.top),
-    right: Math.max(a.right, b.right),
-    bottom: Math.max(a.bottom, b.bottom),
-  };
 }

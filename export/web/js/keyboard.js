@@ -1,5 +1,5 @@
-// Painting with the keyboard: arrows move the brush, space paints while it is held down, Enter
-// puts the brush down and lifts it again.
+// Painting with the keyboard: arrows move the brush, Space paints while it is held down, Enter
+// lowers or lifts the brush.
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 /** A fine step on the screen, in CSS pixels. */
@@ -7,9 +7,9 @@ const FINE = 1;
 
 /**
  * @param {import("./surface.js").Surface} surface
- * @param {Record<string, () => void>} commands By key, such as "+" or "e".
+ * @param {Record<string, () => void>} commands Keyed by the key, such as "+" or "e".
  * @param {(message: string) => void} say
- * @param {(across: number, down: number) => void} reveal Brings a place of the photo in sight.
+ * @param {(across: number, down: number) => void} reveal Scrolls a point of the photo into view.
  */
 export function paintWithKeyboard(surface, commands, say, reveal) {
   const { stage } = surface;

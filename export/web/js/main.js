@@ -1,7 +1,7 @@
-// The page: from no photo, through painting and working, to before and after.
+// The page and its states: empty, painting, working, done.
 
 import { Compare } from "./compare.js";
-import { complete } from "./complete.js";
+import { complete, unlessAborted } from "./complete.js";
 import { Hole } from "./hole.js";
 import { paintWithKeyboard } from "./keyboard.js";
 import { MissingModel, Network } from "./network.js";
@@ -27,7 +27,7 @@ import { Zoom } from "./zoom.js";
 const brush = { radius: 12, erase: false, moves: false };
 const surface = new Surface(element("stage"), brush, onHoleChange);
 const compare = new Compare(element("stage"));
-/** Set where a server that completes photos sent the page. */
+/** Whether the page was sent by a server that completes photos. */
 const isServed = "server" in document.documentElement.dataset;
 const zoom = new Zoom(element("stage"), showZoom, () => brush.moves);
 const network = isServed ? new Server(showNetwork) : new Network(showNetwork);
@@ -87,7 +87,7 @@ if (isServed) {
   });
 }
 
-/** Begin with a photo and an empty hole. */
+/** Open a photo with an empty hole. */
 function open(photo) {
   result = null;
   showError(null);
@@ -98,7 +98,7 @@ function open(photo) {
   scrollTo(0, 0);
 }
 
-/** Go to the brush. */
+/** Enter the painting state. */
 function paint() {
   enter("painting");
   surface.enabled = true;
@@ -115,11 +115,11 @@ function onHoleChange() {
   say(
     hole.count
       ? `${count(hole.count, "pixel")} to fill, ${share < 0.1 ? "under 0.1" : share.toFixed(1)} % of the photo`
-      : `${photo.width} × ${photo.height} pixels. Paint over what should go.`,
+      : `${photo.width} × ${photo.height} pixels. Paint over what to remove.`,
   );
 }
 
-/** Fill the hole and show before and after. */
+/** Fill the hole and show the result. */
 async function fill() {
   if (!surface.hole?.count || work) return;
   const { photo, hole } = surface;
@@ -132,7 +132,7 @@ async function fill() {
   try {
     tools.showProgress(0, 0);
     say(isServed ? "Waiting for the server" : "Waiting for the network");
-    await unlessStopped(network.ready, work.signal);
+    await unlessAborted(network.ready, work.signal);
     result = isServed
       ? await network.complete(photo, hole, { signal: work.signal, onProgress: say })
       : await complete(network, network.signatures, photo, hole, {
@@ -177,20 +177,13 @@ function describeNote(text) {
   return item;
 }
 
-/** Return a place for the line left of the hole, in percent of the width. */
+/** Return a position for the line, left of the hole, in percent of the width. */
 function restingPlace({ pixels, width }) {
-  let least = width;
+  let leftmost = width;
   for (let i = pixels.indexOf(1); i >= 0; i = pixels.indexOf(1, i + 1)) {
-    least = Math.min(least, i % width);
+    leftmost = Math.min(leftmost, i % width);
   }
-  return Math.max(3, Math.min(50, (100 * least) / width - 5));
-}
-
-function unlessStopped(promise, signal) {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
+  return Math.max(3, Math.min(50, (100 * leftmost) / width - 5));
 }
 
 addEventListener("keydown", (event) => {

@@ -1,11 +1,11 @@
-// Facts about the model, read from the .tflite file itself.
+// Reads the metadata of a model from its .tflite file.
 //
 // The file is a FlatBuffer; `keras-inpaint export` puts a JSON object into the metadata buffer
-// named keras_inpaint. Only the few fields on the way to it are read here.
+// named keras_inpaint. Only the fields that lead to it are read.
 
 const NAME = "keras_inpaint";
 const FORMAT = 1;
-// Numbers of fields in TFLite's schema.
+// Field numbers in TFLite's schema.
 const MODEL = { buffers: 4, metadata: 6 };
 const METADATA = { name: 0, buffer: 1 };
 const BUFFER = { data: 0 };
@@ -13,12 +13,12 @@ const BUFFER = { data: 0 };
 /**
  * Read the metadata of a model.
  * @param {ArrayBuffer} bytes A .tflite file.
- * @returns {object?} The JSON object; null where the file has none of this format.
+ * @returns {object?} The JSON object; null if the file has none in this format.
  */
 export function readMetadata(bytes) {
   const view = new DataView(bytes);
   const magic = bytes.byteLength > 8 ? new TextDecoder().decode(bytes.slice(4, 8)) : "";
-  if (magic !== "TFL3") throw new Error("this is no TFLite file");
+  if (magic !== "TFL3") throw new Error("it is not a TFLite file");
   const model = follow(view, 0);
   for (const entry of tables(view, field(view, model, MODEL.metadata))) {
     if (text(view, field(view, entry, METADATA.name)) !== NAME) continue;
@@ -34,7 +34,7 @@ function follow(view, position) {
   return position + view.getUint32(position, true);
 }
 
-/** Return where a table's field lies; 0 where it has its default. */
+/** Return the position of a table's field; 0 if it has its default value. */
 function field(view, table, number) {
   const vtable = table - view.getInt32(table, true);
   const slot = 4 + 2 * number;
@@ -43,7 +43,7 @@ function field(view, table, number) {
   return offset ? table + offset : 0;
 }
 
-/** Return where the tables of a vector lie. */
+/** Return the positions of the tables of a vector. */
 function tables(view, position) {
   if (!position) return [];
   const vector = follow(view, position);

@@ -1,11 +1,11 @@
-// The network the page uses: where it comes from, and how far it is.
+// The network that the page uses: loads it and reports its state.
 
 import { fetchModel, Runtime } from "./runtime.js";
 
-/** A model file that there is not, so that the page can say how to make one. */
+/** Thrown if a model file does not exist; the page then shows how to export one. */
 export class MissingModel extends Error {}
 
-/** Loads a model and says what is going on. */
+/** Loads a model and reports its state. */
 export class Network {
   #runtime = new Runtime();
 
@@ -14,12 +14,12 @@ export class Network {
    */
   constructor(onState) {
     this.onState = onState;
-    /** Addresses of photos to try beside the page's own. */
+    /** URLs of example photos in addition to the page's own. */
     this.examples = [];
     this.signatures = [];
     this.metadata = null;
     this.threads = 0;
-    /** Resolved when a model can be used; rejected when it could not be loaded. */
+    /** Resolves when a model can be used; rejects if it cannot be loaded. */
     this.ready = null;
   }
 
@@ -34,12 +34,12 @@ export class Network {
     });
   }
 
-  /** Load a model from a file that somebody chose. */
+  /** Load a model from a file chosen by the user. */
   open(file) {
     return this.#begin(file.name, () => file.arrayBuffer());
   }
 
-  /** Complete one picture; see `Runtime.run`. */
+  /** Complete one image; see `Runtime.run`. */
   run(signature, image, mask) {
     return this.#runtime.run(signature, image, mask);
   }
@@ -53,7 +53,7 @@ export class Network {
   async #load(name, read, earlier) {
     this.onState("loading", "Loading the network");
     const bytes = await read();
-    // The model that was chosen last is the one that stays, however long an earlier one takes.
+    // Wait for an earlier model, so that the one chosen last is used.
     await earlier?.catch(() => {});
     this.onState("loading", "Starting the network");
     try {

@@ -1,18 +1,18 @@
-// A photo's pixels, exactly as its file holds them.
+// Reads the pixels of a photo exactly as stored in its file.
 
 import { readColourProfile } from "./colour_profile.js";
 import { straightPixels } from "./straight_pixels.js";
 
 const RAW = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
-/** 8-bit RGBA, upright, alpha apart from colour. */
+/** An upright photo: 8-bit RGBA with straight alpha. */
 export class Photo {
   /**
    * @param {Uint8ClampedArray<ArrayBuffer>} pixels
    * @param {number} width
    * @param {number} height
-   * @param {string} name The file's name without its ending.
-   * @param {Uint8Array?} profile What the file says about its colours, as PNG chunks.
+   * @param {string} name The file's name without its extension.
+   * @param {Uint8Array?} profile The colour profile, as PNG chunks.
    * @param {Blob} file The file itself.
    * @param {string} fileName
    */
@@ -25,7 +25,7 @@ export class Photo {
     return new Photo(this.pixels.slice(), width, height, name, profile, file, fileName);
   }
 
-  /** Show it on a canvas, which gets its size. */
+  /** Draw the photo on a canvas, which is resized to it. */
   drawOn(canvas) {
     canvas.width = this.width;
     canvas.height = this.height;
@@ -38,14 +38,14 @@ export class Photo {
  * @param {Blob} file
  * @param {string} name The file's name.
  * @returns {Promise<Photo>}
- * @throws {Error} If the browser cannot read it; the message is for people.
+ * @throws {Error} If the browser cannot read it; the message is shown to the user.
  */
 export async function readPhoto(file, name) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file, { ...RAW, imageOrientation: "from-image" });
   } catch {
-    throw new Error(`${name} is no picture that this browser can read.`);
+    throw new Error(`${name} is not an image that this browser can read.`);
   }
   const { width, height } = bitmap;
   try {
@@ -68,7 +68,7 @@ function readPixels(bitmap) {
   context.drawImage(bitmap, 0, 0);
   const { data } = context.getImageData(0, 0, width, height);
   for (let i = 3; i < data.length; i += 4) {
-    // A canvas keeps see-through colours only roughly.
+    // A canvas rounds the colours of transparent pixels.
     if (data[i] !== 255) return straightPixels(bitmap) ?? data;
   }
   return data;

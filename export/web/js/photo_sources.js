@@ -1,10 +1,10 @@
-// Where photos come from: a file dialog, dropping, pasting, the example.
+// Sources of photos: file dialog, drag and drop, clipboard, examples.
 
 import { element, showError } from "./view.js";
 
 /**
  * @param {(file: Blob, name: string) => void} take Called with each photo that is chosen.
- * @param {string[]} examples Addresses of photos to offer beside the page's own.
+ * @param {string[]} examples URLs of example photos in addition to the page's own.
  */
 export function takePhotos(take, examples) {
   const input = element("file");
@@ -29,7 +29,7 @@ export function takePhotos(take, examples) {
   for (const button of document.querySelectorAll(".example")) {
     button.addEventListener("click", async () => {
       const address = button.querySelector("img").getAttribute("src");
-      // The picture on the button has brought it.
+      // Already loaded for the button.
       const response = await fetch(address, { cache: "force-cache" });
       if (response.ok) take(await response.blob(), address.replace(/^.*\//, ""));
       else showError(`The example cannot be read: ${response.status}.`);
@@ -41,7 +41,7 @@ export function takePhotos(take, examples) {
     if (file) take(file, file.name || "pasted.png");
   });
 
-  // The events of every element inside come by, so they are counted.
+  // Entering and leaving inner elements fires these events too, so they are counted.
   let depth = 0;
   const mark = (change) => {
     depth = Math.max(0, depth + change);

@@ -1,4 +1,4 @@
-// Writing PNG files. A canvas could, but it rounds see-through colours and drops the profile.
+// Writes PNG files. A canvas would round the colours of transparent pixels and drop the profile.
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const NOTHING = new Uint8Array(0);
@@ -12,7 +12,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
 });
 
 /**
- * Encode a photo, with the colour profile it came with.
+ * Encode a photo with its colour profile.
  * @param {import("./photo.js").Photo} photo
  * @returns {Promise<Blob>}
  */
@@ -51,7 +51,7 @@ export function chunk(type, content) {
   return bytes;
 }
 
-/** Compress bytes as zlib does. */
+/** Compress bytes in the zlib format. */
 export async function deflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
@@ -68,7 +68,7 @@ async function encode(samples, width, height, colourType, channels, profile) {
   return new Blob([SIGNATURE, ...chunks, chunk("IEND", NOTHING)], { type: "image/png" });
 }
 
-/** Return each row behind the number of the filter that makes it smallest. */
+/** Return the filtered rows, each preceded by the number of the filter with the smallest sum. */
 function filtered(samples, height, stride, channels) {
   const rows = new Uint8Array(height * (stride + 1));
   const candidates = FILTERS.map(() => new Uint8Array(stride));
@@ -77,13 +77,13 @@ function filtered(samples, height, stride, channels) {
     const row = samples.subarray(y * stride, (y + 1) * stride);
     const above = y ? samples.subarray((y - 1) * stride, y * stride) : zeros;
     let best = 0;
-    let least = Infinity;
+    let smallest = Infinity;
     FILTERS.forEach((filter, number) => {
       const candidate = candidates[number];
       filter(row, above, channels, candidate);
       let sum = 0;
       for (let i = 0; i < stride; i++) sum += Math.min(candidate[i], 256 - candidate[i]);
-      if (sum < least) [best, least] = [number, sum];
+      if (sum < smallest) [best, smallest] = [number, sum];
     });
     rows[y * (stride + 1)] = best;
     rows.set(candidates[best], y * (stride + 1) + 1);
@@ -91,7 +91,7 @@ function filtered(samples, height, stride, channels) {
   return rows;
 }
 
-// By the numbers that PNG gives them.
+// In the order of their numbers in PNG.
 const FILTERS = [
   function none(row, above, bytes, to) {
     to.set(row);

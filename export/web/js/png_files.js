@@ -1,4 +1,4 @@
-// Photos and holes as PNG files for people to keep.
+// Saves photos and holes as PNG files.
 
 import { save, say, showError } from "./view.js";
 
@@ -6,8 +6,8 @@ import { save, say, showError } from "./view.js";
  * Write a PNG file and let the browser save it.
  * @param {"photo" | "mask"} kind
  * @param {import("./photo.js").Photo | import("./hole.js").Hole} picture
- * @param {string} name Of the file.
- * @param {HTMLButtonElement} button Switched off meanwhile.
+ * @param {string} name The file's name.
+ * @param {HTMLButtonElement} button Disabled while the file is written.
  */
 export async function savePng(kind, { pixels, width, height, profile }, name, button) {
   const wasFocused = document.activeElement === button;
@@ -36,7 +36,7 @@ function write(kind, picture) {
       if (data.file) resolve(data.file);
       else reject(new Error(data.error));
     };
-    worker.onerror = (event) => reject(new Error(event.message ?? "its worker failed"));
+    worker.onerror = (event) => reject(new Error(event.message ?? "the worker failed"));
   });
   worker.postMessage({ kind, picture });
   return answer.finally(() => worker.terminate());

@@ -1,4 +1,4 @@
-// Writes PNG files beside the page: a large photo takes seconds.
+// Writes PNG files in a worker, since a large photo takes seconds.
 
 import { maskPng, photoPng } from "./png.js";
 

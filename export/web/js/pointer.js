@@ -1,4 +1,4 @@
-// Painting with a mouse, a pen or a finger. Two fingers zoom, as everywhere.
+// Painting with a mouse, pen or finger. Two fingers zoom, as usual.
 
 /** @param {import("./surface.js").Surface} surface */
 export function paintWithPointer(surface) {
@@ -18,7 +18,7 @@ export function paintWithPointer(surface) {
     painting = event.pointerId;
     stage.setPointerCapture(event.pointerId);
     stage.classList.add("pointed");
-    const isEraser = event.button === 5; // The other end of a pen.
+    const isEraser = event.button === 5; // The eraser end of a pen.
     surface.begin(pointOf(event), isEraser || surface.brush.erase);
   });
 

@@ -1,18 +1,18 @@
-// Poisson blending: what was generated meets the photo at the hole's rim.
+// Poisson blending: matches the generated pixels to the photo at the hole's rim.
 //
-// P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003, as the GLCIC paper uses it.
-// Guided by the generated picture's own gradients, it is the generated picture plus the smoothest
-// surface through the differences at the rim, each pixel the mean of its neighbours.
+// P. Pérez, M. Gangnet, A. Blake, "Poisson Image Editing", SIGGRAPH 2003, as used in the GLCIC paper.
+// The result is the generated image plus the smoothest surface through the differences at the rim,
+// in which each pixel is the mean of its neighbours. This keeps the generated gradients.
 
 const CHANNELS = 3;
-/** The residual to stop at, as a share of the first. */
+/** The residual to stop at, relative to the initial one. */
 const TOLERANCE = 1e-4;
-const MOST_STEPS = 1000;
+const MAX_STEPS = 1000;
 
 /**
- * Blend a generated picture into the one it was generated for.
+ * Blend generated pixels into the image for which they were generated.
  * @param {Float32Array} generated RGB, row by row.
- * @param {Float32Array} image RGB, of which what is outside the hole is known.
+ * @param {Float32Array} image RGB; only the pixels outside the hole are used.
  * @param {Float32Array} mask 1 in the hole, 0 elsewhere.
  * @param {number} width
  * @param {number} height
@@ -22,12 +22,12 @@ export function blend(generated, image, mask, width, height) {
   const blended = image.slice();
   const { free, neighbours, degrees, rim } = inside(mask, width, height);
   for (let channel = 0; channel < CHANNELS; channel++) {
-    const given = new Float32Array(free.length);
+    const rhs = new Float32Array(free.length);
     for (const [row, pixel] of rim) {
       const index = CHANNELS * pixel + channel;
-      given[row] += image[index] - generated[index];
+      rhs[row] += image[index] - generated[index];
     }
-    const surface = solve(given, neighbours, degrees);
+    const surface = solve(rhs, neighbours, degrees);
     for (let row = 0; row < free.length; row++) {
       const index = CHANNELS * free[row] + channel;
       blended[index] = generated[index] + surface[row];
@@ -36,14 +36,14 @@ export function blend(generated, image, mask, width, height) {
   return blended;
 }
 
-/** Number the hole's pixels, and list their neighbours: in the hole by number, or at its rim. */
+/** Number the hole's pixels and list their neighbours, in the hole and at its rim. */
 function inside(mask, width, height) {
   const free = [];
   const numbers = new Int32Array(mask.length);
   for (let pixel = 0; pixel < mask.length; pixel++) {
     if (mask[pixel]) numbers[pixel] = free.push(pixel) - 1;
   }
-  // A neighbour that is not free has the number of a value that stays zero.
+  // All other neighbours have the number of an extra value that stays zero.
   const neighbours = new Int32Array(4 * free.length).fill(free.length);
   const degrees = new Uint8Array(free.length);
   const rim = [];
@@ -64,16 +64,16 @@ function inside(mask, width, height) {
 }
 
 /** Solve Laplace's equation by conjugate gradients. */
-function solve(given, neighbours, degrees) {
-  const count = given.length;
+function solve(rhs, neighbours, degrees) {
+  const count = rhs.length;
   const surface = new Float32Array(count);
-  const residual = given.slice();
+  const residual = rhs.slice();
   const direction = new Float32Array(count + 1);
-  direction.set(given);
+  direction.set(rhs);
   const change = new Float32Array(count);
   let energy = dot(residual, residual, count);
-  const least = TOLERANCE ** 2 * energy;
-  for (let step = 0; step < MOST_STEPS && energy > least; step++) {
+  const limit = TOLERANCE ** 2 * energy;
+  for (let step = 0; step < MAX_STEPS && energy > limit; step++) {
     for (let row = 0, at = 0; row < count; row++, at += 4) {
       change[row] =
         degrees[row] * direction[row] -

@@ -1,9 +1,9 @@
-// Scaling pictures of floats, one axis after the other, by the rules of Pillow's resize.
+// Resizes float images, one axis at a time, in the same way as Pillow.
 
-/** Averages over a pixel's own area: for scaling down. Nothing beyond it leaks in. */
+/** Averages over exactly the area of each output pixel; for downscaling. */
 export const BOX = { support: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) };
 
-/** Keys' cubic with a = -1/2: for scaling up. */
+/** Keys' cubic filter with a = -1/2; for upscaling. */
 export const CUBIC = {
   support: 2,
   weight(x) {
@@ -14,12 +14,12 @@ export const CUBIC = {
 };
 
 /**
- * Scale a picture.
+ * Resize an image.
  * @param {{pixels: ArrayLike<number>, width: number, height: number, channels: number}} picture
  * @param {number} width Of the whole result.
  * @param {number} height
  * @param {{support: number, weight: (x: number) => number}} filter
- * @param {import("./windows.js").Box} [part] The part of the result that is wanted.
+ * @param {import("./windows.js").Box} [part] The part of the result to compute; default: all.
  * @returns {Float32Array} The part, row by row.
  */
 export function resample(picture, width, height, filter, part) {
@@ -57,7 +57,7 @@ export function resample(picture, width, height, filter, part) {
   return result;
 }
 
-/** Return the first input and the weights of each output from `begin` to `end`. */
+/** Return the first input position and the weights of each output from `begin` to `end`. */
 function taps(input, output, begin, end, filter) {
   const scale = input / output;
   const spread = Math.max(1, scale);

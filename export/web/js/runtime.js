@@ -1,4 +1,4 @@
-// The network behind promises: fetches the model, and talks to the worker.
+// Fetches a model and runs it in a worker.
 
 import { readMetadata } from "./metadata.js";
 
@@ -43,7 +43,7 @@ export class Runtime {
   }
 
   /**
-   * Complete one picture of a signature's size.
+   * Complete one image of a signature's size.
    * @param {{name: string, height: number, width: number}} signature
    * @param {Float32Array} image RGB in [0, 1], row by row.
    * @param {Float32Array} mask 1 in the hole, 0 elsewhere.
@@ -66,13 +66,13 @@ export class Runtime {
 /**
  * Fetch a model file.
  * @param {string} url
- * @param {(share: number) => void} onProgress Called with the share that has come.
- * @returns {Promise<ArrayBuffer?>} null where there is no such file.
+ * @param {(share: number) => void} onProgress Called with the fraction loaded.
+ * @returns {Promise<ArrayBuffer?>} null if there is no such file.
  */
 export async function fetchModel(url, onProgress) {
   const response = await fetch(url);
   if (response.status === 404) return null;
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${url} returned status ${response.status}`);
   const total = Number(response.headers.get("Content-Length"));
   const parts = [];
   let count = 0;

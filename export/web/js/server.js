@@ -1,4 +1,4 @@
-// The server that the page came from, which completes photos instead of this browser.
+// Completes photos on the server that sent the page.
 
 import { readPhoto } from "./photo.js";
 import { maskFile } from "./png_files.js";
@@ -6,36 +6,36 @@ import { element } from "./view.js";
 
 const KEY = "keras-inpaint-key";
 
-/** Completes photos by `POST /complete`; stands in the place of `Network`. */
+/** Completes photos with `POST /complete`; used in place of `Network`. */
 export class Server {
   /** @param {(state: "loading" | "ready" | "failed", words: string, more?: string) => void} onState */
   constructor(onState) {
     this.onState = onState;
-    /** Addresses of photos to try beside the page's own. */
+    /** URLs of example photos in addition to the page's own. */
     this.examples = [0, 1, 2].map((index) => `examples/portrait-${index}.jpg`);
-    /** Resolved when the server takes photos. */
+    /** Resolves when the server accepts photos. */
     this.ready = this.#connect();
     this.ready.catch(() => onState("failed", "No server"));
   }
 
   /**
-   * Complete a photo; a signal that is aborted stops the server's work, too.
+   * Complete a photo; aborting the signal also stops the work on the server.
    * @param {import("./photo.js").Photo} photo
    * @param {import("./hole.js").Hole} hole
    * @param {{signal: AbortSignal, onProgress: (words: string) => void}} options
    */
   async complete(photo, hole, { signal, onProgress }) {
     const started = performance.now();
-    const tell = () => {
+    const report = () => {
       const seconds = Math.floor((performance.now() - started) / 1000);
       onProgress(`Filling the hole on the server, ${seconds} s`);
     };
-    tell();
-    const clock = setInterval(tell, 1000);
+    report();
+    const timer = setInterval(report, 1000);
     try {
       return await this.#complete(photo, hole, signal, started);
     } finally {
-      clearInterval(clock);
+      clearInterval(timer);
     }
   }
 
@@ -60,7 +60,7 @@ export class Server {
     const select = element("model");
     select.replaceChildren(
       ...models.map(({ name, default: isDefault, card }) => {
-        const option = new Option(name === "auto" ? "what fits the photo" : name, name);
+        const option = new Option(name === "auto" ? "automatic" : name, name);
         option.selected = isDefault;
         option.title = card.description ?? "";
         return option;
@@ -70,11 +70,11 @@ export class Server {
     this.onState("ready", "Server ready");
   }
 
-  /** Ask again while models are being loaded. */
-  async #whenReady(ask) {
+  /** Repeat a request while models are being loaded. */
+  async #whenReady(request) {
     for (;;) {
       try {
-        return await ask();
+        return await request();
       } catch (error) {
         if (error.status !== 503) throw error;
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -91,20 +91,20 @@ export class Server {
     });
     if (answer.ok) return answer;
     if (answer.status === 401) {
-      const given = prompt("This server asks for its key:");
-      if (given) {
-        sessionStorage.setItem(KEY, given.trim());
+      const entry = prompt("This server requires a key:");
+      if (entry) {
+        sessionStorage.setItem(KEY, entry.trim());
         return this.#fetch(path, options);
       }
     }
     const { error } = await answer.json().catch(() => ({}));
-    throw Object.assign(new Error(error ?? `The server answers ${answer.status}.`), {
+    throw Object.assign(new Error(error ?? `The server returned status ${answer.status}.`), {
       status: answer.status,
     });
   }
 }
 
-/** Say in place of an error that the server has gone: the page's own files come from there, too. */
+/** Throw a readable error; the page's own files also come from the server, so it must be gone. */
 function lost(error) {
   throw new Error("The server does not answer; is it still running?", { cause: error });
 }

@@ -1,11 +1,11 @@
-// Colours of see-through pixels, exactly: a 2D canvas rounds them, a texture does not.
+// Reads the exact colours of transparent pixels: a 2D canvas rounds them, a texture does not.
 
 const TILE = 2048;
 
 /**
  * Read a bitmap through WebGL.
  * @param {ImageBitmap} bitmap Made with premultiplyAlpha "none".
- * @returns {Uint8ClampedArray?} RGBA; null where the browser has no WebGL.
+ * @returns {Uint8ClampedArray?} RGBA; null if WebGL is missing or fails.
  */
 export function straightPixels(bitmap) {
   const { width, height } = bitmap;
@@ -20,7 +20,7 @@ export function straightPixels(bitmap) {
   gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
   gl.framebufferTexture2D(gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D, texture, 0);
   const pixels = new Uint8ClampedArray(4 * width * height);
-  // In strips: some drivers read large areas badly.
+  // In strips, since some drivers misread large areas.
   for (let y = 0; y < height; y += TILE) {
     const rows = Math.min(TILE, height - y);
     const strip = new Uint8Array(pixels.buffer, 4 * width * y, 4 * width * rows);

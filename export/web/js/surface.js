@@ -1,6 +1,6 @@
 // The photo on the page, its hole on top, and the brush.
 
-/** Alternating stripes: the hole is told from the photo by more than its colour. */
+/** Alternating stripes, so that the hole differs from the photo not only in colour. */
 const STRIPES = [
   [43, 80, 224, 190],
   [43, 80, 224, 120],
@@ -8,7 +8,7 @@ const STRIPES = [
 /** Width of a stripe on the screen, in CSS pixels. */
 const STRIPE = 5;
 
-/** What is painted on. Coordinates are pixels of the photo. */
+/** The surface to paint on. Coordinates are in pixels of the photo. */
 export class Surface {
   #photoCanvas;
   #holeCanvas;
@@ -25,7 +25,7 @@ export class Surface {
     this.#photoCanvas = stage.querySelector(".photo");
     this.#holeCanvas = stage.querySelector(".hole");
     this.#ring = stage.querySelector(".ring");
-    /** Where the brush is. */
+    /** The position of the brush. */
     this.point = { x: 0, y: 0 };
     new ResizeObserver(() => this.#draw()).observe(stage);
   }
@@ -54,7 +54,7 @@ export class Surface {
     this.move(point);
   }
 
-  /** Move the brush; it paints where it is down. */
+  /** Move the brush, and paint if it is down. */
   move(point) {
     this.point = point;
     this.#placeRing();
@@ -73,7 +73,7 @@ export class Surface {
     this.onChange();
   }
 
-  /** Lift the brush and take the stroke back. */
+  /** Lift the brush and discard the stroke. */
   cancel() {
     if (!this.isPainting) return;
     this.#last = null;
@@ -81,13 +81,13 @@ export class Surface {
     this.redraw();
   }
 
-  /** Draw the hole and the brush anew after the hole has changed. */
+  /** Redraw the hole and the brush after the hole has changed. */
   redraw() {
     this.#draw();
     this.onChange();
   }
 
-  /** Return how many pixels of the photo a pixel of the screen stands for. */
+  /** The number of pixels of the photo per CSS pixel. */
   get scale() {
     return this.photo.width / (this.stage.clientWidth || this.photo.width);
   }

@@ -2,16 +2,17 @@
 
 import { element } from "./view.js";
 
-/** The smallest brush, in pixels of the screen, and the largest, as a share of the photo. */
-const LEAST = 3;
-const MOST = 0.3;
-/** Where the slider begins, from 0 to 100. */
-const FIRST = 55;
+/** The smallest brush diameter, in CSS pixels. */
+const MIN_DIAMETER = 3;
+/** The largest brush diameter, as a fraction of the photo's shorter side. */
+const MAX_DIAMETER = 0.3;
+/** The initial position of the slider, from 0 to 100. */
+const INITIAL = 55;
 const STEP = 5;
 
 /**
  * @param {import("./surface.js").Surface} surface
- * @param {Record<string, (event: Event) => void>} actions By the button's id.
+ * @param {Record<string, (event: Event) => void>} actions Keyed by the button's id.
  */
 export function connectTools(surface, actions) {
   const { brush } = surface;
@@ -19,11 +20,11 @@ export function connectTools(surface, actions) {
 
   for (const [id, action] of Object.entries(actions)) element(id).addEventListener("click", action);
 
-  // Equal steps of the slider are equal ratios of the brush.
-  let [least, most] = [1, 100];
+  // Equal steps of the slider change the diameter by equal factors.
+  let [minimum, maximum] = [1, 100];
   const setSize = (value) => {
     size.value = String(Math.max(0, Math.min(100, value)));
-    const diameter = least * (most / least) ** (Number(size.value) / 100);
+    const diameter = minimum * (maximum / minimum) ** (Number(size.value) / 100);
     brush.radius = diameter / 2;
     const shown = diameter < 10 ? diameter.toFixed(1) : String(Math.round(diameter));
     element("size-value").textContent = `${shown} px`;
@@ -63,7 +64,7 @@ export function connectTools(surface, actions) {
   });
 
   return {
-    /** What keys do while the photo has the focus. */
+    /** Actions of keys while the photo has the focus. */
     keys: {
       "+": () => changeSize(STEP),
       "=": () => changeSize(STEP),
@@ -79,13 +80,13 @@ export function connectTools(surface, actions) {
     /** Give the brush a size that suits the photo. */
     fitBrush() {
       const { width, height } = surface.photo;
-      most = Math.max(2, MOST * Math.min(width, height));
-      least = Math.min(most, Math.max(1, LEAST * surface.scale));
+      maximum = Math.max(2, MAX_DIAMETER * Math.min(width, height));
+      minimum = Math.min(maximum, Math.max(1, MIN_DIAMETER * surface.scale));
       setTool("brush");
-      setSize(FIRST);
+      setSize(INITIAL);
     },
 
-    /** Switch off what has nothing to do. */
+    /** Disable the buttons that would have no effect. */
     update() {
       const { hole } = surface;
       element("undo").disabled = !hole.canUndo;
@@ -94,7 +95,7 @@ export function connectTools(surface, actions) {
       element("complete").disabled = !hole.count;
     },
 
-    /** Show how many windows are done; a total of 0 is not known yet. */
+    /** Show the number of windows done; a total of 0 means that it is not known yet. */
     showProgress(done, total) {
       const progress = element("progress");
       // A single window has no steps to show.

@@ -1,12 +1,12 @@
-// Small things that several parts of the page say and show.
+// Helpers for showing things that several parts of the page use.
 
-/** Return the element of an id. */
+/** Return the element with an id. */
 export function element(id) {
   return document.getElementById(id);
 }
 
 /**
- * Go to a state of the page; the style sheets show what belongs to it.
+ * Enter a state of the page; the style sheets show the elements that belong to it.
  * @param {"empty" | "painting" | "working" | "done"} state
  */
 export function enter(state) {
@@ -22,14 +22,14 @@ export function enter(state) {
   else stage.removeAttribute("aria-describedby");
 }
 
-/** Say something in the status line, which screen readers read out. */
+/** Show a message in the status line, which screen readers announce. */
 export function say(message) {
   const status = element("status");
-  // The same words again would be read out again.
+  // Setting the same text again would announce it again.
   if (status.textContent !== message) status.textContent = message;
 }
 
-/** Show how far the network is; `more` is for who has room to read it. */
+/** Show the network's state; `more` is hidden on narrow screens. */
 export function showNetwork(state, words, more = "") {
   const network = element("network");
   network.dataset.state = state;
@@ -38,9 +38,9 @@ export function showNetwork(state, words, more = "") {
 }
 
 /**
- * Show what went wrong, or hide it.
+ * Show an error message, or hide it if null.
  * @param {string?} message
- * @param {boolean} missingModel Whether to say how to make a model.
+ * @param {boolean} missingModel Whether to show how to export a model.
  */
 export function showError(message, missingModel = false) {
   const alert = element("alert");
@@ -54,7 +54,7 @@ export function count(number, noun) {
   return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Return a list item that says what the network was shown. */
+/** Return a list item that describes a window. */
 export function describeWindow({ signature, box, left, top, width, height }) {
   const item = document.createElement("li");
   const facts = { signature: signature.name, box, left, top, width, height };

@@ -1,11 +1,11 @@
-// Which square windows of a photo the network is shown, so that every hole is filled.
+// Chooses the windows of a photo that the network completes, so that every hole is filled.
 //
-// The network takes pictures of a few fixed sizes. A hole gets a window of at least twice its
-// extent: at full size where the largest network is large enough, else of a larger window that
-// is scaled down. A long thin hole, such as a scratch, is filled piece by piece, at the scale
-// that its thickness asks for.
+// The network takes images of a few fixed sizes. A hole gets a window of at least twice its
+// extent: at full size if the largest of these sizes is large enough, otherwise a larger window
+// that is scaled down. A long thin hole, such as a scratch, is filled piece by piece, at a scale
+// that depends on its thickness.
 
-/** Side in pixels of the squares in which holes are first looked for. */
+/** Side in pixels of the grid cells by which holes are grouped. */
 const CELL = 32;
 
 /**
@@ -13,12 +13,12 @@ const CELL = 32;
  *   right and bottom are exclusive.
  * @typedef {{name: string, height: number, width: number}} Signature
  * @typedef {{signature: Signature, box: Box, left: number, top: number, height: number,
- *   width: number}} Window What is shown (it may reach beyond the photo's right and bottom
+ *   width: number}} Window The network's view (it may extend beyond the photo's right and bottom
  *   border), and the box inside it whose hole is filled.
  */
 
 /**
- * Plan the windows, in the order in which they are to be filled.
+ * Plan the windows, in the order of filling.
  * @param {import("./hole.js").Hole} hole
  * @param {Signature[]} signatures
  * @returns {Window[]}
@@ -26,16 +26,16 @@ const CELL = 32;
 export function planWindows(hole, signatures) {
   const { width, height } = hole;
   const ordered = [...signatures].sort((a, b) => a.height * a.width - b.height * b.width);
-  const left = hole.pixels.slice();
+  const remaining = hole.pixels.slice();
   const windows = [];
   for (const group of merged(holeBoxes(hole), ordered[0])) {
     const { signature, scale } = choose(hole, group, ordered);
     const rows = Math.round(signature.height * scale);
     const columns = Math.round(signature.width * scale);
     for (const part of split(group, Math.floor(rows / 2), Math.floor(columns / 2))) {
-      const box = tightened(left, width, part);
+      const box = tightened(remaining, width, part);
       if (!box) continue;
-      clear(left, width, box);
+      clear(remaining, width, box);
       windows.push({
         signature,
         box,
@@ -49,7 +49,7 @@ export function planWindows(hole, signatures) {
   return windows;
 }
 
-/** Return boxes tight around patches of holes that lie close to each other. */
+/** Return the bounding boxes of groups of holes that are close to each other. */
 function holeBoxes({ pixels, width, height }) {
   const columns = Math.ceil(width / CELL);
   const rows = Math.ceil(height / CELL);
@@ -88,7 +88,7 @@ function holeBoxes({ pixels, width, height }) {
   return boxes;
 }
 
-/** Merge boxes that half a window of the smallest network holds together. */
+/** Merge boxes that together fit into half a window of the smallest size. */
 function merged(boxes, { height, width }) {
   const groups = [];
   for (const box of boxes) {
@@ -103,20 +103,20 @@ function merged(boxes, { height, width }) {
   return groups;
 }
 
-/** Return the network for a group of holes, and how many pixels one of its pixels stands for. */
+/** Return the signature for a group of holes, and the factor by which its window is reduced. */
 function choose(hole, box, ordered) {
   const need = ({ height, width }) =>
     Math.max((2 * (box.right - box.left)) / width, (2 * (box.bottom - box.top)) / height);
   const fitting = ordered.find((signature) => need(signature) <= 1);
   if (fitting) return { signature: fitting, scale: 1 };
   const signature = ordered.at(-1);
-  // The circle around the largest square inside the hole: a round blob is not cut up.
+  // The diameter of the circle around the largest square in the hole: round holes are not split.
   const thickness = Math.SQRT2 * largestSquare(hole, box);
   const scale = (2 * thickness) / Math.min(signature.height, signature.width);
   return { signature, scale: Math.max(1, Math.min(scale, need(signature))) };
 }
 
-/** Return the side of the largest square that lies wholly in the hole. */
+/** Return the side of the largest square that lies entirely in the hole. */
 function largestSquare({ pixels, width }, box) {
   const count = box.right - box.left;
   let above = new Int32Array(count + 1);
@@ -133,9 +133,9 @@ function largestSquare({ pixels, width }, box) {
   return best;
 }
 
-function* split(box, mostRows, mostColumns) {
-  const rows = Math.ceil((box.bottom - box.top) / mostRows);
-  const columns = Math.ceil((box.right - box.left) / mostColumns);
+function* split(box, maxRows, maxColumns) {
+  const rows = Math.ceil((box.bottom - box.top) / maxRows);
+  const columns = Math.ceil((box.right - box.left) / maxColumns);
   const cut = (start, end, index, count) => Math.floor(start + ((end - start) * index) / count);
   for (let v = 0; v < rows; v++) {
     for (let u = 0; u < columns; u++) {
@@ -149,12 +149,12 @@ function* split(box, mostRows, mostColumns) {
   }
 }
 
-/** Return where a window begins: centred on the hole, inside the photo if it fits. */
+/** Return the start of a window: centred on the hole, inside the photo if it fits. */
 function place(start, end, window, photo) {
   return Math.max(0, Math.min(Math.floor((start + end - window) / 2), photo - window));
 }
 
-/** Return the smallest box around the holes inside a box; null where there is none. */
+/** Return the smallest box around the holes inside a box; null if there are none. */
 function tightened(pixels, width, { left, top, right, bottom }) {
   const box = { left: right, top: bottom, right: left, bottom: top };
   for (let y = top; y < bottom; y++) {
@@ -173,7 +173,8 @@ function clear(pixels, width, { left, top, right, bottom }) {
   for (let y = top; y < bottom; y++) pixels.fill(0, y * width + left, y * width + right);
 }
 
-function union(a, b) {
+/** Return the smallest box around two boxes. */
+export function union(a, b) {
   return {
     left: Math.min(a.left, b.left),
     top: Math.min(a.top, b.top),

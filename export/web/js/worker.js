@@ -1,7 +1,7 @@
-// Runs the network, so that the page stays awake meanwhile.
+// Runs the network in a worker, so that the page stays responsive.
 //
-// LiteRT's loader calls importScripts, so this is a classic worker; import maps do not reach
-// workers, so the page says where the packages lie.
+// LiteRT's loader calls importScripts, so this is a classic worker. Import maps do not apply to
+// workers, so the page passes the URLs of the packages.
 
 "use strict";
 
@@ -28,7 +28,7 @@ const actions = {
     };
     let outputs = {};
     try {
-      // By name: the order of the inputs in the file is the converter's.
+      // By name, since the converter chooses the order of the inputs.
       outputs = await model.run(signature, inputs);
       return { completed: (await outputs.completed.data()).slice() };
     } finally {
@@ -49,7 +49,7 @@ self.onmessage = async ({ data }) => {
 
 let runtime = null;
 
-/** Start LiteRT once; a failed start may be tried again. */
+/** Start LiteRT once; a failed start can be retried. */
 function start(core, utils, wasm) {
   runtime ??= load(core, utils, wasm).catch((error) => {
     runtime = null;
@@ -67,7 +67,7 @@ async function load(core, utils, wasm) {
       await litert.loadLiteRt(script);
       return { litert, threads: Math.min(4, navigator.hardwareConcurrency || 1) };
     } catch (error) {
-      console.info("One thread only:", error.message);
+      console.info("Using one thread:", error.message);
     }
   }
   locate(wasm);
@@ -82,30 +82,30 @@ async function canUseThreads(litert) {
 }
 
 /**
- * Fetch a script once for this worker and those that LiteRT starts from it, one a processor.
- * @returns {Promise<string>} An address that ends in .js, so that LiteRT takes it for a file.
+ * Fetch a script once for this worker and those that LiteRT starts from it, one per processor.
+ * @returns {Promise<string>} A URL that ends in .js, so that LiteRT treats it as a file.
  */
 async function fetchScript(url) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${url} returned status ${response.status}`);
   return `${URL.createObjectURL(await response.blob())}#.js`;
 }
 
-/** Tell LiteRT's loader where its files are; in a worker it would look beside this script. */
+/** Set the location of LiteRT's files; in a worker, its loader would look beside this script. */
 function locate(wasm, script) {
   self.ModuleFactory = undefined;
   self.Module = {
     locateFile: (name) => wasm + name,
     mainScriptUrlOrBlob: script,
-    // LiteRT logs all it does on the error stream.
+    // LiteRT writes its whole log to the error stream.
     printErr: (line) => console.debug(line),
   };
 }
 
-/** Import a module whose bare specifiers are replaced as an import map would. */
+/** Import a module with its bare specifiers replaced, as an import map would do. */
 async function importWith(url, imports) {
   const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url} answers ${response.status}: run npm install`);
+  if (!response.ok) throw new Error(`${url} returned status ${response.status}; run npm install`);
   let source = await response.text();
   for (const [name, target] of Object.entries(imports)) {
     if (!source.includes(`from "${name}"`)) throw new Error(`${url} does not import ${name}`);
@@ -119,14 +119,14 @@ async function importWith(url, imports) {
   }
 }
 
-/** Return the signatures of an image completion model, smallest first; throws for any other. */
+/** Return the signatures of an image completion model, smallest first; throws for other models. */
 function describe(compiled) {
   const signatures = Object.entries(compiled.signatures).map(([name, signature]) => {
     const inputs = Object.fromEntries(signature.getInputDetails().map((d) => [d.name, d]));
     const outputs = signature.getOutputDetails().map((details) => details.name);
     const shape = [...(inputs.image?.shape ?? [])];
     if (shape.length !== 4 || !inputs.mask || !outputs.includes("completed")) {
-      throw new Error(`signature ${name} takes no image and mask, or gives no completed`);
+      throw new Error(`signature ${name} must take image and mask and return completed`);
     }
     if (!(shape[1] > 0 && shape[2] > 0)) {
       throw new Error(`signature ${name} has no fixed size: export with --size, not --dynamic`);

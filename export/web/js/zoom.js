@@ -1,9 +1,9 @@
-// Seeing the photo larger, and moving it about.
+// Zooms and pans the photo.
 
-const MOST = 16;
+const MAX_FACTOR = 16;
 const STEP = 1.5;
 
-/** How much larger than its frame the photo is shown; the frame scrolls. */
+/** The photo's magnification relative to its frame, which scrolls. */
 export class Zoom {
   #stage;
   #frame;
@@ -24,7 +24,7 @@ export class Zoom {
     this.#frame.addEventListener(
       "wheel",
       (event) => {
-        // Two fingers on a touchpad come as the wheel with Ctrl.
+        // A pinch on a touchpad is reported as the wheel with Ctrl.
         if (!event.ctrlKey) return;
         event.preventDefault();
         this.set(this.factor * Math.exp(-event.deltaY / 200), event.clientX, event.clientY);
@@ -32,7 +32,7 @@ export class Zoom {
       { passive: false },
     );
     stage.addEventListener("pointerdown", (event) => {
-      // A finger scrolls the frame by itself.
+      // A finger scrolls the frame natively.
       if (event.pointerType === "touch" || !(event.button === 1 || (event.button === 0 && moves())))
         return;
       event.preventDefault();
@@ -57,7 +57,7 @@ export class Zoom {
     this.set(this.factor / STEP);
   }
 
-  /** Show the photo so many times as large; a place of the window, by default its middle, stays. */
+  /** Set the magnification; a point of the window, by default the frame's centre, stays put. */
   set(factor, x = null, y = null) {
     const before = this.#stage.getBoundingClientRect();
     const view = this.#frame.getBoundingClientRect();
@@ -65,7 +65,7 @@ export class Zoom {
     y ??= view.top + view.height / 2;
     const [across, down] = [(x - before.left) / before.width, (y - before.top) / before.height];
     if (this.factor === 1) this.#frame.style.height = `${view.height}px`;
-    this.factor = Math.max(1, Math.min(MOST, factor));
+    this.factor = Math.max(1, Math.min(MAX_FACTOR, factor));
     if (this.factor < 1.01) {
       this.factor = 1;
       this.#frame.style.height = "";
@@ -77,7 +77,7 @@ export class Zoom {
     this.#onChange(this.factor);
   }
 
-  /** Scroll so that a place of the photo, as shares of its width and height, is in sight. */
+  /** Scroll a point of the photo, in fractions of its width and height, into view. */
   reveal(across, down) {
     if (this.factor === 1) return;
     const stage = this.#stage.getBoundingClientRect();

@@ -9,7 +9,7 @@ import kotlin.math.roundToInt
 /**
  * Fills the hole of a photo with a TFLite file that was exported for one size.
  *
- * @param assets where `model` lies; it has the signature `complete_SIDExSIDE`.
+ * @param assets the assets with `model`, which has the signature `complete_SIDExSIDE`.
  */
 class Completer(assets: AssetManager, model: String = "model.tflite", private val side: Int = 256) :
     AutoCloseable {
@@ -17,21 +17,23 @@ class Completer(assets: AssetManager, model: String = "model.tflite", private va
     private val signature = "complete_${side}x$side"
     private val compiled = CompiledModel.create(assets, model, CompiledModel.Options(Accelerator.CPU))
 
-    // By name: the order of the inputs in the file is the converter's.
+    // By name, since the converter chooses the order of the inputs.
     private val image = compiled.createInputBuffer("image", signature)
     private val mask = compiled.createInputBuffer("mask", signature)
     private val completed = compiled.createOutputBuffer("completed", signature)
 
     /**
-     * Returns the photo with its hole filled; every pixel outside the hole stays as it is.
+     * Returns the photo with its hole filled; pixels outside the hole do not change.
      *
      * @param photo a bitmap of at least `side` by `side` pixels.
-     * @param hole for each pixel, row by row, whether it is to be filled; all of it within one
-     *   window of `side` by `side` pixels.
+     * @param hole one value per pixel, row by row, true in the hole; the hole must fit into a window
+     *   of `side` by `side` pixels.
      */
     fun complete(photo: Bitmap, hole: BooleanArray): Bitmap {
-        require(hole.size == photo.width * photo.height) { "one value for each pixel" }
-        require(photo.width >= side && photo.height >= side) { "the photo is smaller than $side" }
+        require(hole.size == photo.width * photo.height) { "hole must have one value per pixel, got ${hole.size}" }
+        require(photo.width >= side && photo.height >= side) {
+            "photo must be at least $side pixels wide and high, got ${photo.width} x ${photo.height}"
+        }
         val result = photo.copy(Bitmap.Config.ARGB_8888, true)
         val marked = hole.indices.filter { hole[it] }
         if (marked.isEmpty()) return result

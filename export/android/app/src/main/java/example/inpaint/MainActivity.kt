@@ -6,7 +6,7 @@ import android.os.Bundle
 import android.widget.ImageView
 import kotlin.concurrent.thread
 
-/** Shows `photo.png` of the assets with the white part of `mask.png` filled. */
+/** Shows `photo.png` from the assets with the white part of `mask.png` filled. */
 class MainActivity : Activity() {
     override fun onCreate(state: Bundle?) {
         super.onCreate(state)
