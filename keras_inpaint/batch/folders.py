@@ -1,4 +1,4 @@
-"""Folders of photos: find photos and their masks, complete them all, tell what became of each."""
+"""Folders of photos: match photos and masks, complete them all, report the result of each."""
 
 import os
 import time
@@ -40,27 +40,27 @@ def complete_folder(
     report: FolderReport | None = None,
     on_file: Callable[[FileReport, int, int], None] | None = None,
 ) -> FolderReport:
-    """Complete every photo of a folder; one bad file never stops the rest.
+    """Complete every photo of a folder; a bad file does not stop the others.
 
-    A photo `photos/a/b.jpg` takes the mask `masks/a/b.*`, whatever its format, and is written
-    to `output/a/b.jpg` in its own format. Hidden files and folders are left out.
+    A photo `photos/a/b.jpg` uses the mask `masks/a/b.*` of any format, and is written to
+    `output/a/b.jpg` in its own format. Hidden files and folders are ignored.
 
     Args:
         photos, masks, output, options, recursive, resume, overwrite: As for
             `keras_inpaint.complete_folder`.
-        load: Returns what fills the holes. With processes it is called once in each and must be
-            picklable, e.g. `functools.partial(Inpainter, "faces")`.
-        jobs: Number of processes; 0 works in this one.
-        report: A report to fill, so that the caller has it even if the run is interrupted.
-        on_file: Called after each photo with its report, how many are done and how many there
-            are.
+        load: Returns the function that fills holes. With processes it is called once in each and
+            must be picklable, e.g. `functools.partial(Inpainter, "faces")`.
+        jobs: Int, the number of processes; 0 uses this one.
+        report: A report to fill in, which is then available even if the run is interrupted.
+        on_file: Called after each photo with its report, the number of photos done and the total
+            number.
 
     Returns:
-        What became of each photo.
+        The report of all photos.
 
     Raises:
-        OSError: If a folder cannot be reached or made.
-        ValueError: If there is not a photo, or the folders cannot be told apart.
+        OSError: If a folder cannot be read or created.
+        ValueError: If there are no photos, or the folders are not distinct.
         RuntimeError: If `load` fails in a process.
     """
     if jobs < 0:
@@ -105,7 +105,7 @@ def complete_folder(
 
 
 def _worker(load: Callable[[], Completer], **settings: Any) -> Callable[[FileReport], FileReport]:
-    """Load the model and return what completes a photo with it."""
+    """Load the model and return a function that completes a photo with it."""
     completer = load()
 
     def complete(file: FileReport) -> Completion:
@@ -135,7 +135,7 @@ def _check_folders(
     overwrite: bool,
     resume: bool,
 ) -> None:
-    """Refuse folders that are missing or cannot be told apart."""
+    """Reject folders that are missing or not distinct."""
     mask_folder = None
     if str(masks) != "alpha":
         masks = check_name(masks)
@@ -169,7 +169,7 @@ def _check_folders(
 def _matched(
     photos: Path | Sequence[str | Path], masks: str | Path, output: Path, recursive: bool
 ) -> tuple[list[FileReport], list[str]]:
-    """Return a report for each photo, with its mask or why it has none, and the masks left over."""
+    """Return a report per photo, with its mask or an error, and the masks without a photo."""
     folder = None if str(masks) == "alpha" or Path(masks).is_file() else Path(masks)
     masks_by_stem: dict[Path, list[str]] = {}
     if folder is not None:
@@ -191,14 +191,14 @@ def _matched(
         for file, stem in zip(files, stems, strict=True)
     ]
     if not isinstance(photos, Path):
-        return files, []  # masks of photos that were not named
+        return files, []  # the other masks may belong to other photos
     for stem in stems:
         masks_by_stem.pop(stem, None)
     return files, [mask for masks in masks_by_stem.values() for mask in masks]
 
 
 def with_mask(file: FileReport, masks: Sequence[str], stem: str) -> FileReport:
-    """Return a photo's report with the mask of its name, `stem`, or with why it has none."""
+    """Return a photo's report with its only mask, or with an error; `stem` is the mask's name."""
     if len(masks) == 1:
         return replace(file, mask=masks[0])
     names = ", ".join(printable(os.path.basename(mask)) for mask in masks)
@@ -207,7 +207,7 @@ def with_mask(file: FileReport, masks: Sequence[str], stem: str) -> FileReport:
 
 
 def _named(photos: Sequence[str | Path]) -> dict[Path, Path]:
-    """Return photo files with their names; one written over another's output is refused."""
+    """Return photo files with their names; rejects two that would write to one file."""
     places = {check_name(photo): Path(Path(photo).name) for photo in photos}
     for photo in places:
         if photo.is_dir():

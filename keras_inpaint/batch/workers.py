@@ -1,8 +1,8 @@
-"""Several processes at work, none of which can stop the others by dying.
+"""A pool of processes that survives the death of its workers.
 
-`concurrent.futures.ProcessPoolExecutor` gives up all its work when one process dies, and does
-not say on what it died. Here the work of a process that dies (out of memory, say) fails, a new
-process takes its place, and the rest goes on.
+`concurrent.futures.ProcessPoolExecutor` abandons all tasks if one process dies, does not report
+the exit code, and its processes outlive a parent that was killed. Here only the task of a process
+that dies (for example, out of memory) fails, and a new process continues with the others.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _JOIN_SECONDS = 5.0
 @dataclass
 class _Worker:
     process: Any
-    task: Any = None  # none until it has started
+    task: Any = None  # None until it has started
 
 
 def run_in_processes(
@@ -30,22 +30,23 @@ def run_in_processes(
     processes: int,
     ended: Callable[[Any, int, str], Any],
 ) -> Iterator[Any]:
-    """Answer tasks in several processes, in the order in which they are done.
+    """Run tasks in several processes; yield results as they are completed.
 
     Args:
-        tasks: What to do; each must be picklable.
-        start: Called once in each process; returns what answers a task. Picklable, as is every
-            answer. An exception in it ends the whole; the function that it returns should
-            raise none.
-        processes: How many processes, at least 1; no more than there are tasks are started.
-        ended: Called here with a task, the process's id and the reason once a process has ended
-            over the task, by dying or because the whole is interrupted; returns the answer.
+        tasks: The tasks; each must be picklable.
+        start: Called once in each process; returns the function that runs a task. It and every
+            result must be picklable. An exception in it ends the whole run; the function that
+            it returns should not raise.
+        processes: Int, the number of processes, at least 1; at most one per task is started.
+        ended: Called in this process with a task, the process's id and the reason if a process
+            ended during the task, because it died or the run was interrupted; returns the
+            result.
 
     Yields:
-        Answers.
+        Results.
 
     Raises:
-        RuntimeError: If a process cannot start; the message is that of `start`.
+        RuntimeError: If a process cannot start, with the message of `start`.
     """
     context = multiprocessing.get_context("spawn")
     waiting = deque(tasks)
@@ -64,7 +65,7 @@ def run_in_processes(
                 worker = workers[connection]
                 task = worker.task
                 try:
-                    answer = connection.recv()
+                    result = connection.recv()
                 except (EOFError, OSError):
                     del workers[connection]
                     reason = _end(worker.process)
@@ -72,17 +73,17 @@ def run_in_processes(
                         raise RuntimeError(f"A process could not start: {reason}") from None
                     yield ended(task, worker.process.pid, reason)
                     continue
-                if task is None and answer is not None:
-                    raise RuntimeError(answer)
+                if task is None and result is not None:
+                    raise RuntimeError(result)
                 if waiting:
                     worker.task = waiting.popleft()
                     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                        connection.send(worker.task)  # if it has died, the next read says so
+                        connection.send(worker.task)  # if it has died, the next read fails
                 else:
                     ending.append(workers.pop(connection).process)
                     connection.close()
                 if task is not None:
-                    yield answer
+                    yield result
     finally:
         for worker in workers.values():
             worker.process.terminate()
@@ -95,7 +96,7 @@ def run_in_processes(
 
 
 def _end(process: Any) -> str:
-    """Wait for a process, not for ever; return why it ended."""
+    """Wait for a process with a time limit; return why it ended."""
     process.join(_JOIN_SECONDS)
     if process.is_alive():
         process.kill()
@@ -108,15 +109,15 @@ def _end(process: Any) -> str:
 
 
 def _work(connection: Connection, start: Callable[[], Callable[[Any], Any]]) -> None:
-    """Answer tasks until the other end of the connection is closed; runs in the process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops us, and we tidy up
+    """Run tasks until the other end of the connection is closed; runs in the worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers, which clean up
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        answer = start()
+        run = start()
     except Exception as error:
         connection.send(str(error) or type(error).__name__)
         return
     connection.send(None)
     with contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            connection.send(answer(connection.recv()))
+            connection.send(run(connection.recv()))

@@ -1,4 +1,4 @@
-"""The network that is exported: its float32 form, and what is known about it."""
+"""The network to export, in float32, and its model card."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
 
     Args:
         network: A completion network, the path of a `.keras` file, a run's folder (its
-            `completion.keras` is taken) or a preset's name.
+            `completion.keras` is used) or a preset's name.
 
     Returns:
-        A new functional `keras.Model` of the same names and weights that computes in float32
-        whatever policy it was trained under.
+        A new functional `keras.Model` with the same names and weights that computes in float32,
+        whatever its dtype policy in training.
 
     Raises:
-        ValueError: If the reference leads to no `.keras` file, or to a network that is no
+        ValueError: If the reference does not resolve to a `.keras` file, or the network is not a
             completion network.
     """
     if isinstance(network, keras.Model):
@@ -51,10 +51,10 @@ def load_network(network: keras.Model | str | Path) -> keras.Model:
 
 
 def resolve_network_path(reference: str | Path) -> Path:
-    """Return the `.keras` file that the path of a file or of a run's folder, or a preset, means.
+    """Return the `.keras` file for a path of a file or a run's folder, or a preset's name.
 
     Raises:
-        ValueError: If nothing is found, or another kind of file.
+        ValueError: If there is no such file, or it is of another kind.
     """
     path = presets.resolve(reference, prefer=".keras")
     if path.suffix != ".keras":
@@ -63,17 +63,17 @@ def resolve_network_path(reference: str | Path) -> Path:
 
 
 def network_size(network: keras.Model) -> tuple[int | None, int | None]:
-    """Return the `(height, width)` that a network was built for; None where it takes any."""
+    """Return the `(height, width)` that a network was built for; None for a side of any size."""
     shape = next(tensor.shape for tensor in network.inputs if tensor.name == "image")
     return shape[1], shape[2]
 
 
 def weights_sha256(network: keras.Model) -> str:
-    """Return the SHA-256 of a network's weights, the same for every file that holds them.
+    """Return the SHA-256 of a network's weights, which does not depend on the file format.
 
     Args:
-        network: A `keras.Model`. Its weights count in the order of its layers, as float32,
-            little end first, each after its layer's name, its own name and its shape.
+        network: A `keras.Model`. Its weights are hashed in the order of its layers, as
+            little-endian float32, each after its layer's name, its own name and its shape.
 
     Returns:
         String of 64 hexadecimal digits.
@@ -88,7 +88,7 @@ def weights_sha256(network: keras.Model) -> str:
 
 
 def facts_of(network: keras.Model) -> dict[str, Any]:
-    """Return what a network tells of itself, in JSON types, with the versions that export it."""
+    """Return a network's own properties in JSON types, with the versions of the packages."""
     reach = network_receptive_field(network)
     return {
         "reach": {"before": reach.before, "after": reach.after},
@@ -103,17 +103,17 @@ def facts_of(network: keras.Model) -> dict[str, Any]:
 
 
 def card_of(reference: Any) -> dict[str, Any]:
-    """Return what is known about a network from the files beside it.
+    """Return what the files beside a network say about it.
 
     Args:
-        reference: A network, of which nothing is known, or what leads to its `.keras` file.
+        reference: A network, for which the result is empty, or a reference to its `.keras` file.
 
     Returns:
         Dict: the contents of `model_card.json` beside the file, or else `training` with the
         contents of a run's `config.json`, or else nothing.
 
     Raises:
-        ValueError: If such a file is there and holds no JSON object.
+        ValueError: If such a file exists and does not hold a JSON object.
     """
     if isinstance(reference, keras.Model):
         return {}
@@ -127,12 +127,12 @@ def build_card(
 
     Args:
         network: The float32 completion network.
-        name: String, what the model is called.
-        known: What is known beside the network itself: `training_data`, `licence`, `figures`
-            and whatever else belongs there. What the network itself tells is not overridden.
+        name: String, the model's name.
+        known: Further entries, such as `training_data`, `licence` and `figures`. They do not
+            override the network's own properties.
 
     Returns:
-        Dict of JSON types. What nobody knows is None, so that its absence shows.
+        Dict of JSON types. Unknown entries are None, so that their absence is visible.
     """
     card = {"description": None, "training_data": None, "licence": None, "figures": None}
     return {

@@ -1,4 +1,4 @@
-"""Model cards: what a preset's weights are, where they come from, how good they are."""
+"""Model cards: description, origin and metrics of a preset's weights."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from keras_inpaint.presets.registry import CARD_FILE
 
 CARD_FORMAT = "keras-inpaint-model-card/1"
 
-#: What every card of a preset says, and the type that it has.
+#: The required entries of a preset's card, with their types.
 REQUIRED: dict[str, type] = {
     "format": str,
     "name": str,
@@ -27,28 +27,27 @@ REQUIRED: dict[str, type] = {
     "files": dict,
 }
 
-#: Metrics by which a card compares the network with the best baseline; more is better.
+#: Metrics by which a card compares the network with the best baseline; higher is better.
 COMPARED = ("psnr_hole", "psnr_whole", "ssim_hole", "ssim_whole")
 
-#: What is said about each part of the training data.
+#: The required entries for each part of the training data.
 DATA_KEYS = ("source", "photos", "licence", "attribution")
 
 
-#: The subjects of networks that were trained on photos in general, and on portraits.
+#: The subjects of networks that were trained on photos in general and on portraits.
 ANY_SUBJECT, FACE = "any", "face"
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """The sizes that a completion network was trained on, and what on.
+    """The sizes and the subject that a completion network was trained on.
 
     Attributes:
         holes_px: The narrowest and the widest hole, in pixels.
         photos_px: The shortest side of the smallest and of the largest photo, in pixels.
         subject: String, what the photos show, such as `"face"`; `ANY_SUBJECT` for photos in
-            general; None where nobody knows.
-        subject_px: The least and the largest width of the subject, in pixels; None where nobody
-            knows.
+            general; None if unknown.
+        subject_px: The smallest and the largest width of the subject, in pixels; None if unknown.
     """
 
     holes_px: tuple[int, int]
@@ -58,15 +57,14 @@ class TrainedOn:
 
 
 def trained_on(card: Mapping[str, Any], subject: str | None = None) -> TrainedOn | None:
-    """Return what a network was trained on, as far as its card knows it.
+    """Return what a network was trained on, according to its card.
 
     Args:
-        card: A model card. It says so in `trained_on`, or else its `training` has the `config`
-            of a run.
-        subject: String, the subject where the card names none.
+        card: A model card with `trained_on`, or with the `config` of a run in `training`.
+        subject: String, the subject if the card has none.
 
     Returns:
-        The sizes; None where the card does not tell them.
+        The sizes; None if the card does not contain them.
     """
     found = card.get("trained_on")
     if not isinstance(found, Mapping):
@@ -78,12 +76,12 @@ def trained_on(card: Mapping[str, Any], subject: str | None = None) -> TrainedOn
     )
     if holes is None or photos is None:
         return None
-    told = found.get("subject")
-    return TrainedOn(holes, photos, told if isinstance(told, str) else subject, widths)
+    own = found.get("subject")
+    return TrainedOn(holes, photos, own if isinstance(own, str) else subject, widths)
 
 
 def _range(found: Any) -> tuple[int, int] | None:
-    """Return two sizes, the smaller first; None for anything else."""
+    """Return two positive sizes in ascending order; None for anything else."""
     try:
         low, high = map(int, found)
     except (TypeError, ValueError):
@@ -92,14 +90,14 @@ def _range(found: Any) -> tuple[int, int] | None:
 
 
 def sizes_of_training(config: Mapping[str, Any]) -> dict[str, list[int]]:
-    """Return what `trained_on` says of a training's settings.
+    """Return the sizes in `trained_on` for the settings of a training.
 
     Args:
         config: Attributes of `training.config.TrainingConfig` to their values.
 
     Returns:
-        Dict with `holes_px` and `photos_px`, each the least and the most; empty where the
-        settings name no rectangles, whose sides are the holes' widths.
+        Dict with `holes_px` and `photos_px`, each a minimum and a maximum; empty if the masks
+        contain no rectangles, whose sides are the holes' widths.
     """
     sides = [
         tuple(map(int, found))
@@ -115,11 +113,11 @@ def sizes_of_training(config: Mapping[str, Any]) -> dict[str, list[int]]:
 
 
 def figures_of(evaluation: Mapping[str, Any], model: str | None = None) -> dict[str, Any]:
-    """Return what a card says about an evaluation.
+    """Return a card's entry for an evaluation.
 
     Args:
         evaluation: The JSON that `keras-inpaint evaluate --json` wrote.
-        model: String, the network's name in it; None is its only one.
+        model: String, the network's name in it; None if there is only one.
 
     Returns:
         Dict with the protocol in short, the model, each metric's mean and interval, and, where
@@ -127,7 +125,7 @@ def figures_of(evaluation: Mapping[str, Any], model: str | None = None) -> dict[
         over it.
 
     Raises:
-        ValueError: If the evaluation holds no such network.
+        ValueError: If the evaluation does not contain this network.
     """
     names = list(evaluation["models"])
     if model is None and len(names) == 1:
@@ -162,7 +160,7 @@ def files_of(folder: Path, names: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def read_card(file: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a model card and check that it says what a card must.
+    """Read a model card and check its required entries.
 
     Args:
         file: A `model_card.json`.

@@ -140,19 +140,19 @@ class TrainingConfig:
     feature_matching: float = _setting(
         0.0,
         "Weight of the distance between the discriminator's features of completed and real images, "
-        "such as 0.02; for flickering texture in phase 3. Costs one more pass of the "
+        "such as 0.2; for flickering texture in phase 3. Costs one more pass of the "
         "discriminator.",
         minimum=0,
     )
     perceptual: float = _setting(
         0.0,
         "Weight of the distance between the features of completed and real images in "
-        "--perceptual-network, such as 0.05; for blurred eyes and hair in phase 3. Costs two "
+        "perceptual_network, such as 0.2; for blurred eyes and hair in phase 3. Costs two "
         "forward passes and one backward pass of that network.",
         minimum=0,
     )
     perceptual_network: str | None = _setting(
-        None, "A .keras file of a feature extractor, as for evaluate --features."
+        None, "A .keras file of a feature extractor, as evaluate takes."
     )
     r1: float = _setting(
         0.0,

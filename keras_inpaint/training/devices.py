@@ -1,7 +1,7 @@
-"""What a run computes with: precision, devices, and what several workers agree on.
+"""Precision and devices of a run, and agreement among workers.
 
-Terms are those of `tf.distribute`: a worker is a process, a replica a device that computes a part
-of each batch, the chief the worker that writes.
+The terms are those of `tf.distribute`: a worker is a process, a replica is a device that computes
+a part of each batch, and the chief is the worker that writes files.
 """
 
 import contextlib
@@ -22,21 +22,21 @@ from keras_inpaint.networks.layers import with_dtype_policy
 from keras_inpaint.processors import onednn_state, processor_flags
 from keras_inpaint.training.run_folder import RunFolder
 
-#: Convolutions have to gain this much before the rounding is worth it.
+#: The smallest speed-up of convolutions for which bfloat16's rounding is accepted.
 WORTHWHILE = 1.2
 
 
-def choose_precision(wanted: str = "auto") -> tuple[str, str]:
+def choose_precision(precision: str = "auto") -> tuple[str, str]:
     """Return the dtype policy to train under, and why.
 
     Args:
-        wanted: `"auto"`, or the name of a policy, which is returned as it is.
+        precision: `"auto"`, or the name of a policy, which is returned unchanged.
 
     Returns:
         The policy's name and a sentence for the user.
     """
-    if wanted != "auto":
-        return wanted, "as asked"
+    if precision != "auto":
+        return precision, "as requested"
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
@@ -46,7 +46,7 @@ def choose_precision(wanted: str = "auto") -> tuple[str, str]:
             return "mixed_bfloat16", f"{name} computes in bfloat16"
         if capability >= (7, 0):
             return "mixed_float16", f"{name} computes in float16, not in bfloat16"
-        return "float32", f"{name} is no faster in less"
+        return "float32", f"{name} is not faster in 16 bits"
     flags = processor_flags()
     if onednn_state() == "off":
         return "float32", "oneDNN is off, and bfloat16 is several times slower without it"
@@ -65,7 +65,8 @@ def choose_precision(wanted: str = "auto") -> tuple[str, str]:
 def bfloat16_gain() -> float:
     """Return how many times faster a convolution runs in bfloat16 than in float32, measured.
 
-    0 where it does not run at all, as where oneDNN is limited below what the processor has.
+    0 if it does not run, for example because oneDNN is limited to fewer instructions than the
+    processor has.
     """
 
     def seconds(dtype: tf.DType) -> float:
@@ -76,12 +77,12 @@ def bfloat16_gain() -> float:
         def run() -> tf.Tensor:
             return tf.nn.conv2d(image, kernel, 1, "SAME")
 
-        taken = []
+        times = []
         for _ in range(7):
             start = time.perf_counter()
             run().numpy()
-            taken.append(time.perf_counter() - start)
-        return min(taken[1:])
+            times.append(time.perf_counter() - start)
+        return min(times[1:])
 
     try:
         return seconds(tf.float32) / seconds(tf.bfloat16)
@@ -89,17 +90,17 @@ def bfloat16_gain() -> float:
         return 0.0
 
 
-#: Seconds to wait for a tf.data service before it counts as missing.
-_PATIENCE = 5.0
+#: Seconds to wait for a tf.data service to respond.
+_TIMEOUT = 5.0
 
 
 def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
-    """Return a strategy; several workers must ask for it before TensorFlow computes anything.
+    """Return a strategy; with several workers, call this before TensorFlow computes anything.
 
     Args:
         name: `"none"`, one device; `"mirrored"`, all GPUs of this machine; `"multi-worker"`, all
-            workers that `TF_CONFIG` names, which are waited for.
-        batch_size: Int, images a step over all replicas.
+            workers in `TF_CONFIG`; waits for them.
+        batch_size: Int, images per step over all replicas.
 
     Raises:
         ValueError: If `TF_CONFIG` is missing or wrong, or the replicas cannot share a batch.
@@ -107,7 +108,7 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
     if name == "none":
         return tf.distribute.get_strategy()
     if name == "mirrored":
-        # Named, since it would take those of TF_CONFIG otherwise.
+        # Without names it would use the devices of TF_CONFIG.
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
         require_shares(batch_size, strategy.num_replicas_in_sync)
@@ -119,23 +120,23 @@ def make_strategy(name: str, batch_size: int) -> tf.distribute.Strategy:
 
 def _count_workers() -> int:
     """Return the number of workers in `TF_CONFIG`, after checking it."""
-    wanted = (
-        'TF_CONFIG must be such as \'{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": '
+    expected = (
+        'TF_CONFIG must be like \'{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": '
         '{"type": "worker", "index": 0}}\', with the index of each worker'
     )
-    given = os.environ.get("TF_CONFIG")
-    if not given:
-        raise ValueError(f"{wanted}; it is not set")
+    value = os.environ.get("TF_CONFIG")
+    if not value:
+        raise ValueError(f"{expected}; it is not set")
     try:
         resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
         cluster = resolver.cluster_spec()
         jobs = set(cluster.jobs)
         cluster.task_address(resolver.task_type, resolver.task_id)  # raises without this task
-        right = jobs <= {"chief", "worker"} and "worker" in jobs
+        valid = jobs <= {"chief", "worker"} and "worker" in jobs
     except (ValueError, TypeError, KeyError, AttributeError):
-        right = False
-    if not right:
-        raise ValueError(f"{wanted}, got {given!r}")
+        valid = False
+    if not valid:
+        raise ValueError(f"{expected}, got {value!r}")
     return sum(cluster.num_tasks(job) for job in jobs)
 
 
@@ -160,17 +161,17 @@ def parse_service(address: str) -> tuple[str, int]:
 
 
 def require_service(address: str) -> None:
-    """Raise an error unless a tf.data service answers at `address`.
+    """Raise an error unless a tf.data service responds at `address`.
 
     Raises:
         ValueError: If the address is not `grpc://HOST:PORT`.
-        ConnectionError: If nobody answers.
+        ConnectionError: If nothing responds.
     """
     place = parse_service(address)
     try:
-        socket.create_connection(place, _PATIENCE).close()
+        socket.create_connection(place, _TIMEOUT).close()
     except OSError as error:
-        raise ConnectionError(f"no tf.data service answers at {address}: {error}") from error
+        raise ConnectionError(f"no tf.data service responds at {address}: {error}") from error
 
 
 def distributed_copy(
@@ -178,12 +179,12 @@ def distributed_copy(
 ) -> keras.Model:
     """Return a copy of a network to train under a strategy.
 
-    Batch normalisation is over the whole batch, on however many replicas it lies.
+    Batch normalisation is synchronised over the replicas, so that it covers the whole batch.
 
     Args:
         network: A functional network of this package.
         policy: Name of a dtype policy.
-        strategy: The strategy that the copy's weights lie on.
+        strategy: The strategy under which the copy's variables are created.
     """
     with strategy.scope():
         copy = with_dtype_policy(network, policy)
@@ -204,10 +205,10 @@ def _synchronize(network: keras.Model) -> None:
 def open_folder(
     folder: RunFolder, fresh: bool, strategy: tf.distribute.Strategy
 ) -> Iterator[tuple[RunFolder, dict[str, Any] | None]]:
-    """Give the folder to train in and what `RunFolder.begin` finds there.
+    """Yield the folder to train in and the result of `RunFolder.begin`.
 
-    It is the run's own for the chief, which keeps others out. Every other worker gets a temporary
-    copy to go on from, so that all do the same and nothing but the chief writes to the run.
+    For the chief it is the run's own folder, locked. Every other worker gets a temporary copy to
+    resume from, so that all do the same and only the chief writes to the run.
     """
     if _is_chief(strategy):
         with folder.claimed():
@@ -231,7 +232,7 @@ def _is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def require_agreement(strategy: tf.distribute.Strategy, facts: str) -> None:
-    """Wait for all workers, and see that they came with the same facts.
+    """Wait for all workers, and check that they have the same facts.
 
     Raises:
         RuntimeError: If they did not.
@@ -245,7 +246,7 @@ def require_agreement(strategy: tf.distribute.Strategy, facts: str) -> None:
         values = strategy.run(lambda: tf.constant(own, tf.int64))
         return strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
 
-    total = int(add_up())  # all are equal if and only if each is the mean
+    total = int(add_up())  # all are equal if and only if each equals the mean
     if total != own * strategy.num_replicas_in_sync:
         raise RuntimeError(
             "the workers differ in configuration, precision, images or state: give all of them "

@@ -1,4 +1,4 @@
-"""Phase 3: both networks, the discriminator first in each step."""
+"""Phase 3: train both networks, the discriminator first in each step."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ from keras_inpaint.training.trainer import Trainer
 #: The paper's weight of the adversarial loss.
 ALPHA = 4e-4
 
-#: Who draws augmentation in a step, so that each draws its own.
+#: The uses of augmentation in a step, each with its own random numbers.
 _REAL, _FAKE, _FOOLING = range(3)
 
 
@@ -38,8 +38,8 @@ _REAL, _FAKE, _FOOLING = range(3)
 class JointTrainer(Trainer):
     """Train both networks against each other (paper, section 4, phase 3, equation 4).
 
-    One forward pass of the completion network serves both updates: the discriminator learns
-    from its images first, then the completion network from the discriminator just updated.
+    One forward pass of the completion network is used for both updates: first of the
+    discriminator, then of the completion network with the updated discriminator.
 
     Example:
 
@@ -50,40 +50,40 @@ class JointTrainer(Trainer):
     Args:
         completion_network: `keras.Model` from `build_completion_network`; trained in place.
         discriminator: `keras.Model` from `build_context_discriminator`; trained in place.
-        alpha: Float, weight of the adversarial loss beside the masked squared error.
+        alpha: Float, weight of the adversarial loss relative to the masked squared error.
         adversarial: `"bce"` or `"hinge"`; see `losses.DiscriminatorLoss`.
         label_smoothing: Float in [0, 0.5); see `losses.DiscriminatorLoss`.
-        augment: String, some of `"color"`, `"translation"` and `"cutout"` with commas between:
-            all that the discriminator sees in training is augmented in this way, each image as a
+        augment: String, a comma-separated list of `"color"`, `"translation"` and `"cutout"`: all
+            images that the discriminator sees in training are augmented in this way, each as a
             whole before its patch is cut (`regularization.augment_images`). Try
-            `"color,translation"` when there are few photos, thousands or less, and the
-            discriminator learns them by heart: `real_score` near 1 and `fake_score` near 0 while
-            the pictures get worse. `"cutout"` may cover the hole, so add it last. It costs next
-            to no time. Empty, the default, is none.
-        augment_seed: Int, with the optimiser's count of steps what augmentation is drawn from.
+            `"color,translation"` with a few thousand photos or fewer, if the discriminator
+            memorises them: `real_score` near 1 and `fake_score` near 0 while the results get
+            worse. `"cutout"` may cover the hole, so add it last. The cost is negligible. Empty,
+            the default, is none.
+        augment_seed: Int, the seed of augmentation, together with the optimiser's step.
         feature_matching: Float, weight of the distance between the discriminator's features of
             completed and real images (`regularization.feature_distance`) in the completion
-            network's loss. Try 0.01 to 0.1 when phase 3 makes texture that flickers or repeats,
-            or swings to and fro: it has a target where the adversarial loss has none. It costs
-            one more forward pass of the discriminator in each step, which also enters its batch
-            normalisation. 0, the default, is none.
-        perceptual: Float, weight of the distance of completed from real images in the features of
-            `perceptual_network` (`regularization.PerceptualLoss`) in the completion network's
-            loss. Try 0.02 to 0.1 when eyes and hair stay soft: it has a target, as the squared
-            error has, but one of form and texture. It costs two passes of that network forwards
-            and one backwards. 0, the default, is none.
-        perceptual_network: `keras.Model` or path of a `.keras` file, what
-            `evaluate(features=...)` takes, with maps among its outputs, for images of any size,
-            such as one of `keras.applications` with ImageNet's weights. It is not trained.
+            network's loss. Try 0.02 to 0.5 if phase 3 produces flickering or repetitive texture, or
+            oscillates: unlike the adversarial loss, it has a target. It costs one more forward
+            pass of the discriminator per step, which also updates its batch normalisation. 0, the
+            default, is none.
+        perceptual: Float, weight of the distance between completed and real images in the
+            features of `perceptual_network` (`regularization.PerceptualLoss`) in the completion
+            network's loss. Try 0.05 to 0.2 if eyes and hair stay blurred: it rewards form and
+            texture, where the squared error rewards the mean. It costs two forward passes and one
+            backward pass of that network per step. 0, the default, is none.
+        perceptual_network: `keras.Model` or path of a `.keras` file, as for
+            `evaluate(features=...)`, for images of any size and with feature maps among its
+            outputs, such as one of `keras.applications` with ImageNet weights. It is not trained.
         r1: Float, the weight gamma of the R1 penalty, gamma / 2 times the squared gradient of the
             discriminator's logit at real images (`regularization.gradient_penalty`), in the
-            discriminator's loss. Try 0.1 to 10 when `discriminator_gradient_norm` grows or
+            discriminator's loss. Try 0.1 to 10 if `discriminator_gradient_norm` grows or
             `discriminator_accuracy` stays at 1. 0, the default, is none.
-        r1_every: Int, the penalty is added in one step of this many, this many times as heavy
+        r1_every: Int, the penalty is added every this many steps, multiplied by this number
             (T. Karras et al., https://arxiv.org/abs/1912.04958, appendix B). Such a step costs
-            two to three more passes of the discriminator; under `jit_compile` every step does.
+            two to three more passes of the discriminator; with `jit_compile` every step does.
 
-    Logs: `loss`, the completion network's whole; `completion_loss`, its masked squared error;
+    Logs: `loss`, the completion network's total; `completion_loss`, its masked squared error;
     `adversarial_loss`, before alpha; `discriminator_loss`; `real_score`, `fake_score`,
     `discriminator_accuracy`; both gradient norms; `alpha`. With `feature_matching` also
     `feature_loss`, with `perceptual` also `perceptual_loss`, both before their weights; with `r1`
@@ -91,8 +91,8 @@ class JointTrainer(Trainer):
     `discriminator_loss`.
 
     Raises:
-        ValueError: If a weight is negative, `r1_every` not a positive integer, `augment` names
-            what there is not, or `perceptual` has no network that fits.
+        ValueError: If a weight is negative, `r1_every` is not a positive integer, `augment`
+            contains an unknown name, or `perceptual` has no suitable network.
     """
 
     _networks = ("completion_network", "discriminator")
@@ -157,7 +157,7 @@ class JointTrainer(Trainer):
         }
         self._kinds = kinds
         self._features = FeatureNetwork(discriminator) if feature_matching else None
-        # An attribute that is a Keras model, so that a saved trainer holds it.
+        # A Keras model as an attribute, so that it is saved with the trainer.
         self.perceptual_network = read_features_network(perceptual_network) if perceptual else None
         self._perceptual = PerceptualLoss(self.perceptual_network) if perceptual else None
         self.completion_loss = MaskedMeanSquaredError()
@@ -252,20 +252,20 @@ class JointTrainer(Trainer):
         losses = self._completion_losses(data, generated, completed, training=False)
         return self._log({**losses, "discriminator_loss": d_loss}, **scores)
 
-    def _augmented(self, images: tf.Tensor, who: int) -> tf.Tensor:
-        """Augment images as one of those who draw in this step does; each replica its own."""
+    def _augmented(self, images: tf.Tensor, use: int) -> tf.Tensor:
+        """Augment images for one of the uses in this step, differently on each replica."""
         if not self._kinds:
             return images
         step = tf.cast(self.optimizer.iterations.value, tf.int32)
         seed = tf.stack([tf.cast(self._settings["augment_seed"], tf.int32), step])
         context = tf.distribute.get_replica_context()
-        place = tf.cast(context.replica_id_in_sync_group, tf.int32) * 3 + who
+        place = tf.cast(context.replica_id_in_sync_group, tf.int32) * 3 + use
         return augment_images(
             images, self._kinds, tf.random.experimental.stateless_fold_in(seed, place)
         )
 
     def _penalty(self, shown: dict, step: Any) -> tuple[Any, Any]:
-        """Return the penalty, 0 in steps without it, and whether this step has it."""
+        """Return the penalty (0 in steps without it) and whether this step has it."""
         if not self._settings["r1"]:
             return None, None
         due = step % self._settings["r1_every"] == 0
@@ -280,7 +280,7 @@ class JointTrainer(Trainer):
         return penalty, tf.cast(due, tf.float32)
 
     def _fooled(self, data: dict, completed: tf.Tensor, training: bool) -> tuple[Any, Any]:
-        """Return the generator's loss, and the distance of features or None."""
+        """Return the generator's loss, and the distance between features or None."""
         shown = self._augmented(completed, _FOOLING) if training else completed
         if self._features is None:
             logits = discriminate(self.discriminator, shown, data["patch"], training)
@@ -293,7 +293,7 @@ class JointTrainer(Trainer):
     def _completion_losses(
         self, data: dict, generated: tf.Tensor, completed: tf.Tensor, training: bool
     ) -> dict[str, Any]:
-        """Return the completion network's losses by their names in logs; `loss` is their sum."""
+        """Return the completion network's losses by their names in the logs."""
         image, mask = data["image"], data["mask"]
         error = self.completion_loss(image, generated, mask)
         fooled, features = self._fooled(data, completed, training)
@@ -312,7 +312,7 @@ class JointTrainer(Trainer):
         }
 
     def _log(self, losses: dict[str, Any], **values: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Log losses, which Keras divided by the number of replicas, and values as they are."""
+        """Log losses, multiplied by the number of replicas again, and other values unchanged."""
         shared = {name: value for name, value in losses.items() if value is not None}
         logged = {name: value * replicas() for name, value in shared.items()}
         return self._trackers.update(**logged, alpha=self.alpha, **values)

@@ -1,4 +1,4 @@
-"""What phase 3 may add: augmentation, feature matching, perceptual loss, R1 gradient penalty."""
+"""Options of phase 3: augmentation, feature matching, perceptual loss, R1 gradient penalty."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ import tensorflow as tf
 
 from keras_inpaint.training.steps import discriminate, replicas
 
-#: What there is, in the order in which it is applied.
+#: The kinds of augmentation, in the order in which they are applied.
 KINDS = ("color", "translation", "cutout")
 
-#: How far brightness moves at most, of the range [0, 1].
+#: The largest change of brightness, for values in [0, 1].
 _BRIGHTNESS = 0.25
-#: How far an image is shifted at most, and the side of what is cut out, as parts of the sides.
+#: The largest shift and the size of the cut-out rectangle, relative to the image's sides.
 _SHIFT, _CUT = 0.125, 0.5
 _GREY = 0.5
 
 
 def parse_augment(augment: str | None) -> tuple[str, ...]:
-    """Return the kinds of augmentation that a string names, in the order of their application.
+    """Return the kinds of augmentation in a string, in the order in which they are applied.
 
     Args:
-        augment: String such as `"color,translation,cutout"`; empty or None is none.
+        augment: String such as `"color,translation,cutout"`; empty or None for none.
 
     Raises:
-        ValueError: If it is no string, or names a kind that there is not.
+        ValueError: If it is not a string or contains an unknown kind.
     """
     if augment is not None and not isinstance(augment, str):
         raise ValueError(f"augment must be a string of {', '.join(KINDS)}, got {augment!r}")
@@ -32,30 +32,30 @@ def parse_augment(augment: str | None) -> tuple[str, ...]:
     for word in words:
         if word not in KINDS:
             raise ValueError(
-                f"augment must be some of {', '.join(KINDS)} with commas between, got {augment!r}"
+                f"augment must be some of {', '.join(KINDS)}, separated by commas, got {augment!r}"
             )
     return tuple(kind for kind in KINDS if kind in words)
 
 
 def augment_images(images: tf.Tensor, kinds: tuple[str, ...], seed: Any) -> tf.Tensor:
-    """Augment each image of a batch in its own way.
+    """Augment each image of a batch independently.
 
-    Patches are cut from the result, so that they show what the whole image shows.
+    Patches are cut from the result, so that they are consistent with the whole image.
 
     Source: S. Zhao et al., "Differentiable Augmentation for Data-Efficient GAN Training", NeurIPS
     2020, https://arxiv.org/abs/2006.10738, appendix B. Its images lie in [-1, 1]; ours lie in
-    [0, 1], so brightness moves half as far, and what is shifted in or cut out is 0.5.
+    [0, 1], so brightness changes half as much, and pixels that are shifted in or cut out are 0.5.
 
     Args:
         images: Float tensor `(batch, height, width, 3)` in [0, 1].
-        kinds: What `parse_augment` returned: `"color"` draws brightness, saturation and contrast;
-            `"translation"` shifts by up to an eighth of each side; `"cutout"` covers a rectangle
-            of half of each side, or what lies inside of it.
-        seed: Int tensor `(2,)`; the same seed draws the same.
+        kinds: The result of `parse_augment`: `"color"` changes brightness, saturation and
+            contrast; `"translation"` shifts by up to an eighth of each side; `"cutout"` covers a
+            rectangle of half of each side, clipped to the image.
+        seed: Int tensor `(2,)`; the same seed gives the same augmentation.
 
     Returns:
-        Float tensor of the images' shape and dtype. Colours may leave [0, 1]: nothing is clipped,
-        so that every pixel passes its gradient on.
+        Float tensor of the images' shape and dtype. Colours may leave [0, 1]: they are not
+        clipped, so that every pixel has a gradient.
     """
     for kind in kinds:
         own = tf.random.experimental.stateless_fold_in(seed, KINDS.index(kind))
@@ -76,9 +76,9 @@ def _color(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 def _translation(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     shape = tf.shape(images)
     sides = tf.cast(shape[1:3], tf.float32)
-    most = tf.cast(sides * _SHIFT + 0.5, tf.int32)
+    limit = tf.cast(sides * _SHIFT + 0.5, tf.int32)
     chance = tf.random.stateless_uniform((shape[0], 2), seed)
-    shift = tf.cast(tf.floor(chance * tf.cast(2 * most + 1, tf.float32)), tf.int32) - most
+    shift = tf.cast(tf.floor(chance * tf.cast(2 * limit + 1, tf.float32)), tf.int32) - limit
     result, inside = images, tf.ones((), images.dtype)
     for axis in (1, 2):
         place = tf.range(shape[axis])[None] + shift[:, axis - 1 : axis]
@@ -112,25 +112,25 @@ _APPLY = {"color": _color, "translation": _translation, "cutout": _cutout}
 
 
 class FeatureNetwork:
-    """A discriminator that also returns what its layers of rectified units make.
+    """A discriminator that also returns the outputs of its ReLU layers.
 
-    No layer of Keras, so that a trainer which holds it does not save the discriminator twice.
+    Not a Keras layer, so that a trainer with this attribute does not save the discriminator twice.
 
     Args:
         discriminator: `keras.Model` from `build_context_discriminator`; its weights are shared.
 
     Raises:
-        ValueError: If it has no layers of rectified units.
+        ValueError: If it has no ReLU layers.
     """
 
     def __init__(self, discriminator: keras.Model) -> None:
-        found = [x.output for x in discriminator.layers if isinstance(x, keras.layers.ReLU)]
-        if not found:
+        outputs = [x.output for x in discriminator.layers if isinstance(x, keras.layers.ReLU)]
+        if not outputs:
             raise ValueError(
                 f"feature_matching needs a discriminator with ReLU layers, and "
                 f"{discriminator.name!r} has none"
             )
-        self._network = keras.Model(discriminator.input, [discriminator.output, *found])
+        self._network = keras.Model(discriminator.input, [discriminator.output, *outputs])
 
     def __call__(self, images: tf.Tensor, origins: tf.Tensor, training: bool) -> tuple[Any, list]:
         """Return the logits `(batch, 1)` and the list of features, as `steps.discriminate` does."""
@@ -139,13 +139,13 @@ class FeatureNetwork:
 
 
 def feature_distance(real: list[tf.Tensor], completed: list[tf.Tensor]) -> tf.Tensor:
-    """Return the mean absolute difference of features, averaged over each layer, then over layers.
+    """Return the mean absolute difference of features, over each layer and then over the layers.
 
     Source: T.-C. Wang et al., "High-Resolution Image Synthesis and Semantic Manipulation with
     Conditional GANs", CVPR 2018, https://arxiv.org/abs/1711.11585, equation 4.
 
     Args:
-        real: Float tensors, one a layer; they are a target, and pass no gradient on.
+        real: Float tensors, one per layer; a target, without gradient.
         completed: Float tensors of the same shapes.
 
     Returns:
@@ -159,40 +159,40 @@ def feature_distance(real: list[tf.Tensor], completed: list[tf.Tensor]) -> tf.Te
 
 
 class PerceptualLoss:
-    """Distance of completed from real images by what a network that is not trained sees in them.
+    """Distance between completed and real images in the features of a fixed network.
 
-    At every place of every map the features are scaled to length 1; the squared distance of the
-    two is averaged over the places, by how much of a place is hole, then over maps and images.
+    At each position of each feature map the features are scaled to length 1; the squared distance
+    is averaged over the positions, weighted by their share of the hole, then over maps and images.
 
     Source: J. Johnson et al., "Perceptual Losses for Real-Time Style Transfer and
     Super-Resolution", ECCV 2016, https://arxiv.org/abs/1603.08155; the scaling is that of R. Zhang
     et al., CVPR 2018, https://arxiv.org/abs/1801.03924, without learned weights.
 
     Args:
-        network: `keras.Model` for images of any size, of which the outputs that are maps count.
+        network: `keras.Model` for images of any size; its outputs that are feature maps are used.
 
     Raises:
-        ValueError: If it takes images of one size only, or none of its outputs is a map.
+        ValueError: If it takes images of one size only, or none of its outputs is a feature map.
     """
 
     def __init__(self, network: keras.Model) -> None:
         self._network = network
         if None not in network.input_shape[1:3]:
             raise ValueError(
-                f"the network of a perceptual loss must take images of any size, and "
-                f"{network.name!r} takes {network.input_shape}"
+                f"the network of a perceptual loss must take images of any size, got "
+                f"{network.name!r} with the input shape {network.input_shape}"
             )
         if not self._maps(network.outputs):
             raise ValueError(
                 f"the network of a perceptual loss must return maps (batch, height, width, "
-                f"features), and {network.name!r} returns {network.output_shape}"
+                f"features), got {network.name!r} with the output shape {network.output_shape}"
             )
 
     def __call__(self, real: tf.Tensor, completed: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
         """Return the loss.
 
         Args:
-            real: Float32 tensor `(batch, height, width, 3)`; a target, passes no gradient on.
+            real: Float32 tensor `(batch, height, width, 3)`; a target, without gradient.
             completed: Float32 tensor of the same shape.
             mask: Float32 tensor `(batch, height, width, 1)`, 1 in the hole.
 
@@ -201,8 +201,8 @@ class PerceptualLoss:
         """
         distances = []
         pairs = zip(self._features(real), self._features(completed), strict=True)
-        for target, found in pairs:
-            square = tf.reduce_sum(tf.square(tf.stop_gradient(target) - found), axis=-1)
+        for target, output in pairs:
+            square = tf.reduce_sum(tf.square(tf.stop_gradient(target) - output), axis=-1)
             weight = _shrink(mask, tf.shape(square)[1:3])
             hole = tf.maximum(tf.reduce_sum(weight, axis=(1, 2)), 1e-9)
             distances.append(tf.reduce_sum(square * weight, axis=(1, 2)) / hole)
@@ -220,7 +220,7 @@ class PerceptualLoss:
 
 
 def _shrink(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Return how much of each place of a smaller map is hole, `(batch, *size)`."""
+    """Return the share of hole at each position of a smaller map, `(batch, *size)`."""
     sides = tf.shape(mask)[1:3]
     factor = -(-sides // size)
     rest = size * factor - sides
@@ -232,11 +232,11 @@ def _shrink(mask: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 def gradient_penalty(
     discriminator: keras.Model, images: tf.Tensor, origins: tf.Tensor
 ) -> tf.Tensor:
-    """Return the squared norm of the logit's gradient by the image, averaged over the images.
+    """Return the squared norm of the logit's gradient with respect to the image, over the batch.
 
-    Image and patch are one picture, so that pixels in both count with the sum of both gradients.
-    Batch normalisation is in inference mode: with a batch's own statistics the logits of a batch
-    depend on each other, and shifts that all of them share would have no gradient.
+    The patch is a part of the image, so that the gradients of its pixels are added to the image's.
+    Batch normalisation is in inference mode: with the batch's own statistics the logits would
+    depend on each other, and shifts common to all of them would have no gradient.
 
     Source: L. Mescheder, A. Geiger, S. Nowozin, "Which Training Methods for GANs do actually
     Converge?", ICML 2018, https://arxiv.org/abs/1801.04406, equation 9.

@@ -1,4 +1,4 @@
-"""The three phases in order, in a folder that a stopped run goes on from."""
+"""Run the three phases in order, in a folder from which an interrupted run resumes."""
 
 import importlib.util
 import itertools
@@ -41,17 +41,17 @@ from keras_inpaint.training.trainer import Trainer, require_tensorflow
 
 logger = logging.getLogger(__name__)
 
-#: Called with an event's name and its facts; see `train`.
+#: Called with the name of an event and its data; see `train`.
 Listener = Callable[[str, dict[str, Any]], None]
 
 PHASES = {1: "completion network", 2: "discriminator", 3: "both networks"}
-#: Batches that batch normalisation's statistics are re-estimated on.
+#: The number of batches on which batch normalisation's statistics are re-estimated.
 BATCH_NORM_BATCHES = 20
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a run is computed and told of; see `train`. None of it decides the result.
+    """How a run is computed and reported; see `train`. None of this changes the result.
 
     Attributes:
         save_seconds: Float.
@@ -68,7 +68,7 @@ class RunOptions:
     data_service: str | None
 
     def tell(self, event: str, **facts: Any) -> None:
-        """Tell the listener of an event."""
+        """Report an event to the listener."""
         self.listener(event, facts)
 
 
@@ -84,7 +84,7 @@ def train(
     strategy: tf.distribute.Strategy | None = None,
     data_service: str | None = None,
 ) -> Path:
-    """Train a completion network in three phases, or go on where a run was stopped.
+    """Train a completion network in three phases, or resume an interrupted run.
 
     Example:
 
@@ -92,28 +92,28 @@ def train(
     >>> train(config, "runs/small")
 
     Args:
-        config: `TrainingConfig`. A run that exists must have been started with the same one; only
-            the numbers of steps may grow while the learning rate is constant.
+        config: `TrainingConfig`. An existing run must have been started with the same one, except
+            that the numbers of steps may grow if the learning rate is constant.
         run: Path of the run's folder.
-        images: `Images`; None loads what the configuration names.
-        fresh: Bool, start over where the folder holds a run.
-        save_seconds: Float, the state is written about this often.
-        callbacks: Keras callbacks that the `fit` of every phase gets, beside the run's own.
+        images: `Images`; None loads `config.data`.
+        fresh: Bool, whether to start over if the folder contains a run.
+        save_seconds: Float, the approximate interval between writes of the state, in seconds.
+        callbacks: Keras callbacks for the `fit` of every phase, in addition to the run's own.
         listener: Called with `"loading"` (`done`, `total`), `"data"`, `"precision"`,
-            `"resume"`, `"phase"`, `"row"`, `"evaluated"` and their facts as a dict.
+            `"resume"`, `"phase"`, `"row"`, `"evaluated"`, and their data as a dict.
         strategy: `tf.distribute.MirroredStrategy` or `MultiWorkerMirroredStrategy`, whose
-            replicas share each batch; None is one device. A run may go on with another one.
+            replicas share each batch; None is one device. A run may be resumed with another one.
         data_service: `"grpc://HOST:PORT"`, a tf.data service that computes the batches.
 
     Returns:
         The path of the finished completion network, a float32 `.keras` file.
 
     Raises:
-        ValueError: If the run was started otherwise, or with other images, or if the weights to
-            start from do not fit, or the replicas cannot share a batch evenly.
-        ConnectionError: If no tf.data service answers.
+        ValueError: If the run was started with another configuration or other images, the initial
+            weights do not fit, or the replicas cannot share a batch evenly.
+        ConnectionError: If no tf.data service responds.
         TrainingFailed: If a loss is not a number.
-        RuntimeError: If another process trains in this folder, Keras' backend is not
+        RuntimeError: If another process is training in this folder, Keras' backend is not
             TensorFlow, or the workers were started with different settings or folders.
     """
     require_tensorflow()
@@ -160,19 +160,19 @@ def _train(
     kept.require_side(config.size)
     if found is not None and found["data"]["fingerprint"] != images.fingerprint:
         raise ValueError(
-            f"{folder.path} was trained on other images than {images.source} holds now: "
+            f"{folder.path} was trained on other images than {images.source} contains now: "
             "start over with fresh"
         )
     precision, reason = choose_precision(config.precision)
     if found is not None:
-        precision, reason = found["precision"], "as the run began"
+        precision, reason = found["precision"], "as at the start of the run"
     options.tell("precision", precision=precision, reason=reason)
     place = folder.load_place()
     require_agreement(options.strategy, f"{config}, {precision}, {images.fingerprint}, {place}")
     schedule = Schedule(config, folder, kept, held_out, precision, options)
     folder.create(
         {
-            **(found or {}),  # a branch says of which run it is one
+            **(found or {}),  # a branch keeps the name of its run
             "config": config.as_dict(),
             "precision": precision,
             "data": {
@@ -191,13 +191,13 @@ def _train(
 
 
 class Schedule:
-    """One run under way: its networks, its place, its phases.
+    """A run in progress: its networks, position and phases.
 
     Args:
         config: `TrainingConfig`.
         folder: `RunFolder`.
         images: Training `Images`.
-        held_out: `Images` to judge by; with none the first training images serve.
+        held_out: `Images` to evaluate on; if empty, the first training images are used.
         precision: Name of a dtype policy.
         options: `RunOptions`.
     """
@@ -236,7 +236,7 @@ class Schedule:
         )
 
     def _begun(self, network: keras.Model, reference: str) -> keras.Model:
-        """Return the network with the weights to start from, or of the form that the run has."""
+        """Return the network with its initial weights, in the architecture that the run uses."""
         if self.folder.load_place() == (1, 0):
             begun = start_from(network, reference)
             self._foreign = begun if begun is not network else None
@@ -245,7 +245,7 @@ class Schedule:
         return read_network(kept) if kept.exists() else network
 
     def run(self) -> None:
-        """Run what is left of the three phases."""
+        """Run the remaining steps of the three phases."""
         phase, step = self.folder.load_place()
         self.folder.drop_rows_after(phase, step)
         if (phase, step) != (1, 0):
@@ -275,7 +275,7 @@ class Schedule:
         with self.options.strategy.scope():
             trainer = build_trainer(config, phase, self.network, self.discriminator)
         cooldown = []
-        if config.cooldown:  # it reads the constant rates, before the state brings lowered ones
+        if config.cooldown:  # reads the constant rates before the state restores lowered ones
             optimizers = list(optimizers_of(trainer).values())
             cooldown = [Cooldown(optimizers, done, total, config.cooldown)]
         parts = {**self._network_parts(), **optimizer_parts(trainer)}
@@ -293,7 +293,7 @@ class Schedule:
             *self._tensorboard(phase),
             *self.options.callbacks,
         ]
-        # Whole rows of the metrics first, then what is left of a row.
+        # First the complete rows of metrics, then the rest of the steps.
         for span in (config.log_every, (total - done) % config.log_every):
             rounds = (total - checkpointer.step) // span if span else 0
             if rounds and not trainer.stop_training:
@@ -313,7 +313,7 @@ class Schedule:
         return [keras.callbacks.TensorBoard(logs, write_graph=False, update_freq="epoch")]
 
     def _stream(self, step: int) -> Any:
-        """Return what is trained on from a step of the whole run on, each replica's part."""
+        """Return the batches from a step of the whole run on, distributed over the replicas."""
         return self.options.strategy.distribute_datasets_from_function(
             lambda context: self.dataset(step, context, self.options.data_service)
         )
@@ -341,7 +341,7 @@ class Schedule:
         )
 
     def evaluate(self, trainer: Trainer, phase: int, step: int) -> dict[str, float]:
-        """Evaluate the network as it is now; see `Evaluator.evaluate`."""
+        """Evaluate the current network; see `Evaluator.evaluate`."""
         result = self._evaluator.evaluate(self.network, trainer, phase, step)
         self.options.tell("evaluated", phase=phase, step=step, **result)
         return result

@@ -76,7 +76,7 @@ def test_a_data_service_is_an_address(tmp_path, capsys):
     code, said = ended([*arguments, "host:1"], capsys)
     assert code == 2 and "data_service must be grpc://HOST:PORT, got 'host:1'" in said
     code, said = ended([*arguments, "grpc://127.0.0.1:1"], capsys)
-    assert code == 1 and "no tf.data service answers at grpc://127.0.0.1:1" in said
+    assert code == 1 and "no tf.data service responds at grpc://127.0.0.1:1" in said
     assert not (tmp_path / "run").exists()
 
 
@@ -117,7 +117,7 @@ def test_a_run_on_the_sample_and_the_same_command_again(tmp_path, capsys):
     assert first.returncode == 0, errors
     for words in (
         "24 images of sample:24",
-        "Precision: float32 (as asked)",
+        "Precision: float32 (as requested)",
         "Telea",
         "phase 3, both networks",
         "left in this phase",

@@ -70,5 +70,5 @@ def test_an_address_that_is_no_data_services_is_named(address):
 
 
 def test_a_data_service_that_is_not_there_is_named():
-    with pytest.raises(ConnectionError, match=r"no tf.data service answers at grpc://127.0.0.1:1"):
+    with pytest.raises(ConnectionError, match=r"no tf.data service responds at grpc://127.0.0.1:1"):
         require_service("grpc://127.0.0.1:1")
